@@ -1,0 +1,1 @@
+"""Connectors: one file per source system. See syncd.connector for the contract."""

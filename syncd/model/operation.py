@@ -1,0 +1,97 @@
+"""Writes to the org as values that can be printed, counted, refused, stored and repeated."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from syncd.model.lead import Value
+
+
+class OperationKind(StrEnum):
+    """What a write does. Consent, fields and status travel apart (DESIGN 5.3)."""
+
+    CONSENT = "consent"
+    CREATE = "create"
+    UPDATE = "update"
+    STATUS = "status"
+    RESTORE = "restore"
+    DELETE = "delete"
+
+
+class OperationState(StrEnum):
+    """Where a write stands. See OPEN_STATES for those that block another one on the same target."""
+
+    PLANNED = "planned"
+    HELD = "held"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+OPEN_STATES = (OperationState.PLANNED, OperationState.HELD, OperationState.SENT, OperationState.UNKNOWN)
+"""At most one operation per target (object, record or person) is in one of these; the store enforces it."""
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """Who gets a new lead: the org's rule (`Sforce-Auto-Assign`), or a fixed owner id."""
+
+    use_rule: bool = True
+    owner_id: str = ""
+
+
+class Provenance(msgspec.Struct, frozen=True):
+    """Why one field is written: source record, mapping line and rule (G7)."""
+
+    source: str = ""
+    stream: str = ""
+    key: str = ""
+    locator: str = ""
+    mapping: str = ""
+    line: int = 0
+    rule: str = ""
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One write.
+
+    Attributes:
+        operation_id: Unique, sortable by planning time.
+        sf_id: `""` for a create; then `person_id` is the external id value.
+        fields: What is sent; None clears. The external id is added by the push stage.
+        before: What the org held at planning time, same keys; empty for a create.
+        provenance: Why, per field.
+        is_guarded: Archives, clears, converts, moves back, unsubscribes or deletes: held until the pass is counted.
+        attempt: How often it was sent.
+        code, message: The org's refusal, if any; never logged.
+    """
+
+    operation_id: str
+    person_id: str
+    object: str
+    sf_id: str
+    kind: OperationKind
+    fields: dict[str, Value]
+    before: dict[str, Value]
+    provenance: dict[str, Provenance] = {}
+    state: OperationState = OperationState.PLANNED
+    is_guarded: bool = False
+    assignment: Assignment | None = None
+    source: str = ""
+    run_id: str = ""
+    attempt: int = 0
+    code: str = ""
+    message: str = ""
+    planned_at: datetime | None = None
+    sent_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def target(self) -> str:
+        """What it writes to, for the rule of one open operation per target."""
+        return f"{self.object}:{self.sf_id or 'new:' + self.person_id}"

@@ -1,0 +1,127 @@
+"""What is known of the Salesforce org: its schema, its records, and its answers to writes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from syncd.model.lead import Value
+
+
+class FieldSchema(msgspec.Struct, frozen=True):
+    """One field of a describe (REST `sobjects/X/describe`, API 62.0). `length` in characters, 0 if none."""
+
+    name: str
+    type: str
+    label: str = ""
+    length: int = 0
+    precision: int = 0
+    scale: int = 0
+    is_createable: bool = True
+    is_updateable: bool = True
+    is_nillable: bool = True
+    is_defaulted: bool = False
+    is_unique: bool = False
+    is_external_id: bool = False
+    is_id_lookup: bool = False
+    is_restricted: bool = False
+    picklist: tuple[str, ...] = ()
+
+    @property
+    def is_required(self) -> bool:
+        """Required on create: writable, not nillable and without a default of the org."""
+        return self.is_createable and not self.is_nillable and not self.is_defaulted
+
+
+class ObjectSchema(msgspec.Struct, frozen=True):
+    """The fields of one object that the integration user may see, by API name."""
+
+    name: str
+    fields: dict[str, FieldSchema]
+
+
+class OrgIdentity(msgspec.Struct, frozen=True):
+    """Whose org this is. Ids have 18 characters."""
+
+    org_id: str
+    user_id: str
+    instance_url: str
+    is_sandbox: bool = False
+
+
+class OrgSchema(msgspec.Struct, frozen=True):
+    """Objects by name, lead statuses by API name (value: whether it is a converted one), queue and user ids by name."""
+
+    objects: dict[str, ObjectSchema]
+    lead_statuses: dict[str, bool] = {}
+
+
+class OrgRow(msgspec.Struct, frozen=True):
+    """One record as the org returned it just now.
+
+    `fields` holds the queried data fields only; system fields have attributes of their own.
+    """
+
+    object: str
+    sf_id: str
+    fields: dict[str, Value]
+    stamp: datetime
+    modified_by: str = ""
+    owner_id: str = ""
+    external_id: str = ""
+    is_deleted: bool = False
+    merged_into: str = ""
+    is_converted: bool = False
+    contact_id: str = ""
+
+
+class OrgRecord(msgspec.Struct, frozen=True):
+    """One record of the mirror: the org's row, the person it belongs to, and base per field (DESIGN 5.1).
+
+    `person_id` is `""` while nobody knows whose it is. `is_survivor` is False for a second record of a
+    person that is linked and left alone. `deleted_by_us` tells an undo from a person's deletion.
+    """
+
+    row: OrgRow
+    person_id: str = ""
+    base: dict[str, Value] = {}
+    is_survivor: bool = True
+    deleted_by_us: bool = False
+
+
+class Recovery(StrEnum):
+    """What to do about a fault of the org (reference: salesforce.md 8.2)."""
+
+    RETRY = "retry"
+    RETRY_ALONE = "retry_alone"
+    RETRY_SMALLER = "retry_smaller"
+    PAUSE = "pause"
+    CONFIG = "config"
+    REFUSED = "refused"
+    DUPLICATE = "duplicate"
+    RERESOLVE = "reresolve"
+    UNKNOWN = "unknown"
+
+
+class OrgFault(msgspec.Struct, frozen=True):
+    """A refusal normalised from any of the API's shapes.
+
+    `message` may hold record values (admins' validation texts): store it, show it to an operator who
+    asks for that record, never log it. `matches` are ids of a duplicate-rule answer.
+    """
+
+    code: str
+    message: str
+    fields: tuple[str, ...] = ()
+    recovery: Recovery = Recovery.REFUSED
+    matches: tuple[str, ...] = ()
+
+
+class RowOutcome(msgspec.Struct, frozen=True):
+    """The answer for one row of a write, in request order: an id, or a fault."""
+
+    sf_id: str = ""
+    is_created: bool = False
+    fault: OrgFault | None = None

@@ -1,0 +1,76 @@
+"""The human behind leads, as planning and identity see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from syncd.model.lead import Lead, Value
+from syncd.model.operation import Operation
+from syncd.model.org import OrgRecord
+from syncd.model.record import RecordRef
+
+
+class PersonState(StrEnum):
+    """`active`; `review` waits for a person's decision; `merged` redirects; `erased` keeps only a tombstone."""
+
+    ACTIVE = "active"
+    REVIEW = "review"
+    MERGED = "merged"
+    ERASED = "erased"
+
+
+class PersonRecord(msgspec.Struct, frozen=True):
+    """The latest version of one source record of a person, mapped."""
+
+    ref: RecordRef
+    lead: Lead
+    source_at: datetime
+    position: int = 0
+    locator: str = ""
+    mapping: str = ""
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """A field value that a person or an undo told syncd to leave alone until a source sends another."""
+
+    field: str
+    value: Value
+    reason: str = ""
+
+
+class PersonView(msgspec.Struct, frozen=True):
+    """Everything planning needs of one person, read in one go.
+
+    `open_operations` block a new plan for their target. `refused_operations` are refusals that nobody replayed
+    yet: the same write is not tried again by itself. `candidates` are the org records a review is about:
+    a withdrawal of consent goes to all of them (G6).
+    """
+
+    person_id: str
+    state: PersonState
+    records: tuple[PersonRecord, ...] = ()
+    org_records: tuple[OrgRecord, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    open_operations: tuple[Operation, ...] = ()
+    refused_operations: tuple[Operation, ...] = ()
+    candidates: tuple[OrgRecord, ...] = ()
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """Somebody a lead might be: a person of ours or a record of the org.
+
+    `kind` is `person`, `Lead` or `Contact`; `person_id` may be `""` for an org record nobody claimed yet.
+    `person_key` of an org record is its external id value, which names the person after a lost store.
+    """
+
+    kind: str
+    subject_id: str
+    person_id: str = ""
+    person_key: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    contact_id: str = ""

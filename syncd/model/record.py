@@ -1,0 +1,80 @@
+"""What comes out of a source: records, rejects and the pages that carry them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import msgspec
+
+
+class Lane(IntEnum):
+    """How urgent a record is; lower goes first."""
+
+    HOT = 0
+    POLICY = 1
+    INCREMENT = 2
+    BACKFILL = 3
+
+
+class RecordRef(NamedTuple):
+    """The identity of a record: unique and stable for ever."""
+
+    source: str
+    stream: str
+    key: str
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One item as the source sent it; never edited.
+
+    Attributes:
+        key: Unique within (source, stream), stable across pulls.
+        payload: A JSON object, UTF-8, as untouched as the source allows.
+        source_at: When the source says it last changed (aware UTC); None if it does not say.
+        position: Order among records of equal `source_at` (row number of a file); 0 if there is none.
+        locator: Where a person finds it, without personal data: `trade_show.csv row 12`.
+    """
+
+    key: str
+    payload: bytes
+    source_at: datetime | None = None
+    position: int = 0
+    locator: str = ""
+
+
+class Reject(msgspec.Struct, frozen=True):
+    """One item of a page that cannot be a record; it becomes a dead letter of stage `extract`.
+
+    `reason` is a constant word (`ragged_row`), `message` a sentence without record values,
+    `payload` the raw bytes (any encoding) so that nothing is lost.
+    """
+
+    key: str
+    reason: str
+    message: str
+    payload: bytes
+    locator: str = ""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """What one extract call returned: records plus the next cursor.
+
+    Attributes:
+        records: In source order; may be empty.
+        rejects: Items that cannot be records.
+        cursor: Where to go on after this page; opaque JSON object owned by the connector.
+        partition: Part of the stream that the cursor belongs to (an audience, a folder); `""` if undivided.
+        is_last: The stream says that it has reached its end. Only ever set on the vendor's explicit end.
+        recheck_seconds: Not at the end, but it would be no use to ask again earlier (a file is still being written).
+        notice: One sentence for the operator, without personal data (`"big.csv is still being written"`).
+    """
+
+    records: tuple[Record, ...]
+    cursor: dict[str, Any]
+    rejects: tuple[Reject, ...] = ()
+    partition: str = ""
+    is_last: bool = False
+    recheck_seconds: float | None = None
+    notice: str = ""

@@ -1,0 +1,313 @@
+"""What the inner house expects of its adapters: the store and the org as protocols.
+
+`run/` and `app/` speak to these only; `store/` and `salesforce/` implement them; `wiring` joins them.
+Every Store method is one short transaction and is safe to call from any thread. Nothing here waits for
+a network inside a transaction. All instants are aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from syncd.model import (
+    Assignment,
+    Candidate,
+    Hold,
+    InboxOutcome,
+    Lane,
+    Lead,
+    Operation,
+    OperationState,
+    OrgIdentity,
+    OrgRecord,
+    OrgRow,
+    OrgSchema,
+    Page,
+    PersonState,
+    PersonView,
+    RecordRef,
+    RowOutcome,
+    RunStatus,
+    SourceCounts,
+    Value,
+)
+
+Key = tuple[str, str]
+"""(kind, value) of a claim or an evidence key, e.g. ("email", "ada@example.com"), ("phone", "+4930...")."""
+
+
+# ---------------------------------------------------------------- inbox and records
+
+
+class InboxRow(msgspec.Struct, frozen=True):
+    """One version of one record, waiting. `digest` is blake2b-16 of the payload.
+
+    `is_replay`: an equal digest is no reason to skip it.
+    """
+
+    sequence: int
+    ref: RecordRef
+    payload: bytes
+    digest: bytes
+    source_at: datetime | None
+    received_at: datetime
+    position: int = 0
+    locator: str = ""
+    lane: Lane = Lane.INCREMENT
+    is_replay: bool = False
+
+
+class KnownRecord(msgspec.Struct, frozen=True):
+    """What is stored of the latest version of a record."""
+
+    digest: bytes
+    person_id: str
+    mapping_digest: str
+    source_at: datetime
+    position: int = 0
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """Something set aside with its reason, ready to be replayed.
+
+    `kind` is `record` (payload kept) or `operation`. `message` holds no record values for records; for an
+    operation it is the org's text, shown on request only. `dead_letter_id` is "" until it is stored.
+    """
+
+    kind: str
+    stage: str
+    reason: str
+    message: str
+    source: str = ""
+    stream: str = ""
+    key: str = ""
+    locator: str = ""
+    payload: bytes = b""
+    person_id: str = ""
+    operation_id: str = ""
+    run_id: str = ""
+    at: datetime | None = None
+    state: str = "open"
+    dead_letter_id: str = ""
+
+
+class Review(msgspec.Struct, frozen=True):
+    """A question for a person.
+
+    `kind`: `several_matches`, `clashing_names`, `weak_match`, `merge`, `on_deleted`, `duplicate_rule`.
+
+    `candidates` are Candidate values as the resolver saw them (names and e-mail: personal data, stored only).
+    """
+
+    kind: str
+    person_id: str
+    candidates: tuple[Candidate, ...]
+    reason: str
+    source: str = ""
+    stream: str = ""
+    key: str = ""
+    run_id: str = ""
+    at: datetime | None = None
+    state: str = "open"
+    review_id: str = ""
+    decision: str = ""
+
+
+class ResolvedRecord(msgspec.Struct, frozen=True):
+    """What became of one inbox row; written with all its consequences in one transaction.
+
+    For `applied`: `lead`, `person_id` and `mapping*` are set and the record row is replaced.
+    `is_new_person` makes the person row. `claims` are strong keys to take (idempotent if already this person's;
+    ClaimConflictError if somebody else's). `evidence` are shared keys to index the person under.
+    `org_links` are (object, sf_id) of org records now known to be this person's.
+    `dirty` asks for planning. A dead or skipped row may still carry a person (consent is honoured).
+    """
+
+    sequence: int
+    ref: RecordRef
+    outcome: InboxOutcome
+    reason: str = ""
+    person_id: str = ""
+    is_new_person: bool = False
+    person_state: PersonState = PersonState.ACTIVE
+    lead: Lead | None = None
+    digest: bytes = b""
+    payload: bytes = b""
+    mapping: str = ""
+    mapping_digest: str = ""
+    source_at: datetime | None = None
+    position: int = 0
+    locator: str = ""
+    claims: tuple[Key, ...] = ()
+    evidence: tuple[Key, ...] = ()
+    org_links: tuple[tuple[str, str], ...] = ()
+    link_evidence: str = ""
+    dirty: bool = False
+    dead_letter: DeadLetter | None = None
+    review: Review | None = None
+
+
+# ---------------------------------------------------------------- operations
+
+
+class PersonPlan(msgspec.Struct, frozen=True):
+    """What planning decided for one person; stored in one transaction.
+
+    `golden` is field -> {value, provenance...} as one document. `operations` may be empty. `stays_dirty` when
+    more is to be planned after these operations (consent goes first). `bases` are (object, sf_id, field -> value) adopted without
+    a write (theirs = ours). `notes` are reasons per field (`kept_persons_edit`), for `lead show`.
+    """
+
+    person_id: str
+    operations: tuple[Operation, ...] = ()
+    golden: dict[str, Any] = {}
+    notes: dict[str, str] = {}
+    bases: tuple[tuple[str, str, dict[str, Value]], ...] = ()
+    stays_dirty: bool = False
+    is_target_missing: bool = False
+
+
+class OperationResult(msgspec.Struct, frozen=True):
+    """The end of one sent operation. `state` done, refused, failed, superseded or unknown.
+
+    `echo` is the row as re-read after the write (None if it could not be read yet): its values of the written
+    fields become base; `row` replaces the mirror's. `dirty` asks for the person to be planned again.
+    """
+
+    operation_id: str
+    state: OperationState
+    sf_id: str = ""
+    code: str = ""
+    message: str = ""
+    echo: OrgRow | None = None
+    dirty: bool = False
+    dead_letter: DeadLetter | None = None
+    review: Review | None = None
+
+
+class RunRow(msgspec.Struct, frozen=True):
+    """One run as listed."""
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime | None
+    status: str
+    summary: dict[str, Any]
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """A stream's position and when it was stored."""
+
+    source: str
+    stream: str
+    partition: str
+    cursor: dict[str, Any]
+    moved_at: datetime
+
+
+class Store(Protocol):
+    """The state of syncd (DESIGN 4), on SQLite or PostgreSQL."""
+
+    # life
+    def migrate(self) -> str: ...
+    def check(self) -> list[str]: ...
+    def close(self) -> None: ...
+    def copy_to_scratch(self) -> Store: ...
+    def bind_org(self, org_id: str) -> str: ...
+    def setting(self, name: str) -> str | None: ...
+    def put_setting(self, name: str, value: str) -> None: ...
+    def acquire_lease(self, name: str, owner: str) -> None: ...
+    def release_lease(self, name: str, owner: str) -> None: ...
+
+    # runs
+    def start_run(self, run_id: str, at: datetime, sources: Sequence[str]) -> None: ...
+    def finish_run(self, run_id: str, at: datetime, status: RunStatus, summary: Mapping[str, Any]) -> None: ...
+    def runs(self, limit: int) -> list[RunRow]: ...
+    def run(self, run_id: str) -> RunRow | None: ...
+    def source_counts(self, run_id: str) -> dict[str, SourceCounts]: ...
+
+    # extract
+    def cursor(self, source: str, stream: str, partition: str = "") -> dict[str, Any] | None: ...
+    def cursors(self) -> list[Cursor]: ...
+    def put_page(self, run_id: str, source: str, stream: str, page: Page, lane: Lane, at: datetime) -> int: ...
+
+    # map and resolve
+    def take_inbox(self, limit: int, sources: Sequence[str] | None = None) -> list[InboxRow]: ...
+    def known_records(self, refs: Iterable[RecordRef]) -> dict[RecordRef, KnownRecord]: ...
+    def claims(self, keys: Iterable[Key]) -> dict[Key, str]: ...
+    def candidates(self, keys: Iterable[Key]) -> dict[Key, tuple[Candidate, ...]]: ...
+    def person_candidates(self, person_ids: Iterable[str]) -> dict[str, Candidate]: ...
+    def tombstones(self, digests: Iterable[str]) -> set[str]: ...
+    def commit_resolved(self, run_id: str, rows: Sequence[ResolvedRecord], at: datetime) -> None: ...
+
+    # plan and push
+    def dirty_persons(self, limit: int, after: str = "") -> list[str]: ...
+    def person_views(self, person_ids: Sequence[str]) -> list[PersonView]: ...
+    def commit_plans(self, run_id: str, plans: Sequence[PersonPlan], at: datetime) -> None: ...
+    def operations(self, states: Sequence[OperationState], limit: int, run_id: str | None = None) -> list[Operation]: ...
+    def operations_of(self, person_id: str) -> list[Operation]: ...
+    def operations_of_run(self, run_id: str) -> list[Operation]: ...
+    def put_operations(self, operations: Sequence[Operation]) -> None: ...
+    def mark_sent(self, operation_ids: Sequence[str], at: datetime) -> None: ...
+    def set_operation_states(self, operation_ids: Sequence[str], state: OperationState, *, dirty: bool, at: datetime) -> None: ...
+    def commit_results(self, run_id: str, results: Sequence[OperationResult], at: datetime) -> None: ...
+    def operation_counts(self, run_id: str) -> dict[str, int]: ...
+
+    # mirror
+    def mirror_cursor(self, object: str) -> datetime | None: ...
+    def put_org_rows(self, rows: Sequence[OrgRow], key_sets: Mapping[str, Sequence[Key]], at: datetime) -> int: ...
+    def set_mirror_cursor(self, object: str, stamp: datetime) -> None: ...
+    def org_records(self, targets: Sequence[tuple[str, str]]) -> list[OrgRecord]: ...
+    def put_holds(self, person_id: str, holds: Sequence[Hold], bases: Mapping[tuple[str, str], Mapping[str, Value]]) -> None: ...
+
+    # faces
+    def dead_letters(self, state: str = "open", limit: int = 1000, source: str | None = None) -> list[DeadLetter]: ...
+    def dead_letter(self, dead_letter_id: str) -> DeadLetter | None: ...
+    def replay_dead_letters(self, dead_letter_ids: Sequence[str], at: datetime) -> int: ...
+    def drop_dead_letters(self, dead_letter_ids: Sequence[str], at: datetime) -> int: ...
+    def reviews(self, state: str = "open", limit: int = 1000) -> list[Review]: ...
+    def review(self, review_id: str) -> Review | None: ...
+    def accept_review(self, review_id: str, candidate: Candidate | None, at: datetime) -> None: ...
+    def reject_review(self, review_id: str, at: datetime) -> None: ...
+    def find_persons(self, keys: Sequence[Key], text: str, limit: int) -> list[str]: ...
+    def export_persons(self) -> Iterator[tuple[PersonView, dict[str, Any]]]: ...
+    def person_documents(self, person_ids: Sequence[str]) -> dict[str, dict[str, Any]]: ...
+    def stats(self) -> dict[str, Any]: ...
+
+
+# ---------------------------------------------------------------- the org
+
+
+class ChangedRows(msgspec.Struct, frozen=True):
+    """One page of a mirror read. `covered_until` is set on the last page: the stamp the next read may start from."""
+
+    rows: tuple[OrgRow, ...]
+    covered_until: datetime | None = None
+
+
+class Org(Protocol):
+    """Salesforce as syncd uses it. Every method may raise SalesforceUnavailableError, AuthError, BudgetExhausted.
+
+    Write methods take at most 200 rows (one API call each when nothing goes wrong), return one RowOutcome per row in order,
+    and raise UnknownOutcomeError when they cannot tell whether the request was carried out.
+    """
+
+    @property
+    def api_calls(self) -> int: ...
+    @property
+    def api_usage(self) -> tuple[int, int] | None: ...
+    def identity(self) -> OrgIdentity: ...
+    def schema(self) -> OrgSchema: ...
+    def changes(self, fields: Mapping[str, Sequence[str]], since: Mapping[str, datetime | None]) -> Iterator[ChangedRows]: ...
+    def retrieve(self, object: str, sf_ids: Sequence[str], fields: Sequence[str]) -> dict[str, OrgRow | None]: ...
+    def find_by_external_id(self, object: str, values: Sequence[str], fields: Sequence[str]) -> dict[str, list[OrgRow]]: ...
+    def create(
+        self, object: str, rows: Sequence[tuple[str, Mapping[str, Value]]], assignment: Assignment | None
+    ) -> list[RowOutcome]: ...
+    def update(self, object: str, rows: Sequence[tuple[str, Mapping[str, Value]]]) -> list[RowOutcome]: ...
+    def delete(self, sf_ids: Sequence[str]) -> list[RowOutcome]: ...
+    def owner_id(self, kind: str, name: str) -> str: ...
