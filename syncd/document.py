@@ -31,10 +31,11 @@ class Node:
         keys: For a mapping: key to (line, column) of the key itself.
         items: For a sequence: its Nodes.
         scalar: For a scalar: text, number, bool or None.
+        source: For a scalar: its YAML as written (with quotes and line breaks), so that a place inside it can be found.
         line, column: From 1.
     """
 
-    __slots__ = ("column", "entries", "file", "items", "keys", "kind", "line", "scalar")
+    __slots__ = ("column", "entries", "file", "items", "keys", "kind", "line", "scalar", "source")
 
     def __init__(self, kind: str, file: str, line: int, column: int) -> None:
         """Make an empty node; `parse_document` fills it."""
@@ -46,6 +47,7 @@ class Node:
         self.keys: dict[str, tuple[int, int]] = {}
         self.items: list[Node] = []
         self.scalar: Scalar = None
+        self.source = ""
 
     def __contains__(self, key: str) -> bool:
         """Whether a mapping has `key`."""
@@ -133,7 +135,7 @@ def parse_document(text: str, file: str) -> Node:
         constructor = yaml.constructor
         if root is None:
             return Node("mapping", file, 1, 1)
-        node = _Builder(file, constructor.construct_object).build(root, 0, ())
+        node = _Builder(file, text, constructor.construct_object).build(root, 0, ())
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
@@ -157,8 +159,9 @@ def walk(node: Node) -> Iterator[Node]:
 class _Builder:
     """Turns composed YAML nodes into ours."""
 
-    def __init__(self, file: str, construct: Callable[[ScalarNode], Any]) -> None:
+    def __init__(self, file: str, text: str, construct: Callable[[ScalarNode], Any]) -> None:
         self._file = file
+        self._text = text
         self._construct = construct
 
     def build(self, source: Any, depth: int, above: tuple[int, ...]) -> Node:
@@ -174,6 +177,7 @@ class _Builder:
             return node
         node = Node("scalar", self._file, line, column)
         node.scalar = self._scalar(source, line, column)
+        node.source = self._text[source.start_mark.index : source.end_mark.index]
         return node
 
     def _mapping(self, source: MappingNode, node: Node, depth: int, above: tuple[int, ...]) -> Node:

@@ -158,7 +158,8 @@ class PersonPlan(msgspec.Struct, frozen=True):
     """What planning decided for one person; stored in one transaction.
 
     `golden` is field -> {value, provenance...} as one document. `operations` may be empty. `stays_dirty` when
-    more is to be planned after these operations (consent goes first). `bases` are (object, sf_id, field -> value) adopted without
+    more is to be planned after these operations (consent goes first). `dead_letter` and `review`: what a person must know
+    of a lead that cannot be created. `bases` are (object, sf_id, field -> value) adopted without
     a write (theirs = ours). `notes` are reasons per field (`kept_persons_edit`), for `lead show`.
     """
 
@@ -168,14 +169,16 @@ class PersonPlan(msgspec.Struct, frozen=True):
     notes: dict[str, str] = {}
     bases: tuple[tuple[str, str, dict[str, Value]], ...] = ()
     stays_dirty: bool = False
-    is_target_missing: bool = False
+    dead_letter: DeadLetter | None = None
+    review: Review | None = None
 
 
 class OperationResult(msgspec.Struct, frozen=True):
     """The end of one sent operation. `state` done, refused, failed, superseded or unknown.
 
-    `echo` is the row as re-read after the write (None if it could not be read yet): its values of the written
-    fields become base; `row` replaces the mirror's. `dirty` asks for the person to be planned again.
+    `echo` is the row as re-read after the write (None if it could not be read yet: the operation is kept as needing an echo).
+    It replaces the mirror's row. `base` holds what becomes base of the written fields, decided by the caller (DESIGN 5.1).
+    `dirty` asks for the person to be planned again.
     """
 
     operation_id: str
@@ -184,6 +187,7 @@ class OperationResult(msgspec.Struct, frozen=True):
     code: str = ""
     message: str = ""
     echo: OrgRow | None = None
+    base: dict[str, Value] = {}
     dirty: bool = False
     dead_letter: DeadLetter | None = None
     review: Review | None = None
@@ -249,6 +253,7 @@ class Store(Protocol):
     def person_views(self, person_ids: Sequence[str]) -> list[PersonView]: ...
     def commit_plans(self, run_id: str, plans: Sequence[PersonPlan], at: datetime) -> None: ...
     def operations(self, states: Sequence[OperationState], limit: int, run_id: str | None = None) -> list[Operation]: ...
+    def operations_needing_echo(self, limit: int) -> list[Operation]: ...
     def operations_of(self, person_id: str) -> list[Operation]: ...
     def operations_of_run(self, run_id: str) -> list[Operation]: ...
     def put_operations(self, operations: Sequence[Operation]) -> None: ...
@@ -256,6 +261,8 @@ class Store(Protocol):
     def set_operation_states(self, operation_ids: Sequence[str], state: OperationState, *, dirty: bool, at: datetime) -> None: ...
     def commit_results(self, run_id: str, results: Sequence[OperationResult], at: datetime) -> None: ...
     def operation_counts(self, run_id: str) -> dict[str, int]: ...
+
+    def link_person(self, person_id: str, org_links: Sequence[tuple[str, str]], review: Review | None, at: datetime) -> None: ...
 
     # mirror
     def mirror_cursor(self, object: str) -> datetime | None: ...

@@ -81,7 +81,8 @@ class OrgRecord(msgspec.Struct, frozen=True):
     """One record of the mirror: the org's row, the person it belongs to, and base per field (DESIGN 5.1).
 
     `person_id` is `""` while nobody knows whose it is. `is_survivor` is False for a second record of a
-    person that is linked and left alone. `deleted_by_us` tells an undo from a person's deletion.
+    person that is linked and left alone. `deleted_by_us` tells an undo from a person's deletion. `sent` holds what syncd last wrote
+    per field (base is what the org made of it), `repeats` how often in a row it wrote that same value.
     """
 
     row: OrgRow
@@ -89,6 +90,8 @@ class OrgRecord(msgspec.Struct, frozen=True):
     base: dict[str, Value] = {}
     is_survivor: bool = True
     deleted_by_us: bool = False
+    sent: dict[str, Value] = {}
+    repeats: dict[str, int] = {}
 
 
 class Recovery(StrEnum):

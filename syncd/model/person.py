@@ -46,7 +46,10 @@ class PersonView(msgspec.Struct, frozen=True):
 
     `open_operations` block a new plan for their target. `refused_operations` are refusals that nobody replayed
     yet: the same write is not tried again by itself. `candidates` are the org records a review is about:
-    a withdrawal of consent goes to all of them (G6).
+    a withdrawal of consent goes to all of them (G6). `was_create_sent`: a create of this person went out before,
+    whatever came of it, so a repetition leaves assignment off (DESIGN 5.3). `failures` counts its
+    writes in state failed since the last one that was done: passing faults do not repeat without end. `notes` are the reasons of
+    the last plan.
     """
 
     person_id: str
@@ -57,6 +60,9 @@ class PersonView(msgspec.Struct, frozen=True):
     open_operations: tuple[Operation, ...] = ()
     refused_operations: tuple[Operation, ...] = ()
     candidates: tuple[OrgRecord, ...] = ()
+    was_create_sent: bool = False
+    failures: int = 0
+    notes: dict[str, str] = {}
 
 
 class Candidate(msgspec.Struct, frozen=True):
