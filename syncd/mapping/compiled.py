@@ -1,0 +1,264 @@
+"""A checked mapping at work: one record in, one lead out. Never raises for a record, whatever it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Document
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from syncd.errors import ConfigProblem
+from syncd.expressions import Expression
+from syncd.mapping.rules import SENTENCES, FieldRule, Path, TouchRule, find
+from syncd.model import FieldValue, Lead, Problem, Touch, Value
+from syncd.normalise.places import country_code
+from syncd.normalise.text import clean, one_line
+from syncd.normalise.transforms import TRANSFORMS, Bad
+
+_IDENTITY = ("Email", "LastName", "FirstName", "Phone", "MobilePhone")
+_UNCUTTABLE = frozenset({"email", "phone", "url", "picklist", "multipicklist", "id", "reference"})
+_BY_KIND = {"number": "number", "boolean": "boolean", "date": "date", "instant": "instant"}
+_MAX_TEXT = 131_072
+
+
+class Mapping:
+    """A mapping that was loaded: immutable, safe for threads.
+
+    Attributes:
+        name: File name without its ending. file: As shown in messages. stream: The stream it is for.
+        digest: Changes when the mapping would give other leads (or its normaliser's version).
+        rules: The lines of `lead:`, by field.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        file: str,
+        stream: str,
+        digest: str,
+        rules: Sequence[FieldRule],
+        touch: TouchRule,
+        skip_when: Expression | None,
+        create: bool | Expression,
+        tests: Sequence[tuple[int, Document[str, Any]]] = (),
+    ) -> None:
+        """Made by `load_mapping`."""
+        self.name = name
+        self.file = file
+        self.stream = stream
+        self.digest = digest
+        self.rules = {rule.name: rule for rule in rules}
+        self._touch = touch
+        self._skip_when = skip_when
+        self._create = create
+        self._tests = tuple(tests)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The Lead fields it may fill."""
+        return tuple(self.rules)
+
+    @property
+    def test_count(self) -> int:
+        """How many tests the file holds."""
+        return len(self._tests)
+
+    def map(self, payload: bytes, *, source: str = "") -> Lead:
+        """The lead of one stored record; `payload` should be a JSON object in UTF-8."""
+        try:
+            record = msgspec.json.decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            record = None
+        if not isinstance(record, dict):
+            return Lead({}, problems=(_problem("", "not_an_object", 0, 0, is_fatal=True),), may_create=False)
+        return self.map_record(record, source=source)
+
+    def map_record(self, record: Document[str, Any], *, source: str = "") -> Lead:
+        """The lead of one record."""
+        problems: list[Problem] = []
+        fields: dict[str, FieldValue] = {}
+        for rule in self.rules.values():
+            value = _apply(rule, record, problems)
+            if value is not None:
+                fields[rule.name] = value
+        if not any(name in fields and not fields[name].is_default and fields[name].value is not None for name in _IDENTITY):
+            problems.append(_problem("", "no_identity", 0, 0, is_fatal=True))
+        values = {"record": record, "lead": {name: one.value for name, one in fields.items()}, "source": source}
+        skipped = "skip_when" if self._skip_when is not None and self._skip_when(values) is True else ""
+        may_create = self._create if isinstance(self._create, bool) else self._create(values) is True
+        return Lead(fields, self._touched(record, source), tuple(problems), skipped, may_create)
+
+    def _touched(self, record: Document[str, Any], source: str) -> Touch:
+        rule = self._touch
+        ignored: list[Problem] = []
+        at = _apply(rule.at, record, ignored) if rule.at is not None else None
+        return Touch(
+            channel=rule.channel,
+            at=str(at.value) if at is not None and at.value is not None else None,
+            campaign=source if rule.campaign_is_source else _first(record, rule.campaign_paths) or rule.campaign,
+            source_url=_first(record, rule.source_url),
+            utm={name: value for name, paths in rule.utm.items() if (value := _first(record, paths))},
+            click_ids={name: value for name, paths in rule.click_ids.items() if (value := _first(record, paths))},
+            consent=_first(record, rule.consent),
+        )
+
+    def run_tests(self) -> list[ConfigProblem]:
+        """Run the tests of the file; one problem for each that does not hold."""
+        found: list[ConfigProblem] = []
+        for line, test in self._tests:
+            lead = self.map_record(test["record"], source=self.name)
+            wrong = _differences(lead, test)
+            if wrong:
+                found.append(ConfigProblem(self.file, line, 1, f"This test does not hold: {'; '.join(wrong)}."))
+        return found
+
+
+def _differences(lead: Lead, test: Document[str, Any]) -> list[str]:
+    """What a test expected and did not get; the file's own values may be quoted."""
+    wrong: list[str] = []
+    for name, expected in test.get("lead", {}).items():
+        found = lead.fields[name].value if name in lead.fields else None
+        if found != expected:
+            wrong.append(f"{name} is {found!r}, expected {expected!r}")
+    for name, expected in test.get("touch", {}).items():
+        found = getattr(lead.touch, name, None)
+        if found != expected:
+            wrong.append(f"touch.{name} is {found!r}, expected {expected!r}")
+    if "skipped" in test and bool(lead.skipped) != test["skipped"]:
+        wrong.append(f"skipped is {bool(lead.skipped)}, expected {test['skipped']}")
+    if "problems" in test:
+        reasons = sorted(f"{problem.field}: {problem.reason}".removeprefix(": ") for problem in lead.problems)
+        if reasons != sorted(test["problems"]):
+            wrong.append(f"problems are {reasons}, expected {sorted(test['problems'])}")
+    return wrong
+
+
+def _apply(rule: FieldRule, record: Document[str, Any], problems: list[Problem]) -> FieldValue | None:
+    """The value of one field, or None if it has none; problems are noted."""
+    if not rule.paths:
+        value: Value = rule.constant
+    else:
+        raw = _raw(rule, record)
+        value = _value(rule, raw, record, problems)
+        if value is None and rule.clears and _is_blank(raw):
+            return FieldValue(None, rule.overwrite, line=rule.line)
+    if value is not None and value != "":
+        return FieldValue(value, rule.overwrite, line=rule.line)
+    if rule.default is not None:
+        return FieldValue(rule.default, rule.overwrite, is_default=True, line=rule.line)
+    return None
+
+
+def _is_blank(raw: Any) -> bool:
+    return raw is None or raw == "" or (isinstance(raw, str) and not raw.strip())
+
+
+def _raw(rule: FieldRule, record: Document[str, Any]) -> Any:
+    """The first value that is not blank; all of them for `join`."""
+    if rule.transform == "join":
+        parts = (
+            one_line(str(value))
+            for path in rule.paths
+            if not _is_blank(value := find(record, path)) and not isinstance(value, dict | list)
+        )
+        return rule.args.separator.join(part for part in parts if part)
+    for path in rule.paths:
+        value = find(record, path)
+        if not _is_blank(value):
+            return value
+    return None
+
+
+def _value(rule: FieldRule, raw: Any, record: Document[str, Any], problems: list[Problem]) -> Value:
+    if _is_blank(raw):
+        return None
+    if isinstance(raw, dict | list):
+        problems.append(_note(rule, "invalid_text"))
+        return None
+    if isinstance(raw, str):
+        if len(raw) > _MAX_TEXT:
+            raw = raw[:_MAX_TEXT]
+            problems.append(_note(rule, "cut_to_length"))
+        tidy = clean(raw)
+        # Trimming and NFC go without saying; a character that no field can hold is worth a word.
+        if any((letter < "\x20" and letter not in "\t\n\r") or "\ud800" <= letter <= "\udfff" for letter in raw):
+            problems.append(_note(rule, "cleaned"))
+        raw = tidy
+    if rule.translate or rule.unknown == "reject":
+        folded = one_line(str(raw)).casefold()
+        if folded in rule.translate:
+            return rule.translate[folded]
+        if rule.unknown == "no_value":
+            return None
+        if rule.unknown == "reject" and rule.translate:
+            problems.append(_note(rule, "unknown_value", is_fatal=True))
+            return None
+    return _fit(rule, _transformed(rule, raw, record, problems), problems)
+
+
+def _transformed(rule: FieldRule, raw: Value, record: Document[str, Any], problems: list[Problem]) -> Value:
+    name = rule.transform or _BY_KIND.get(rule.kind, "")
+    if not name:
+        return (
+            raw
+            if not isinstance(raw, str)
+            else (raw if rule.schema is not None and rule.schema.type == "textarea" else one_line(raw))
+        )
+    args = rule.args
+    if rule.region_path is not None:
+        found = find(record, rule.region_path)
+        args = msgspec.structs.replace(args, region=country_code(found) if isinstance(found, str) else "")
+    value = TRANSFORMS[name](raw, args)
+    if isinstance(value, Bad):
+        problems.append(_note(rule, value.reason))
+        return None
+    return value
+
+
+def _fit(rule: FieldRule, value: Value, problems: list[Problem]) -> Value:
+    """`value` as the field can hold it; what had to be cut or left out is noted, never silent."""
+    schema = rule.schema
+    if schema is None or value is None:
+        return value
+    if rule.kind == "text" and not isinstance(value, str):
+        value = "true" if value is True else "false" if value is False else str(value)
+    if rule.kind == "number" and (isinstance(value, str | bool) or _digits(value) > (schema.precision - schema.scale or 18)):
+        problems.append(_note(rule, "number_out_of_range" if not isinstance(value, str | bool) else "invalid_number"))
+        return None
+    if not isinstance(value, str):
+        return value
+    if schema.is_restricted and schema.picklist and schema.type == "picklist" and value not in schema.picklist:
+        problems.append(_note(rule, "not_in_picklist", is_fatal=rule.unknown == "reject"))
+        return None
+    if schema.length and len(value) > schema.length and rule.kind == "text":
+        if schema.type in _UNCUTTABLE:
+            problems.append(_note(rule, "too_long"))
+            return None
+        problems.append(_note(rule, "cut_to_length"))
+        return value[: schema.length].rstrip()
+    return value
+
+
+def _digits(value: Value) -> int:
+    return len(str(abs(int(value)))) if isinstance(value, int | float) and abs(value) < 1e300 else 400
+
+
+def _first(record: Document[str, Any], paths: Sequence[Path]) -> str:
+    return next((text for path in paths if (text := _short(find(record, path)))), "")
+
+
+def _short(value: Any) -> str:
+    """A click id, UTM value or consent text: kept exactly but for white space around it, at most 255 characters."""
+    if value is None or isinstance(value, dict | list | bool):
+        return ""
+    return clean(str(value)[:10_000])[:255]
+
+
+def _note(rule: FieldRule, reason: str, *, is_fatal: bool = False) -> Problem:
+    return _problem(rule.name, reason, rule.line, rule.column, is_fatal=is_fatal)
+
+
+def _problem(name: str, reason: str, line: int, column: int, *, is_fatal: bool = False) -> Problem:
+    return Problem(name, reason, SENTENCES[reason], line, column, is_fatal)

@@ -1,0 +1,113 @@
+"""E-mail addresses, phones and domains. Pure; checked by email-validator, phonenumbers and the public suffix list, all offline."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from publicsuffixlist import PublicSuffixList
+
+from syncd.normalise.text import clean
+
+_PLAIN_EMAIL = re.compile(r"[a-z0-9][a-z0-9_+-]*(?:\.[a-z0-9_+-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}")
+_JUNK_LOCALS = frozenset({"test", "asdf", "noemail", "nomail", "none", "na", "n/a", "xxx", "nobody", "unknown"})
+_MANGLED = re.compile(r"^[+-]?\d+(?:[.,]\d+)?[eE]\+?\d+$")
+_DOTTED = re.compile(r"^\d{1,3}(?:\.\d{1,3}){1,3}$")
+_MAX_PHONE = 60
+
+
+class PhoneNumber(NamedTuple):
+    """A phone: E.164 and its extension (`""` if none)."""
+
+    e164: str
+    extension: str
+
+
+@lru_cache(maxsize=50_000)
+def email_of(text: str) -> tuple[str, str]:
+    """(address in lower case, `""`) or (`""`, reason): `invalid_email`, `junk_email`. No DNS is asked."""
+    value = clean(text).strip("<>,;. \"'").removeprefix("mailto:").strip()
+    lowered = value.lower()
+    if not _PLAIN_EMAIL.fullmatch(lowered) or len(lowered) > 254:
+        try:
+            checked = validate_email(value, check_deliverability=False, test_environment=True)
+        except EmailNotValidError:
+            return "", "invalid_email"
+        lowered = checked.normalized.lower()
+    local, _, domain = lowered.partition("@")
+    # Reserved domains (example.com) are accepted: they cannot be reached, but they are what tests and demos use.
+    if local in _JUNK_LOCALS or len(set(local + domain.partition(".")[0])) == 1:
+        return "", "junk_email"
+    return lowered, ""
+
+
+@lru_cache(maxsize=100_000)
+def phone_of(text: str, region: str | None) -> PhoneNumber | None:
+    """A phone number, None if the text is none (words, `1.2.3`, `4.9E+11`, all the same digit)."""
+    value = clean(text)
+    if not value or len(value) > _MAX_PHONE or _MANGLED.match(value) or _DOTTED.match(value):
+        return None
+    value = re.sub(r"\(0\)", "", value) if value.startswith(("+", "00")) else value
+    if value.startswith("00") and not value.startswith("000"):
+        value = "+" + value[2:].lstrip()
+    try:
+        number = phonenumbers.parse(value, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number) or len(set(str(number.national_number))) == 1:
+        return None
+    if str(number.national_number) in ("1234567890", "123456789", "12345678"):
+        return None
+    return PhoneNumber(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), number.extension or "")
+
+
+def is_mangled_number(text: str) -> bool:
+    """Whether a spreadsheet has destroyed the number (`4.9E+11`)."""
+    return bool(_MANGLED.match(text.strip()))
+
+
+@lru_cache(maxsize=1)
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList(accept_unknown=True)
+
+
+@lru_cache(maxsize=50_000)
+def domain_of(text: str) -> str:
+    """The registrable domain of an address, URL or host (`www.shop.example.co.uk` gives `example.co.uk`); `""` if there is none."""
+    value = clean(text).lower()
+    host = value.rpartition("@")[2] if "@" in value and "/" not in value.partition("@")[0] else value
+    host = host.partition("://")[2] or host
+    host = re.split(r"[/?#:\s]", host, maxsplit=1)[0].strip(".")
+    if "." not in host or not re.fullmatch(r"[\w.-]+", host):
+        return ""
+    try:
+        host = host.encode("idna").decode()
+    except UnicodeError:
+        return ""
+    return str(_suffixes().privatesuffix(host) or "")
+
+
+@lru_cache(maxsize=50_000)
+def url_of(text: str) -> str:
+    """A web address with scheme and lower-case host; `""` if it is none."""
+    value = clean(text)
+    if not value or re.search(r"\s", value):
+        return ""
+    if "://" not in value:
+        value = f"https://{value}"
+    try:
+        parts = urlsplit(value)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return ""
+    host = (parts.hostname or "").lower()
+    if parts.scheme.lower() not in ("http", "https") or "." not in host or parts.username or not re.fullmatch(r"[\w.-]+", host):
+        return ""
+    path = parts.path if parts.path != "/" or parts.query else ""
+    query = f"?{parts.query}" if parts.query else ""
+    fragment = f"#{parts.fragment}" if parts.fragment else ""
+    return f"{parts.scheme.lower()}://{host}{port}{path}{query}{fragment}"
