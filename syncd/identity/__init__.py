@@ -1,0 +1,16 @@
+"""Who a lead is: keys, evidence, and the decision. Pure; imported by run and app.
+
+Exact evidence only: strong keys are claims (one person each); phones and shared mailboxes count only beside an agreeing name.
+Several matches never pick one silently. The rules are explained in docs/explanation/identity.md.
+"""
+
+from syncd.identity.keys import LeadKeys as LeadKeys
+from syncd.identity.keys import lead_keys as lead_keys
+from syncd.identity.keys import org_keys as org_keys
+from syncd.identity.keys import person_id_for as person_id_for
+from syncd.identity.match import Placement as Placement
+from syncd.identity.match import ReviewWish as ReviewWish
+from syncd.identity.match import place as place
+from syncd.identity.resolve import Facts as Facts
+from syncd.identity.resolve import Resolution as Resolution
+from syncd.identity.resolve import resolve as resolve

@@ -1,0 +1,11 @@
+"""Plan: three-way diff per field, consent first, one operation per target (DESIGN 5). Pure."""
+
+from syncd.plan.canonical import canonical as canonical
+from syncd.plan.canonical import same as same
+from syncd.plan.guard import guard_reason as guard_reason
+from syncd.plan.planner import PlanSettings as PlanSettings
+from syncd.plan.planner import plan_person as plan_person
+from syncd.plan.survivorship import golden as golden
+from syncd.plan.verdict import NO_BASE as NO_BASE
+from syncd.plan.verdict import Verdict as Verdict
+from syncd.plan.verdict import decide_field as decide_field

@@ -1,0 +1,296 @@
+"""From a person and a decision to the shortest list of writes. Pure; one plan per person (DESIGN 5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from syncd.model import (
+    Assignment,
+    Operation,
+    OperationKind,
+    OrgRecord,
+    OrgSchema,
+    PersonState,
+    PersonView,
+    Provenance,
+    Value,
+)
+from syncd.plan.consent import ConsentWrite, consent_writes, is_withdrawn
+from syncd.plan.fields import diff, fitting
+from syncd.plan.survivorship import Golden, golden, provenance_of
+from syncd.policy import Decision
+from syncd.ports import DeadLetter, PersonPlan, Review
+
+
+class PlanSettings(msgspec.Struct, frozen=True):
+    """What planning needs of the configuration. `assignments`: source name to who gets its new leads."""
+
+    external_id_field: str | None = "Syncd_Id__c"
+    assignments: Mapping[str, Assignment | None] = {}
+
+
+def plan_person(
+    view: PersonView,
+    decision: Decision,
+    schema: OrgSchema,
+    settings: PlanSettings,
+    *,
+    make_id: Callable[[], str],
+    at: datetime,
+    run_id: str,
+) -> PersonPlan:
+    """Plan one person; empty operations when nothing is to be written.
+
+    Consent comes first and alone: while a consent write is planned for a record, its other fields wait for the next plan.
+    """
+    return _Planner(view, decision, schema, settings, make_id, at, run_id).plan()
+
+
+class _Planner:
+    def __init__(
+        self,
+        view: PersonView,
+        decision: Decision,
+        schema: OrgSchema,
+        settings: PlanSettings,
+        make_id: Callable[[], str],
+        at: datetime,
+        run_id: str,
+    ) -> None:
+        self._view = view
+        self._decision = decision
+        self._schema = schema
+        self._settings = settings
+        self._make_id = make_id
+        self._at = at
+        self._run_id = run_id
+        self._golden: Golden = golden(view.records)
+        self._notes: dict[str, str] = {}
+        self._operations: list[Operation] = []
+        self._bases: list[tuple[str, str, dict[str, Value]]] = []
+        self._dead_letter: DeadLetter | None = None
+        self._review: Review | None = None
+        self._open = {operation.target for operation in view.open_operations}
+
+    def plan(self) -> PersonPlan:
+        busy = self._plan_consent()
+        stays_dirty = bool(busy)
+        if self._view.state is PersonState.ACTIVE:
+            target = self._target()
+            if target is not None:
+                if ("Lead", target.row.sf_id) not in busy:
+                    self._plan_update(target)
+            elif not self._is_elsewhere():
+                self._plan_create()
+        elif self._view.state is PersonState.REVIEW:
+            self._notes["person"] = "waits_for_review"
+        return PersonPlan(
+            person_id=self._view.person_id,
+            operations=tuple(self._operations),
+            golden=self._document(),
+            notes=self._notes,
+            bases=tuple(self._bases),
+            stays_dirty=stays_dirty,
+            dead_letter=self._dead_letter,
+            review=self._review,
+        )
+
+    def _document(self) -> dict[str, Any]:
+        document = {name: msgspec.to_builtins(value) for name, value in self._golden.fields.items()}
+        for name, one in self._golden.consent.items():
+            withdrawn = is_withdrawn(one, allow_clear=self._decision.allow_clear)
+            document[name] = {"value": withdrawn, "provenance": msgspec.to_builtins(one.withdrawn_by)}
+        return document
+
+    def _target(self) -> OrgRecord | None:
+        """The Lead that is written: living, not converted, the survivor; of several the first by id, always the same one."""
+        living = [
+            record
+            for record in self._view.org_records
+            if record.row.object == "Lead" and not record.row.is_deleted and not record.row.is_converted
+        ]
+        return min(living, key=lambda record: (not record.is_survivor, record.row.sf_id), default=None)
+
+    def _is_elsewhere(self) -> bool:
+        """Whether the person is in the org as a Contact (or converted), or was deleted there; notes the reason."""
+        living = [record for record in self._view.org_records if not record.row.is_deleted]
+        if living:
+            # Nothing but consent is written to Contacts yet.
+            self._notes["person"] = "person_is_contact"
+            return True
+        deleted = [record for record in self._view.org_records if record.row.is_deleted]
+        if not deleted:
+            return False
+        newest = max(deleted, key=lambda record: record.row.stamp)
+        is_newer = self._golden.newest_at is not None and self._golden.newest_at > newest.row.stamp
+        if newest.deleted_by_us and is_newer:
+            return False
+        if newest.deleted_by_us:
+            self._notes["create"] = "undone"
+        elif not is_newer or self._decision.on_deleted == "skip":
+            self._notes["create"] = "deleted_by_person"
+        elif self._decision.on_deleted == "create":
+            return False
+        else:
+            self._notes["create"] = "ask_on_deleted"
+            reason = f"Somebody deleted this lead in Salesforce ({newest.row.sf_id}); a source has sent it again since."
+            self._review = Review("on_deleted", self._view.person_id, (), reason, run_id=self._run_id, at=self._at)
+        return True
+
+    def _plan_consent(self) -> set[tuple[str, str]]:
+        """Consent operations; gives the records that must wait for them."""
+        writes, notes = consent_writes(self._view, self._golden.consent, self._schema, allow_clear=self._decision.allow_clear)
+        self._notes.update(notes)
+        busy: set[tuple[str, str]] = set()
+        for write in writes:
+            row = write.record.row
+            operation = self._consent_operation(write)
+            if operation.target in self._open:
+                busy.add((row.object, row.sf_id))
+            elif self._was_refused(operation):
+                self._notes["consent"] = "refused_before"
+            else:
+                self._operations.append(operation)
+                busy.add((row.object, row.sf_id))
+        return busy
+
+    def _consent_operation(self, write: ConsentWrite) -> Operation:
+        row = write.record.row
+        return self._operation(
+            OperationKind.CONSENT,
+            row.object,
+            row.sf_id,
+            write.fields,
+            {name: row.fields.get(name) for name in write.fields},
+            write.provenance,
+            is_guarded=True,
+        )
+
+    def _plan_update(self, target: OrgRecord) -> None:
+        lead = self._schema.objects["Lead"]
+        found = diff(self._golden.fields, target, lead, self._view.holds)
+        self._notes.update(found.notes)
+        if found.adopted:
+            self._bases.append(("Lead", target.row.sf_id, found.adopted))
+        if not found.writes:
+            return
+        operation = self._operation(
+            OperationKind.UPDATE,
+            "Lead",
+            target.row.sf_id,
+            found.writes,
+            {name: target.row.fields.get(name) for name in found.writes},
+            {name: self._golden.fields[name].provenance for name in found.writes},
+            is_guarded=any(value is None for value in found.writes.values()),
+        )
+        self._add(operation)
+
+    def _plan_create(self) -> None:
+        if not self._golden.may_create:
+            self._notes["create"] = "source_may_not_create"
+            return
+        if not any(not one.is_default for one in self._golden.fields.values()):
+            # Known only through an opt-out (or through nothing but defaults): stored, never created.
+            self._notes["create"] = "nothing_but_consent"
+            return
+        if self._settings.external_id_field is None:
+            self._notes["create"] = "no_external_id_field"
+            return
+        lead = self._schema.objects["Lead"]
+        fields: dict[str, Value] = {}
+        why: dict[str, Provenance] = {}
+        for name, one in self._golden.fields.items():
+            described = lead.fields.get(name)
+            value, note = fitting(one.value, described)
+            if described is None or not described.is_createable or note == "not_in_picklist":
+                self._notes[name] = note or "field_not_writable"
+            elif value is not None:
+                fields[name], why[name] = value, one.provenance
+        self._add_decided(fields, why)
+        missing = [name for name, field in lead.fields.items() if field.is_required and fields.get(name) in (None, "")]
+        if missing:
+            self._notes["create"] = "missing_required"
+            self._dead_letter = self._incomplete(sorted(missing))
+            return
+        first = min(self._view.records, key=lambda record: (record.source_at, record.position, record.ref))
+        operation = self._operation(OperationKind.CREATE, "Lead", "", fields, {}, why)
+        source = first.ref.source
+        assignment = self._settings.assignments.get(source, Assignment())
+        if assignment is not None and assignment.owner_id:
+            operation = msgspec.structs.replace(operation, fields={**fields, "OwnerId": assignment.owner_id})
+        self._add(msgspec.structs.replace(operation, assignment=assignment, source=source))
+
+    def _incomplete(self, missing: list[str]) -> DeadLetter:
+        """A lead that Salesforce would refuse for want of a field: set aside before any call."""
+        newest = max(self._view.records, key=lambda record: (record.source_at, record.position, record.ref))
+        return DeadLetter(
+            kind="operation",
+            stage="plan",
+            reason="missing_required",
+            message=f"A new Lead needs {', '.join(missing)}, and no source states it. Give the mapping a default: for it.",
+            source=newest.ref.source,
+            stream=newest.ref.stream,
+            key=newest.ref.key,
+            locator=newest.locator,
+            person_id=self._view.person_id,
+            run_id=self._run_id,
+            at=self._at,
+        )
+
+    def _add_decided(self, fields: dict[str, Value], why: dict[str, Provenance]) -> None:
+        """Status from the policy, and withdrawn consent, belong to the first write."""
+        if self._decision.status_on_create and "Status" not in fields:
+            fields["Status"] = self._decision.status_on_create
+            why["Status"] = Provenance(rule=self._decision.rule)
+        described = self._schema.objects["Lead"].fields
+        for name, one in self._golden.consent.items():
+            if is_withdrawn(one, allow_clear=self._decision.allow_clear) and name in described and described[name].is_createable:
+                fields[name], why[name] = True, one.withdrawn_by
+
+    def _operation(
+        self,
+        kind: OperationKind,
+        object: str,
+        sf_id: str,
+        fields: dict[str, Value],
+        before: dict[str, Value],
+        why: dict[str, Provenance],
+        *,
+        is_guarded: bool = False,
+    ) -> Operation:
+        return Operation(
+            operation_id=self._make_id(),
+            person_id=self._view.person_id,
+            object=object,
+            sf_id=sf_id,
+            kind=kind,
+            fields=fields,
+            before=before,
+            provenance=why,
+            is_guarded=is_guarded,
+            source=next((one.source for one in why.values() if one.source), ""),
+            run_id=self._run_id,
+            planned_at=self._at,
+        )
+
+    def _add(self, operation: Operation) -> None:
+        if operation.target in self._open:
+            self._notes["person"] = "waits_for_open_operation"
+        elif self._was_refused(operation):
+            self._notes["person"] = "refused_before"
+        else:
+            self._operations.append(operation)
+
+    def _was_refused(self, operation: Operation) -> bool:
+        """The same write was refused and nobody has replayed it: it is not tried again by itself."""
+        return any(
+            one.target == operation.target and one.kind is operation.kind and one.fields == operation.fields
+            for one in self._view.refused_operations
+        )
+
+
+__all__ = ["PlanSettings", "plan_person", "provenance_of"]
