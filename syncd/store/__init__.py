@@ -1,0 +1,4 @@
+"""The store: all state of syncd on SQLite or PostgreSQL (DESIGN 4). Imported by wiring only."""
+
+from syncd.store.sql import SqlStore as SqlStore
+from syncd.store.sql import open_store as open_store

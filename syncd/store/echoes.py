@@ -1,0 +1,72 @@
+"""What done operations leave in the mirror: the echo's row, base, the person of a new record. Set-based, in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, and_, update
+
+from syncd.ports import OperationResult
+from syncd.store import tables as t
+from syncd.store.engine import Database
+from syncd.store.inbox import dumps
+from syncd.store.mirror import org_row_values
+from syncd.store.shared import org_rows
+
+_COLUMNS = tuple(column.name for column in t.org_record.columns)
+
+
+def settle_records(db: Database, connection: Connection, pairs: Sequence[tuple[Any, OperationResult]], at: datetime) -> None:
+    """Bring the org records of done operations up to date: (operation row, its result) in order.
+
+    An echo replaces the mirror's row by a higher or equal stamp; base takes the fields that the result names. A created record
+    belongs to its person from here on, with or without an echo.
+    """
+    deleted = [(row.object, row.sf_id) for row, _ in pairs if row.kind == "delete"]
+    written = [(row, one, one.sf_id or row.sf_id) for row, one in pairs if row.kind != "delete" and (one.sf_id or row.sf_id)]
+    known = org_rows(connection, sorted({(row.object, sf_id) for row, _, sf_id in written}))
+    records = {target: {name: getattr(row, name) for name in _COLUMNS} for target, row in known.items()}
+    for row, one, sf_id in written:
+        target = (row.object, sf_id)
+        record = records.get(target)
+        if record is None:
+            if one.echo is None and row.kind != "create":
+                continue
+            record = records[target] = _stub(row, sf_id)
+        if one.echo is not None and (one.echo.stamp >= record["stamp"] or target not in known):
+            record.update(org_row_values(one.echo))
+        if row.kind == "create" and not record["person_id"]:
+            record["person_id"] = row.person_id
+        if one.base:
+            record["base"] = dumps(msgspec.json.decode(record["base"]) | one.base)
+    db.upsert(connection, t.org_record, list(records.values()), ("object", "sf_id"))
+    claims = [{"kind": "sf_id", "value": sf_id, "person_id": row.person_id} for row, _, sf_id in written if row.kind == "create"]
+    db.add_missing(connection, t.claim, claims, ("kind", "value"))
+    o = t.org_record.c
+    for name, sf_id in deleted:
+        values = {"is_deleted": True, "deleted_by_us": True, "stamp": at}
+        connection.execute(update(t.org_record).where(and_(o.object == name, o.sf_id == sf_id)).values(**values))
+
+
+def _stub(row: Any, sf_id: str) -> dict[str, Any]:
+    """A record that was created and not read back yet; anything the org says of it is newer."""
+    return {
+        "object": row.object,
+        "sf_id": sf_id,
+        "person_id": row.person_id if row.kind == "create" else "",
+        "fields": "{}",
+        "base": "{}",
+        "stamp": row.planned_at,
+        "modified_by": "",
+        "owner_id": "",
+        "external_id": row.person_id if row.kind == "create" else "",
+        "is_deleted": False,
+        "merged_into": "",
+        "is_converted": False,
+        "contact_id": "",
+        "is_survivor": True,
+        "deleted_by_us": False,
+    }

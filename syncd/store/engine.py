@@ -1,0 +1,232 @@
+"""The connection to SQLite or PostgreSQL: transactions, pragmas, leases, and errors in operators' words."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from syncd.clock import Clock
+from syncd.errors import ClaimConflictError, LeaseLostError, StoreError
+
+CHUNK = 500
+"""Keys of one look-up; both engines plan it as an index search, also before the first ANALYZE."""
+
+_COMPRESS_OVER_BYTES = 200
+_PRAGMAS = {"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "30000"}
+
+_T = TypeVar("_T")
+
+
+class Database:
+    """One engine with its two kinds of transaction. Safe for threads; SQLite writes take turns."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        """Open `url` (`sqlite:///path` or `postgresql://...`); a new SQLite file is readable by its owner only."""
+        self.clock = clock
+        parsed = make_url(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.path = Path(parsed.database) if self.is_sqlite and parsed.database else None
+        if not self.is_sqlite:
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if self.path is not None and not self.path.exists():
+            self._touch(self.path)
+        self.engine: Engine = create_engine(parsed, pool_pre_ping=not self.is_sqlite)
+        self._turn = threading.RLock()
+        self._lock_file: int | None = None
+        self._lock_connection: Connection | None = None
+        self.fences: dict[str, int] = {}
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+
+    @staticmethod
+    def _touch(path: Path) -> None:
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        except OSError as error:
+            raise StoreError(
+                f"The store {path} cannot be made: {error.strerror}.", advice="Check the folder in store.url and its rights."
+            ) from error
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A short read transaction."""
+        with self._errors(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A short write transaction; commits at the end, rolls back on any error. No network inside."""
+        with (
+            self._errors(),
+            self._turn if self.is_sqlite else nullcontext(),
+            self.engine.connect().execution_options(syncd_write=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise StoreError(*_explained(error, self.path)) from error
+        except SQLAlchemyError as error:
+            raise StoreError("The store cannot be used.", advice='Run "syncd store check".', detail=str(error)) from error
+
+    # ------------------------------------------------------------------ statements
+
+    def insert(self, table: Table) -> Any:
+        """An INSERT of the dialect, which knows ON CONFLICT."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def upsert(
+        self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]], keys: Sequence[str], *, where: Any = None
+    ) -> None:
+        """Insert rows or replace those with the same `keys`; rows are sorted so that two writers cannot deadlock."""
+        if not rows:
+            return
+        statement = self.insert(table)
+        changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+        statement = statement.on_conflict_do_update(index_elements=list(keys), set_=changed, where=where)
+        connection.execute(statement, sorted(rows, key=lambda row: tuple(str(row[name]) for name in keys)))
+
+    def add_missing(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> None:
+        """Insert rows whose `keys` are not there yet."""
+        if rows:
+            statement = self.insert(table).on_conflict_do_nothing(index_elements=list(keys))
+            connection.execute(statement, sorted(rows, key=lambda row: tuple(str(row[name]) for name in keys)))
+
+    # ------------------------------------------------------------------ one engine per store
+
+    def lock(self, name: str, take: Callable[[], None]) -> None:
+        """Hold the operating system's (or PostgreSQL's) lock for the life of this process; `take` records the new owner."""
+        if self.is_sqlite:
+            self._lock_sqlite(name)
+        else:
+            self._lock_postgresql(name)
+        take()
+
+    def _lock_sqlite(self, name: str) -> None:
+        if self.path is None or self._lock_file is not None:
+            return
+        handle = os.open(f"{self.path}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(handle)
+            raise _taken(name) from error
+        self._lock_file = handle
+
+    def _lock_postgresql(self, name: str) -> None:
+        if self._lock_connection is not None:
+            return
+        connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        number = zlib.crc32(name.encode())
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:number)"), {"number": number}).scalar():
+            connection.close()
+            raise _taken(name)
+        self._lock_connection = connection
+
+    def unlock(self) -> None:
+        """Give the lock back; a process that dies gives it back too."""
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+        if self._lock_connection is not None:
+            self._lock_connection.invalidate()
+            self._lock_connection.close()
+            self._lock_connection = None
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.unlock()
+        self.engine.dispose()
+
+
+def _taken(name: str) -> StoreError:
+    return StoreError(
+        f"Another syncd ({name}) is working on this store.", advice="Wait until it has finished, or stop it; then start again."
+    )
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    """Set the pragmas and make sure that they took."""
+    del record
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for name, wanted in _PRAGMAS.items():
+        cursor.execute(f"PRAGMA {name} = {wanted}")
+    for name, wanted in _PRAGMAS.items():
+        found = str(cursor.execute(f"PRAGMA {name}").fetchone()[0])
+        if found != wanted:
+            raise StoreError(
+                f"SQLite did not accept {name} = {wanted} (it says {found}).", advice="Keep the store on a local disk."
+            )
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    is_write = connection.get_execution_options().get("syncd_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+
+_CAUSES = (
+    ("database or disk is full", "The disk of the store is full.", "Free some room; nothing acknowledged is lost."),
+    ("readonly", "The store can only be read.", "Check the rights of the file and its folder, and the mount."),
+    ("read-only", "The store can only be read.", "Check the rights of the file and its folder, and the mount."),
+    (
+        "database is locked",
+        "The store is locked by another program.",
+        "Stop the other program (a backup, a shell) and start again.",
+    ),
+    ("unable to open", "The store cannot be opened.", "Check store.url and the rights of its folder."),
+    ("not a database", "The file in store.url is not a syncd store.", "Name another file; this one was not touched."),
+    ("malformed", "The store is damaged.", 'Stop syncd and restore a backup; "syncd store check" tells more.'),
+    ("connection refused", "PostgreSQL does not answer.", "Check store.url and that the server runs."),
+    ("password authentication failed", "PostgreSQL refused the user or password in store.url.", "Correct store.url."),
+    ("could not serialize", "Two writers met; the work is repeated.", ""),
+)
+
+
+def _explained(error: DBAPIError, path: Path | None) -> tuple[str]:
+    words = str(error.orig).lower()
+    where = f" ({path})" if path else ""
+    for mark, what, advice in _CAUSES:
+        if mark in words:
+            return (f"{what[:-1]}{where}. {advice}".strip(),)
+    # The driver's own words may quote values of a row, so they are not passed on.
+    return (f'The store{where} refused a statement ({type(error.orig).__name__}). Run "syncd store check".',)
+
+
+def pack(payload: bytes) -> tuple[bytes, bool]:
+    """Payload as stored, and whether it was compressed."""
+    if len(payload) <= _COMPRESS_OVER_BYTES:
+        return payload, False
+    packed = zlib.compress(payload, 6)
+    return (packed, True) if len(packed) < len(payload) else (payload, False)
+
+
+def unpack(payload: bytes, is_compressed: bool) -> bytes:
+    """The payload as it came."""
+    return zlib.decompress(payload) if is_compressed else bytes(payload)
+
+
+def chunks(values: Sequence[_T], size: int = CHUNK) -> Iterator[Sequence[_T]]:
+    """Slices of at most `size`."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+__all__ = ["CHUNK", "ClaimConflictError", "Database", "LeaseLostError", "chunks", "pack", "unpack"]

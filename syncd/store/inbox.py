@@ -1,0 +1,266 @@
+"""Runs, cursors and the inbox: what came in, and how every record ended (G1, G2)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, and_, func, insert, select, text, tuple_, update
+
+from syncd.model import InboxOutcome, Lane, Page, Record, RecordRef, RunStatus, SourceCounts
+from syncd.ports import Cursor, InboxRow, KnownRecord, RunRow
+from syncd.store import tables as t
+from syncd.store.engine import Database, chunks, pack, unpack
+
+_ROWS_PER_UNIT = 200
+_COUNTS = ("waiting_before", "pulled", "applied", "unchanged", "skipped", "dead", "review")
+
+
+def digest_of(payload: bytes) -> bytes:
+    """blake2b-16 of a payload."""
+    return hashlib.blake2b(payload, digest_size=16).digest()
+
+
+def dumps(value: Any) -> str:
+    """A document as JSON text."""
+    return msgspec.json.encode(value).decode()
+
+
+class InboxStore:
+    """Runs, cursors, inbox."""
+
+    db: Database
+
+    # ------------------------------------------------------------------ runs
+
+    def start_run(self, run_id: str, at: datetime, sources: Sequence[str]) -> None:
+        """Begin a run; remembers what waited before it."""
+        with self.db.write() as connection:
+            connection.execute(insert(t.run).values(run_id=run_id, started_at=at, status="running", summary="{}"))
+            waiting = self._waiting(connection)
+            for name in sorted({*sources, *waiting}):
+                self._count(connection, run_id, name, {"waiting_before": waiting.get(name, 0)})
+
+    def finish_run(self, run_id: str, at: datetime, status: RunStatus, summary: Mapping[str, Any]) -> None:
+        """End a run with its summary."""
+        with self.db.write() as connection:
+            values = {"finished_at": at, "status": str(status), "summary": dumps(summary)}
+            connection.execute(update(t.run).where(t.run.c.run_id == run_id).values(**values))
+
+    def runs(self, limit: int) -> list[RunRow]:
+        """The last runs, newest first."""
+        with self.db.read() as connection:
+            statement = select(t.run).order_by(t.run.c.started_at.desc(), t.run.c.run_id.desc()).limit(limit)
+            return [_run_row(row) for row in connection.execute(statement)]
+
+    def run(self, run_id: str) -> RunRow | None:
+        """One run, None if there is none of that id."""
+        with self.db.read() as connection:
+            row = connection.execute(select(t.run).where(t.run.c.run_id == run_id)).first()
+            return None if row is None else _run_row(row)
+
+    def source_counts(self, run_id: str) -> dict[str, SourceCounts]:
+        """The sums of a run; `waiting` is what waits now."""
+        with self.db.read() as connection:
+            waiting = self._waiting(connection)
+            rows = connection.execute(select(t.run_source).where(t.run_source.c.run_id == run_id)).mappings()
+            return {
+                row["source"]: SourceCounts(**{name: row[name] for name in _COUNTS}, waiting=waiting.get(row["source"], 0))
+                for row in rows
+            }
+
+    @staticmethod
+    def _waiting(connection: Connection) -> dict[str, int]:
+        statement = select(t.inbox.c.source, func.count()).where(text("inbox.state = 'waiting'")).group_by(t.inbox.c.source)
+        return {row[0]: row[1] for row in connection.execute(statement)}
+
+    def _count(self, connection: Connection, run_id: str, source: str, counts: Mapping[str, int]) -> None:
+        """Add to the sums of (run, source) in the caller's transaction."""
+        row = dict.fromkeys(_COUNTS, 0) | dict(counts)
+        statement = self.db.insert(t.run_source).values(run_id=run_id, source=source, **row)
+        added = {name: t.run_source.c[name] + statement.excluded[name] for name in counts}
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["run_id", "source"], set_=added or {"pulled": t.run_source.c.pulled})
+        )
+
+    # ------------------------------------------------------------------ extract
+
+    def cursor(self, source: str, stream: str, partition: str = "") -> dict[str, Any] | None:
+        """Where a stream goes on; None at the beginning."""
+        c = t.cursor.c
+        with self.db.read() as connection:
+            found = connection.execute(
+                select(c.cursor).where(and_(c.source == source, c.stream == stream, c.partition == partition))
+            ).scalar()
+            return None if found is None else msgspec.json.decode(found)
+
+    def cursors(self) -> list[Cursor]:
+        """Every stored cursor."""
+        with self.db.read() as connection:
+            rows = connection.execute(select(t.cursor).order_by(t.cursor.c.source, t.cursor.c.stream, t.cursor.c.partition))
+            return [Cursor(row.source, row.stream, row.partition, msgspec.json.decode(row.cursor), row.moved_at) for row in rows]
+
+    def put_page(self, run_id: str, source: str, stream: str, page: Page, lane: Lane, at: datetime) -> int:
+        """Store a page; its cursor moves in the transaction of its last records. Gives how many records and rejects it held.
+
+        A page that was half stored when the process died comes again: versions that still wait are recognised.
+        """
+        parts = list(chunks(page.records, _ROWS_PER_UNIT)) or [()]
+        for index, part in enumerate(parts):
+            with self.db.write() as connection:
+                counts = self._put_records(connection, run_id, (source, stream), part, lane, at)
+                if index == len(parts) - 1:
+                    counts += self._put_rejects(connection, run_id, (source, stream), page, at)
+                    row = {
+                        "source": source,
+                        "stream": stream,
+                        "partition": page.partition,
+                        "cursor": dumps(page.cursor),
+                        "moved_at": at,
+                    }
+                    self.db.upsert(connection, t.cursor, [row], ("source", "stream", "partition"))
+                if counts:
+                    self._count(connection, run_id, source, counts)
+        return len(page.records) + len(page.rejects)
+
+    def _put_records(
+        self, connection: Connection, run_id: str, home: tuple[str, str], records: Sequence[Record], lane: Lane, at: datetime
+    ) -> Counter[str]:
+        c = t.inbox.c
+        keys = sorted({record.key for record in records})
+        waiting: set[tuple[str, bytes]] = set()
+        if keys:
+            statement = select(c.key, c.digest).where(
+                and_(text("inbox.state = 'waiting'"), c.source == home[0], c.stream == home[1], c.key.in_(keys))
+            )
+            waiting = {(key, bytes(digest)) for key, digest in connection.execute(statement)}
+        rows, known = [], 0
+        for record in records:
+            digest = digest_of(record.payload)
+            if (record.key, digest) in waiting:
+                known += 1
+                continue
+            waiting.add((record.key, digest))
+            payload, is_compressed = pack(record.payload)
+            rows.append(
+                {
+                    "source": home[0],
+                    "stream": home[1],
+                    "key": record.key,
+                    "digest": digest,
+                    "payload": payload,
+                    "is_compressed": is_compressed,
+                    "source_at": record.source_at,
+                    "received_at": at,
+                    "position": record.position,
+                    "locator": record.locator,
+                    "lane": int(lane),
+                    "state": "waiting",
+                    "reason": "",
+                    "run_id": run_id,
+                    "is_replay": False,
+                }
+            )
+        if rows:
+            connection.execute(insert(t.inbox), rows)
+        return Counter({"pulled": len(records), "unchanged": known})
+
+    def _put_rejects(self, connection: Connection, run_id: str, home: tuple[str, str], page: Page, at: datetime) -> Counter[str]:
+        """What cannot be a record becomes a dead letter at once; one that is open already is not set aside twice."""
+        if not page.rejects:
+            return Counter()
+        c = t.dead_letter.c
+        keys = sorted({reject.key for reject in page.rejects})
+        open_now = {
+            (row.key, row.reason, bytes(row.digest))
+            for part in chunks(keys)
+            for row in connection.execute(
+                select(c.key, c.reason, c.digest).where(
+                    and_(text("dead_letter.state = 'open'"), c.source == home[0], c.stream == home[1], c.key.in_(part))
+                )
+            )
+        }
+        rows = []
+        for reject in page.rejects:
+            digest = digest_of(reject.payload)
+            if (reject.key, reject.reason, digest) in open_now:
+                continue
+            open_now.add((reject.key, reject.reason, digest))
+            rows.append(
+                {
+                    "kind": "record",
+                    "stage": "extract",
+                    "reason": reject.reason,
+                    "message": reject.message,
+                    "source": home[0],
+                    "stream": home[1],
+                    "key": reject.key,
+                    "locator": reject.locator,
+                    "payload": reject.payload,
+                    "digest": digest,
+                    "person_id": "",
+                    "operation_id": "",
+                    "run_id": run_id,
+                    "at": at,
+                    "state": "open",
+                }
+            )
+        if rows:
+            connection.execute(insert(t.dead_letter), rows)
+        return Counter({"pulled": len(page.rejects), "dead": len(rows), "unchanged": len(page.rejects) - len(rows)})
+
+    # ------------------------------------------------------------------ map and resolve: reading
+
+    def take_inbox(self, limit: int, sources: Sequence[str] | None = None) -> list[InboxRow]:
+        """Waiting records, hot lanes first, then in order of arrival. Reads only; `commit_resolved` ends them."""
+        c = t.inbox.c
+        statement = select(t.inbox).where(text("inbox.state = 'waiting'")).order_by(c.lane, c.sequence).limit(limit)
+        if sources is not None:
+            statement = statement.where(c.source.in_(list(sources)))
+        with self.db.read() as connection:
+            return [
+                InboxRow(
+                    sequence=row.sequence,
+                    ref=RecordRef(row.source, row.stream, row.key),
+                    payload=unpack(row.payload, row.is_compressed),
+                    digest=bytes(row.digest),
+                    source_at=row.source_at,
+                    received_at=row.received_at,
+                    position=row.position,
+                    locator=row.locator,
+                    lane=Lane(row.lane),
+                    is_replay=row.is_replay,
+                )
+                for row in connection.execute(statement)
+            ]
+
+    def known_records(self, refs: Iterable[RecordRef]) -> dict[RecordRef, KnownRecord]:
+        """The latest stored version of each record that is known."""
+        c = t.record.c
+        wanted = sorted(set(refs))
+        found: dict[RecordRef, KnownRecord] = {}
+        with self.db.read() as connection:
+            for part in chunks(wanted):
+                statement = select(
+                    c.source, c.stream, c.key, c.digest, c.person_id, c.mapping_digest, c.source_at, c.position
+                ).where(tuple_(c.source, c.stream, c.key).in_([tuple(ref) for ref in part]))
+                for row in connection.execute(statement):
+                    known = KnownRecord(bytes(row.digest), row.person_id, row.mapping_digest, row.source_at, row.position)
+                    found[RecordRef(row.source, row.stream, row.key)] = known
+        return found
+
+
+def _run_row(row: Any) -> RunRow:
+    return RunRow(row.run_id, row.started_at, row.finished_at, row.status, msgspec.json.decode(row.summary))
+
+
+OUTCOME_COUNTS = {
+    InboxOutcome.APPLIED: "applied",
+    InboxOutcome.UNCHANGED: "unchanged",
+    InboxOutcome.SKIPPED: "skipped",
+    InboxOutcome.DEAD: "dead",
+}

@@ -1,0 +1,123 @@
+"""Look-ups before a batch is resolved: owners of claims, holders of shared keys, tombstones. Reads only, set-based."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from sqlalchemy import Connection, and_, select, tuple_
+
+from syncd.model import Candidate, Lead
+from syncd.ports import Key
+from syncd.store import tables as t
+from syncd.store.engine import Database, chunks
+from syncd.store.shared import follow_merge, org_rows, survivors
+
+_MAX_HOLDERS = 60
+_LEAD = msgspec.json.Decoder(Lead)
+
+
+class LookupStore:
+    """Who answers to which key."""
+
+    db: Database
+
+    def claims(self, keys: Iterable[Key]) -> dict[Key, str]:
+        """Owner by claim; a merged owner is followed to the survivor."""
+        c = t.claim.c
+        found: dict[Key, str] = {}
+        with self.db.read() as connection:
+            for part in chunks(sorted(set(keys))):
+                rows = connection.execute(select(c.kind, c.value, c.person_id).where(tuple_(c.kind, c.value).in_(part)))
+                found.update({(row.kind, row.value): row.person_id for row in rows})
+            redirects = survivors(connection, set(found.values()))
+        return {key: redirects.get(owner, owner) for key, owner in found.items()}
+
+    def candidates(self, keys: Iterable[Key]) -> dict[Key, tuple[Candidate, ...]]:
+        """Who answers to shared keys: people, and living records of the org (merged ones are the survivor's)."""
+        c = t.block_key.c
+        holders: dict[Key, list[tuple[str, str]]] = {}
+        with self.db.read() as connection:
+            for part in chunks(sorted(set(keys))):
+                statement = select(t.block_key).where(tuple_(c.kind, c.value).in_(part)).order_by(c.subject_kind, c.subject_id)
+                for row in connection.execute(statement):
+                    known = holders.setdefault((row.kind, row.value), [])
+                    if len(known) < _MAX_HOLDERS:
+                        known.append((row.subject_kind, row.subject_id))
+            subjects = {subject for found in holders.values() for subject in found}
+            people = self._people(connection, {name for kind, name in subjects if kind == "person"})
+            records = self._org_candidates(connection, {subject for subject in subjects if subject[0] != "person"})
+        known_subjects: dict[tuple[str, str], Candidate] = {("person", name): one for name, one in people.items()} | records
+        result: dict[Key, tuple[Candidate, ...]] = {}
+        for key, found in holders.items():
+            unique = {(one.kind, one.subject_id): one for subject in found if (one := known_subjects.get(subject)) is not None}
+            if unique:
+                result[key] = tuple(unique.values())
+        return result
+
+    def person_candidates(self, person_ids: Iterable[str]) -> dict[str, Candidate]:
+        """People with the names and mailbox they go by."""
+        with self.db.read() as connection:
+            return self._people(connection, set(person_ids))
+
+    def _people(self, connection: Connection, person_ids: set[str]) -> dict[str, Candidate]:
+        redirects = survivors(connection, person_ids)
+        wanted = sorted({redirects.get(one, one) for one in person_ids})
+        names: dict[str, Candidate] = {}
+        r = t.record.c
+        for part in chunks(wanted):
+            statement = select(r.person_id, r.lead).where(r.person_id.in_(part)).order_by(r.source_at, r.position)
+            for row in connection.execute(statement):
+                lead = _LEAD.decode(row.lead)
+                first, last, email = (str(lead.evidence(name) or "") for name in ("FirstName", "LastName", "Email"))
+                before = names.get(row.person_id)
+                if before is None or (first or last):
+                    email = email or (before.email if before else "")
+                    names[row.person_id] = Candidate("person", row.person_id, row.person_id, "", first, last, email)
+        active = {
+            row.person_id
+            for part in chunks(wanted)
+            for row in connection.execute(
+                select(t.person.c.person_id).where(
+                    and_(t.person.c.person_id.in_(part), t.person.c.state.in_(("active", "review")))
+                )
+            )
+        }
+        return {
+            one: names.get(found, Candidate("person", found, found))
+            for one in person_ids
+            if (found := redirects.get(one, one)) in active
+        }
+
+    def _org_candidates(self, connection: Connection, subjects: set[tuple[str, str]]) -> dict[tuple[str, str], Candidate]:
+        found: dict[tuple[str, str], Candidate] = {}
+        rows = org_rows(connection, sorted(subjects))
+        for subject, row in rows.items():
+            living = follow_merge(connection, row)
+            if living is None:
+                continue
+            fields = msgspec.json.decode(living.fields)
+            found[subject] = Candidate(
+                kind=living.object,
+                subject_id=living.sf_id,
+                person_id=living.person_id,
+                person_key=living.external_id,
+                first_name=str(fields.get("FirstName") or ""),
+                last_name=str(fields.get("LastName") or ""),
+                email=str(fields.get("Email") or ""),
+                contact_id=living.contact_id if living.is_converted else "",
+            )
+        redirects = survivors(connection, {one.person_id for one in found.values() if one.person_id})
+        return {
+            subject: msgspec.structs.replace(one, person_id=redirects.get(one.person_id, one.person_id))
+            for subject, one in found.items()
+        }
+
+    def tombstones(self, digests: Iterable[str]) -> set[str]:
+        """Those of `digests` that belong to erased people."""
+        with self.db.read() as connection:
+            return {
+                digest
+                for part in chunks(sorted(set(digests)))
+                for (digest,) in connection.execute(select(t.tombstone.c.digest).where(t.tombstone.c.digest.in_(part)))
+            }

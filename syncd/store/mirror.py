@@ -1,0 +1,225 @@
+"""The org mirror: rows as the org returned them; base is moved by echoes only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, and_, delete, select, tuple_, update
+
+from syncd.model import Candidate, OrgRecord, OrgRow
+from syncd.ports import Key, Review
+from syncd.store import tables as t
+from syncd.store.engine import Database, chunks
+from syncd.store.inbox import dumps
+from syncd.store.shared import mark_dirty, put_review
+
+_MAX_HOPS = 8
+
+
+def org_row_values(row: OrgRow) -> dict[str, Any]:
+    """The columns of a mirror row that the org decides."""
+    return {
+        "fields": dumps(row.fields),
+        "stamp": row.stamp,
+        "modified_by": row.modified_by,
+        "owner_id": row.owner_id,
+        "external_id": row.external_id,
+        "is_deleted": row.is_deleted,
+        "merged_into": row.merged_into,
+        "is_converted": row.is_converted,
+        "contact_id": row.contact_id,
+    }
+
+
+def put_row(db: Database, connection: Connection, row: OrgRow, known: Any) -> bool:
+    """Replace one mirror row by a higher or equal stamp; gives whether anything a plan could care about changed."""
+    o = t.org_record.c
+    here = and_(o.object == row.object, o.sf_id == row.sf_id)
+    if known is None:
+        known = connection.execute(select(t.org_record).where(here)).first()
+    values = org_row_values(row)
+    if known is None:
+        new = {
+            **values,
+            "object": row.object,
+            "sf_id": row.sf_id,
+            "person_id": "",
+            "base": "{}",
+            "is_survivor": True,
+            "deleted_by_us": False,
+        }
+        db.add_missing(connection, t.org_record, [new], ("object", "sf_id"))
+        return True
+    if row.stamp < known.stamp:
+        return False
+    if known.is_deleted and not row.is_deleted:
+        # Undeleted: a person wants it back, so it is no longer ours to keep away.
+        values["deleted_by_us"] = False
+    changed = any(values[name] != getattr(known, name) for name in ("is_deleted", "merged_into", "is_converted", "contact_id"))
+    changed = changed or msgspec.json.decode(known.fields) != row.fields
+    if changed or row.stamp != known.stamp or values["modified_by"] != known.modified_by or values["owner_id"] != known.owner_id:
+        connection.execute(update(t.org_record).where(here).values(**values))
+    return changed
+
+
+class MirrorStore:
+    """What is known of the org's records."""
+
+    db: Database
+
+    def setting(self, name: str) -> str | None:
+        """A named fact; None if it was never put."""
+        with self.db.read() as connection:
+            found: str | None = connection.execute(select(t.meta.c.value).where(t.meta.c.name == name)).scalar()
+            return found
+
+    def put_setting(self, name: str, value: str) -> None:
+        """Remember a named fact."""
+        with self.db.write() as connection:
+            self.db.upsert(connection, t.meta, [{"name": name, "value": value}], ("name",))
+
+    def bind_org(self, org_id: str) -> str:
+        """Tie the store to an org the first time; gives the org it belongs to."""
+        with self.db.write() as connection:
+            self.db.add_missing(connection, t.meta, [{"name": "org_id", "value": org_id}], ("name",))
+            return str(connection.execute(select(t.meta.c.value).where(t.meta.c.name == "org_id")).scalar())
+
+    def mirror_cursor(self, object: str) -> datetime | None:
+        """The stamp up to which an object was read completely; None before the first fill."""
+        found = self.setting(f"mirror:{object}")
+        return None if found is None else datetime.fromisoformat(found)
+
+    def set_mirror_cursor(self, object: str, stamp: datetime) -> None:
+        """Everything of `object` up to `stamp` is in the mirror."""
+        self.put_setting(f"mirror:{object}", stamp.astimezone(UTC).isoformat())
+
+    def put_org_rows(self, rows: Sequence[OrgRow], key_sets: Mapping[str, Sequence[Key]], at: datetime) -> int:
+        """Store rows with the keys they are found by; people whose record changed are planned again. Gives how many changed."""
+        o = t.org_record.c
+        changed = 0
+        dirty: set[str] = set()
+        with self.db.write() as connection:
+            known: dict[tuple[str, str], Any] = {}
+            for part in chunks([(row.object, row.sf_id) for row in rows]):
+                for found in connection.execute(select(t.org_record).where(tuple_(o.object, o.sf_id).in_(part))):
+                    known[found.object, found.sf_id] = found
+            fresh = [row for row in rows if (row.object, row.sf_id) not in known]
+            self._add(connection, fresh)
+            changed += len(fresh)
+            moved = [
+                row
+                for row in rows
+                if (old := known.get((row.object, row.sf_id))) is not None and put_row(self.db, connection, row, old)
+            ]
+            changed += len(moved)
+            dirty |= {person_id for row in moved if (person_id := known[row.object, row.sf_id].person_id)}
+            self._index(connection, [*fresh, *moved], key_sets)
+            for row in (*fresh, *moved):
+                if row.is_deleted and row.merged_into:
+                    dirty |= self._follow_merge(connection, row, at)
+                elif row.external_id and not row.is_deleted:
+                    dirty |= self._link_by_external_id(connection, row)
+            mark_dirty(connection, dirty)
+        return changed
+
+    def _add(self, connection: Connection, rows: Sequence[OrgRow]) -> None:
+        new = {(row.object, row.sf_id): row for row in rows}
+        self.db.add_missing(
+            connection,
+            t.org_record,
+            [
+                {
+                    **org_row_values(row),
+                    "object": row.object,
+                    "sf_id": row.sf_id,
+                    "person_id": "",
+                    "base": "{}",
+                    "is_survivor": True,
+                    "deleted_by_us": False,
+                }
+                for row in new.values()
+            ],
+            ("object", "sf_id"),
+        )
+
+    def _index(self, connection: Connection, rows: Sequence[OrgRow], key_sets: Mapping[str, Sequence[Key]]) -> None:
+        """The keys of these rows anew; deleted rows are kept findable only if a merge leads on from them."""
+        b = t.block_key.c
+        for name in sorted({row.object for row in rows}):
+            ids = [row.sf_id for row in rows if row.object == name]
+            for part in chunks(ids):
+                connection.execute(delete(t.block_key).where(and_(b.subject_kind == name, b.subject_id.in_(part))))
+        keys = {
+            (kind, value, row.object, row.sf_id): {
+                "kind": kind,
+                "value": value,
+                "subject_kind": row.object,
+                "subject_id": row.sf_id,
+            }
+            for row in rows
+            for kind, value in key_sets.get(row.sf_id, ())
+            if not row.is_deleted or row.merged_into
+        }
+        self.db.add_missing(connection, t.block_key, list(keys.values()), ("kind", "value", "subject_kind", "subject_id"))
+
+    @staticmethod
+    def _link_by_external_id(connection: Connection, row: OrgRow) -> set[str]:
+        """A record stamped with a known person's id is that person's (an echo we missed, a restored backup)."""
+        known = connection.execute(select(t.person.c.person_id).where(t.person.c.person_id == row.external_id)).first()
+        if known is None:
+            return set()
+        o = t.org_record.c
+        done = connection.execute(
+            update(t.org_record)
+            .where(and_(o.object == row.object, o.sf_id == row.sf_id, o.person_id == ""))
+            .values(person_id=row.external_id)
+        )
+        return {row.external_id} if done.rowcount else set()
+
+    def _follow_merge(self, connection: Connection, loser: OrgRow, at: datetime) -> set[str]:
+        """Somebody merged records: the loser's person goes on with the survivor (MasterRecordId, several hops)."""
+        o = t.org_record.c
+        old = self._one(connection, loser.object, loser.sf_id)
+        survivor = old
+        for _ in range(_MAX_HOPS):
+            if survivor is None or not (survivor.is_deleted and survivor.merged_into):
+                break
+            survivor = self._one(connection, loser.object, survivor.merged_into)
+        if old is None or not old.person_id or survivor is None or survivor.is_deleted or survivor.sf_id == old.sf_id:
+            return set()
+        if survivor.person_id == old.person_id:
+            return {old.person_id}
+        if not survivor.person_id:
+            # Base goes along where the survivor took our value over; anything else is a person's choice in the merge.
+            theirs = msgspec.json.decode(survivor.fields)
+            base = {name: value for name, value in msgspec.json.decode(old.base).items() if theirs.get(name) == value}
+            connection.execute(
+                update(t.org_record)
+                .where(and_(o.object == survivor.object, o.sf_id == survivor.sf_id))
+                .values(person_id=old.person_id, base=dumps(base))
+            )
+            return {old.person_id}
+        candidates = (Candidate("person", survivor.person_id, survivor.person_id),)
+        reason = "Two people of syncd were merged into one record in Salesforce."
+        put_review(self.db, connection, Review("merge", old.person_id, candidates, reason, at=at))
+        return {old.person_id, survivor.person_id}
+
+    @staticmethod
+    def _one(connection: Connection, name: str, sf_id: str) -> Any:
+        o = t.org_record.c
+        return connection.execute(select(t.org_record).where(and_(o.object == name, o.sf_id == sf_id))).first()
+
+    def org_records(self, targets: Sequence[tuple[str, str]]) -> list[OrgRecord]:
+        """Mirror records by (object, id); unknown ones are left out."""
+        from syncd.store.people import org_record_of
+
+        o = t.org_record.c
+        with self.db.read() as connection:
+            return [
+                org_record_of(row)
+                for part in chunks(sorted(set(targets)))
+                for row in connection.execute(select(t.org_record).where(tuple_(o.object, o.sf_id).in_(part)))
+            ]

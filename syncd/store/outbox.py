@@ -1,0 +1,210 @@
+"""The outbox: operations from plan to outcome, and base from their echo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+
+from syncd.errors import LeaseLostError
+from syncd.model import Assignment, Operation, OperationKind, OperationState, Provenance, Value
+from syncd.ports import OperationResult
+from syncd.store import tables as t
+from syncd.store.echoes import settle_records
+from syncd.store.engine import Database, chunks
+from syncd.store.inbox import dumps
+from syncd.store.shared import mark_dirty, put_dead_letter, put_review
+
+_FENCE = "engine"
+_ENDED = ("state", "sf_id", "code", "message", "finished_at", "needs_echo", "target")
+
+
+class _Document(msgspec.Struct, frozen=True):
+    """What of an operation is never searched for."""
+
+    fields: dict[str, Value]
+    before: dict[str, Value]
+    provenance: dict[str, Provenance]
+    assignment: Assignment | None
+    is_guarded: bool
+
+
+_DOCUMENT = msgspec.json.Decoder(_Document)
+
+
+def operation_row(one: Operation, at: datetime) -> dict[str, Any]:
+    """An operation as stored."""
+    document = _Document(one.fields, one.before, one.provenance, one.assignment, one.is_guarded)
+    return {
+        "operation_id": one.operation_id,
+        "person_id": one.person_id,
+        "object": one.object,
+        "sf_id": one.sf_id,
+        "target": one.target,
+        "kind": str(one.kind),
+        "state": str(one.state),
+        "document": dumps(document),
+        "source": one.source,
+        "run_id": one.run_id,
+        "attempt": one.attempt,
+        "code": one.code,
+        "message": one.message,
+        "planned_at": one.planned_at or at,
+        "sent_at": one.sent_at,
+        "finished_at": one.finished_at,
+        "needs_echo": False,
+        "is_answered": False,
+    }
+
+
+def operation_of(row: Any) -> Operation:
+    """A stored operation as a value."""
+    document = _DOCUMENT.decode(row.document)
+    return Operation(
+        operation_id=row.operation_id,
+        person_id=row.person_id,
+        object=row.object,
+        sf_id=row.sf_id,
+        kind=OperationKind(row.kind),
+        fields=document.fields,
+        before=document.before,
+        provenance=document.provenance,
+        state=OperationState(row.state),
+        is_guarded=document.is_guarded,
+        assignment=document.assignment,
+        source=row.source,
+        run_id=row.run_id,
+        attempt=row.attempt,
+        code=row.code,
+        message=row.message,
+        planned_at=row.planned_at,
+        sent_at=row.sent_at,
+        finished_at=row.finished_at,
+    )
+
+
+class OutboxStore:
+    """Operations and their outcomes."""
+
+    db: Database
+
+    def operations(self, states: Sequence[OperationState], limit: int, run_id: str | None = None) -> list[Operation]:
+        """Operations in `states`, oldest first."""
+        o = t.operation.c
+        wanted = [str(state) for state in states]
+        statement = select(t.operation).where(o.state.in_(wanted)).order_by(o.operation_id).limit(limit)
+        if all(state in ("planned", "held", "sent", "unknown") for state in wanted):
+            statement = statement.where(text(t.OPEN_STATES_SQL))
+        if run_id is not None:
+            statement = statement.where(o.run_id == run_id)
+        return self._read(statement)
+
+    def operations_of(self, person_id: str) -> list[Operation]:
+        """Every operation of a person, oldest first."""
+        return self._read(select(t.operation).where(t.operation.c.person_id == person_id).order_by(t.operation.c.operation_id))
+
+    def operations_of_run(self, run_id: str) -> list[Operation]:
+        """Every operation that a run planned, oldest first."""
+        return self._read(select(t.operation).where(t.operation.c.run_id == run_id).order_by(t.operation.c.operation_id))
+
+    def operations_needing_echo(self, limit: int) -> list[Operation]:
+        """Done, but not read back yet."""
+        statement = select(t.operation).where(text("operation.needs_echo")).order_by(t.operation.c.operation_id).limit(limit)
+        return self._read(statement)
+
+    def _read(self, statement: Any) -> list[Operation]:
+        with self.db.read() as connection:
+            return [operation_of(row) for row in connection.execute(statement)]
+
+    def operation_counts(self, run_id: str) -> dict[str, int]:
+        """What a run wrote: created, updated (with consent, status and restores), converted, archived, refused, failed."""
+        o = t.operation.c
+        statement = select(o.kind, o.state, func.count()).where(o.run_id == run_id).group_by(o.kind, o.state)
+        counts = dict.fromkeys(("created", "updated", "converted", "archived", "unchanged", "refused", "failed"), 0)
+        with self.db.read() as connection:
+            for kind, state, count in connection.execute(statement):
+                if state == "done":
+                    counts["created" if kind == "create" else "archived" if kind == "delete" else "updated"] += count
+                elif state in ("refused", "failed"):
+                    counts[state] += count
+        return counts
+
+    def put_operations(self, operations: Sequence[Operation]) -> None:
+        """Add operations that no plan made (an undo)."""
+        if operations:
+            with self.db.write() as connection:
+                connection.execute(insert(t.operation), [operation_row(one, self.db.clock.now()) for one in operations])
+
+    def mark_sent(self, operation_ids: Sequence[str], at: datetime) -> None:
+        """The intent is durable before the call.
+
+        Raises:
+            LeaseLostError: Another engine took this store over.
+        """
+        o = t.operation.c
+        with self.db.write() as connection:
+            fence = self.db.fences.get(_FENCE)
+            if fence is not None:
+                held = connection.execute(select(t.lease.c.fence).where(t.lease.c.name == _FENCE)).scalar()
+                if held != fence:
+                    raise LeaseLostError("Another engine has taken over this store.", advice="This one stops; nothing was sent.")
+            for part in chunks(list(operation_ids)):
+                connection.execute(update(t.operation).where(o.operation_id.in_(part)).values(state="sent", sent_at=at))
+
+    def set_operation_states(self, operation_ids: Sequence[str], state: OperationState, *, dirty: bool, at: datetime) -> None:
+        """Move operations to `state`; with `dirty` their people are planned again."""
+        o = t.operation.c
+        is_over = str(state) in ("superseded", "failed", "refused", "done")
+        with self.db.write() as connection:
+            for part in chunks(list(operation_ids)):
+                values: dict[str, Any] = {"state": str(state)} | ({"finished_at": at} if is_over else {})
+                connection.execute(update(t.operation).where(o.operation_id.in_(part)).values(**values))
+                if dirty:
+                    people = {row.person_id for row in connection.execute(select(o.person_id).where(o.operation_id.in_(part)))}
+                    mark_dirty(connection, people)
+
+    def commit_results(self, run_id: str, results: Sequence[OperationResult], at: datetime) -> None:
+        """Store the outcomes of sent operations, or the echo of done ones, in one transaction."""
+        del run_id
+        with self.db.write() as connection:
+            known = {
+                row.operation_id: row
+                for part in chunks([one.operation_id for one in results])
+                for row in connection.execute(select(t.operation).where(t.operation.c.operation_id.in_(part)))
+            }
+            pairs = [(known[one.operation_id], one) for one in results if one.operation_id in known]
+            self._end_operations(connection, pairs, at)
+            settle_records(self.db, connection, [pair for pair in pairs if pair[1].state is OperationState.DONE], at)
+            for _, one in pairs:
+                if one.dead_letter is not None:
+                    put_dead_letter(connection, one.dead_letter)
+                if one.review is not None:
+                    put_review(self.db, connection, one.review)
+            mark_dirty(connection, {row.person_id for row, one in pairs if one.dirty})
+
+    @staticmethod
+    def _end_operations(connection: Connection, pairs: Sequence[tuple[Any, OperationResult]], at: datetime) -> None:
+        """The outcome of each operation, all in one statement."""
+        rows = []
+        for row, one in pairs:
+            is_done = one.state is OperationState.DONE
+            sf_id = one.sf_id or row.sf_id
+            rows.append(
+                {
+                    "this": row.operation_id,
+                    "to_state": str(one.state),
+                    "to_sf_id": sf_id,
+                    "to_code": one.code,
+                    "to_message": one.message,
+                    "to_finished_at": None if one.state is OperationState.UNKNOWN else (row.finished_at or at),
+                    "to_needs_echo": is_done and one.echo is None and not one.base and row.kind != "delete",
+                    # A create's target becomes the record, so that nothing else is planned for it until its echo is read.
+                    "to_target": f"{row.object}:{sf_id}" if is_done and sf_id else row.target,
+                }
+            )
+        if rows:
+            changed: dict[str, Any] = {name: bindparam(f"to_{name}") for name in _ENDED}
+            connection.execute(update(t.operation).where(t.operation.c.operation_id == bindparam("this")).values(**changed), rows)

@@ -1,0 +1,257 @@
+"""People: what planning reads of them, and what a plan leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, and_, bindparam, delete, exists, or_, select, text, update
+
+from syncd.model import (
+    Candidate,
+    Hold,
+    Lead,
+    Operation,
+    OperationKind,
+    OperationState,
+    OrgRecord,
+    OrgRow,
+    PersonRecord,
+    PersonState,
+    PersonView,
+    RecordRef,
+    Value,
+)
+from syncd.ports import PersonPlan
+from syncd.store import tables as t
+from syncd.store.engine import Database, chunks
+from syncd.store.inbox import dumps
+from syncd.store.outbox import operation_of, operation_row
+from syncd.store.shared import mark_dirty, put_dead_letter, put_review
+
+_LEAD = msgspec.json.Decoder(Lead)
+_CANDIDATES = msgspec.json.Decoder(tuple[Candidate, ...])
+_OPEN = ("planned", "held", "sent", "unknown")
+_SLICE = 500
+
+
+class PeopleStore:
+    """Person views, plans, exports."""
+
+    db: Database
+
+    def dirty_persons(self, limit: int, after: str = "") -> list[str]:
+        """People to plan, by id after `after`: dirty, not merged or erased, with no open operation and no echo outstanding."""
+        p, o = t.person.c, t.operation.c
+        busy = exists().where(and_(o.person_id == p.person_id, or_(o.state.in_(_OPEN), o.needs_echo)))
+        statement = (
+            select(p.person_id)
+            .where(and_(text("person.is_dirty"), p.person_id > after, p.state.in_(("active", "review")), ~busy))
+            .order_by(p.person_id)
+            .limit(limit)
+        )
+        with self.db.read() as connection:
+            return [row.person_id for row in connection.execute(statement)]
+
+    def person_views(self, person_ids: Sequence[str]) -> list[PersonView]:
+        """Everything planning needs, in the order of `person_ids`; unknown ids are left out."""
+        found: list[PersonView] = []
+        with self.db.read() as connection:
+            for part in chunks(list(person_ids)):
+                found.extend(self._views(connection, part))
+        return found
+
+    def _views(self, connection: Connection, ids: Sequence[str]) -> list[PersonView]:
+        people = {row.person_id: row for row in connection.execute(select(t.person).where(t.person.c.person_id.in_(ids)))}
+        records: dict[str, list[PersonRecord]] = {}
+        for row in connection.execute(select(t.record).where(t.record.c.person_id.in_(ids))):
+            ref = RecordRef(row.source, row.stream, row.key)
+            one = PersonRecord(ref, _LEAD.decode(row.lead), row.source_at, row.position, row.locator, row.mapping)
+            records.setdefault(row.person_id, []).append(one)
+        org: dict[str, list[OrgRecord]] = {}
+        for row in connection.execute(select(t.org_record).where(t.org_record.c.person_id.in_(ids))):
+            org.setdefault(row.person_id, []).append(org_record_of(row))
+        holds: dict[str, list[Hold]] = {}
+        for row in connection.execute(select(t.hold).where(t.hold.c.person_id.in_(ids))):
+            holds.setdefault(row.person_id, []).append(Hold(row.field, msgspec.json.decode(row.value), row.reason))
+        operations: dict[str, list[Operation]] = {}
+        answered: set[str] = set()
+        statement = select(t.operation).where(t.operation.c.person_id.in_(ids)).order_by(t.operation.c.operation_id)
+        for row in connection.execute(statement):
+            operations.setdefault(row.person_id, []).append(operation_of(row))
+            if row.is_answered:
+                answered.add(row.operation_id)
+        candidates = self._review_records(connection, ids)
+        return [
+            _view(
+                people[one],
+                records.get(one, []),
+                org.get(one, []),
+                holds.get(one, []),
+                operations.get(one, []),
+                answered,
+                candidates.get(one, ()),
+            )
+            for one in ids
+            if one in people
+        ]
+
+    @staticmethod
+    def _review_records(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[OrgRecord, ...]]:
+        """Org records that open reviews are about: those named, and those of the people named."""
+        r, o = t.review.c, t.org_record.c
+        found: dict[str, tuple[OrgRecord, ...]] = {}
+        for row in connection.execute(
+            select(r.person_id, r.candidates).where(and_(r.person_id.in_(ids), text("review.state = 'open'")))
+        ):
+            named = _CANDIDATES.decode(row.candidates)
+            ids_of_records = [one.subject_id for one in named if one.kind != "person"] + [
+                one.contact_id for one in named if one.contact_id
+            ]
+            owners = [one.person_id for one in named if one.person_id]
+            if not ids_of_records and not owners:
+                continue
+            rows = connection.execute(select(t.org_record).where(or_(o.sf_id.in_(ids_of_records), o.person_id.in_(owners))))
+            found[row.person_id] = (*found.get(row.person_id, ()), *(org_record_of(one) for one in rows))
+        return found
+
+    def commit_plans(self, run_id: str, plans: Sequence[PersonPlan], at: datetime) -> None:
+        """Store plans: operations into the outbox, golden documents, adopted bases; the people are clean but for `stays_dirty`.
+
+        A person whose target got an open operation meanwhile is left dirty and planned again after its outcome.
+        """
+        del run_id
+        with self.db.write() as connection:
+            targets = sorted({one.target for plan in plans for one in plan.operations})
+            taken = {
+                row.target
+                for part in chunks(targets)
+                for row in connection.execute(
+                    select(t.operation.c.target).where(and_(t.operation.c.target.in_(part), t.operation.c.state.in_(_OPEN)))
+                )
+            }
+            free = [plan for plan in plans if not any(one.target in taken for one in plan.operations)]
+            rows = [operation_row(one, at) for plan in free for one in plan.operations]
+            if rows:
+                connection.execute(t.operation.insert(), rows)
+            planned = [
+                {
+                    "this": plan.person_id,
+                    "to_golden": dumps(plan.golden),
+                    "to_notes": dumps(plan.notes),
+                    "to_dirty": plan.stays_dirty,
+                }
+                for plan in free
+            ]
+            if planned:
+                values: dict[str, Any] = {
+                    "golden": bindparam("to_golden"),
+                    "notes": bindparam("to_notes"),
+                    "is_dirty": bindparam("to_dirty"),
+                }
+                connection.execute(update(t.person).where(t.person.c.person_id == bindparam("this")).values(**values), planned)
+            for plan in free:
+                for name, sf_id, base in plan.bases:
+                    merge_base(connection, name, sf_id, base)
+                if plan.dead_letter is not None:
+                    put_dead_letter(connection, plan.dead_letter)
+                if plan.review is not None:
+                    put_review(self.db, connection, plan.review)
+
+    def put_holds(self, person_id: str, holds: Sequence[Hold], bases: Any) -> None:
+        """Leave these values alone until a source sends others; `bases` sets base per (object, id)."""
+        with self.db.write() as connection:
+            rows = [
+                {"person_id": person_id, "field": one.field, "value": dumps(one.value), "reason": one.reason} for one in holds
+            ]
+            self.db.upsert(connection, t.hold, rows, ("person_id", "field"))
+            for (name, sf_id), base in bases.items():
+                merge_base(connection, name, sf_id, dict(base))
+
+
+def _view(
+    row: Any,
+    records: list[PersonRecord],
+    org: list[OrgRecord],
+    holds: list[Hold],
+    operations: list[Operation],
+    answered: set[str],
+    candidates: tuple[OrgRecord, ...],
+) -> PersonView:
+    latest: dict[tuple[str, str], Operation] = {}
+    failures = 0
+    for one in operations:
+        if one.state is OperationState.FAILED or (one.state is OperationState.SUPERSEDED and one.code):
+            failures += 1
+        elif one.state is OperationState.DONE:
+            failures = 0
+        if one.state in (OperationState.DONE, OperationState.REFUSED):
+            latest[one.target, str(one.kind)] = one
+    refused = tuple(one for one in latest.values() if one.state is OperationState.REFUSED and one.operation_id not in answered)
+    return PersonView(
+        person_id=row.person_id,
+        state=PersonState(row.state),
+        records=tuple(records),
+        org_records=tuple(_with_history(record, operations) for record in org),
+        holds=tuple(holds),
+        open_operations=tuple(one for one in operations if str(one.state) in _OPEN),
+        refused_operations=refused,
+        candidates=candidates,
+        was_create_sent=any(one.kind is OperationKind.CREATE and one.sent_at is not None for one in operations),
+        failures=failures,
+        notes=msgspec.json.decode(row.notes),
+    )
+
+
+def _with_history(record: OrgRecord, operations: list[Operation]) -> OrgRecord:
+    """A mirror record with what we last sent per field, and how often in a row."""
+    sent: dict[str, Value] = {}
+    repeats: dict[str, int] = {}
+    for one in operations:
+        if one.state is OperationState.DONE and (one.object, one.sf_id) == (record.row.object, record.row.sf_id):
+            for name, value in one.fields.items():
+                repeats[name] = repeats.get(name, 0) + 1 if name in sent and sent[name] == value else 1
+                sent[name] = value
+    return msgspec.structs.replace(record, sent=sent, repeats=repeats)
+
+
+def org_record_of(row: Any) -> OrgRecord:
+    """A mirror row as a value."""
+    return OrgRecord(
+        row=OrgRow(
+            object=row.object,
+            sf_id=row.sf_id,
+            fields=msgspec.json.decode(row.fields),
+            stamp=row.stamp,
+            modified_by=row.modified_by,
+            owner_id=row.owner_id,
+            external_id=row.external_id,
+            is_deleted=row.is_deleted,
+            merged_into=row.merged_into,
+            is_converted=row.is_converted,
+            contact_id=row.contact_id,
+        ),
+        person_id=row.person_id,
+        base=msgspec.json.decode(row.base),
+        is_survivor=row.is_survivor,
+        deleted_by_us=row.deleted_by_us,
+    )
+
+
+def merge_base(connection: Connection, name: str, sf_id: str, base: dict[str, Value]) -> None:
+    """Set base of some fields of one org record; the others keep theirs."""
+    o = t.org_record.c
+    row = connection.execute(select(o.base).where(and_(o.object == name, o.sf_id == sf_id))).first()
+    if row is not None and base:
+        merged = msgspec.json.decode(row.base) | base
+        connection.execute(update(t.org_record).where(and_(o.object == name, o.sf_id == sf_id)).values(base=dumps(merged)))
+
+
+def drop_holds(connection: Connection, person_id: str, fields: Sequence[str]) -> None:
+    """Forget holds."""
+    connection.execute(delete(t.hold).where(and_(t.hold.c.person_id == person_id, t.hold.c.field.in_(list(fields)))))
+
+
+__all__ = ["PeopleStore", "mark_dirty", "merge_base", "org_record_of"]

@@ -1,0 +1,128 @@
+"""What the faces ask of people: finding, documents, exports. Reads only, in slices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, and_, or_, select
+
+from syncd.model import PersonView
+from syncd.ports import Key
+from syncd.store import tables as t
+from syncd.store.engine import Database, chunks
+from syncd.store.shared import survivors
+
+_SLICE = 500
+
+
+class SearchStore:
+    """Finding and exporting people."""
+
+    db: Database
+
+    def person_views(self, person_ids: Sequence[str]) -> list[PersonView]:
+        """Given by PeopleStore."""
+        raise NotImplementedError
+
+    def find_persons(self, keys: Sequence[Key], text_: str, limit: int) -> list[str]:
+        """Ids of people by key, Salesforce id, own id, record key, or part of a name or company."""
+        found: dict[str, None] = {}
+        with self.db.read() as connection:
+            for kind, value in keys:
+                c, b = t.claim.c, t.block_key.c
+                found.update(
+                    {
+                        row.person_id: None
+                        for row in connection.execute(select(c.person_id).where(and_(c.kind == kind, c.value == value)))
+                    }
+                )
+                rows = connection.execute(
+                    select(b.subject_id).where(and_(b.kind == kind, b.value == value, b.subject_kind == "person"))
+                )
+                found.update({row.subject_id: None for row in rows})
+                joined = select(t.org_record.c.person_id).join(
+                    t.block_key, and_(b.subject_kind == t.org_record.c.object, b.subject_id == t.org_record.c.sf_id)
+                )
+                rows = connection.execute(joined.where(and_(b.kind == kind, b.value == value, t.org_record.c.person_id != "")))
+                found.update({row.person_id: None for row in rows})
+            if not found and text_:
+                found.update(self._find_by_text(connection, text_, limit))
+            redirects = survivors(connection, set(found))
+        return list(dict.fromkeys(redirects.get(one, one) for one in found))[:limit]
+
+    @staticmethod
+    def _find_by_text(connection: Connection, wanted: str, limit: int) -> dict[str, None]:
+        p, o, r = t.person.c, t.org_record.c, t.record.c
+        exact = select(p.person_id).where(p.person_id == wanted)
+        by_sf = select(o.person_id).where(
+            and_(
+                or_(o.sf_id == wanted, o.sf_id.like(f"{wanted}%") if len(wanted) == 15 else o.sf_id == wanted), o.person_id != ""
+            )
+        )
+        by_key = select(r.person_id).where(r.key == wanted)
+        for statement in (exact, by_sf, by_key):
+            rows = {row[0]: None for row in connection.execute(statement.limit(limit))}
+            if rows:
+                return rows
+        if len(wanted) >= 8 and all(letter in "0123456789abcdef" for letter in wanted):
+            rows = {
+                row[0]: None for row in connection.execute(select(p.person_id).where(p.person_id.like(f"{wanted}%")).limit(limit))
+            }
+            if rows:
+                return rows
+        found: dict[str, None] = {}
+        folded = wanted.casefold()
+        for row in connection.execution_options(yield_per=_SLICE).execute(select(p.person_id, p.golden).order_by(p.person_id)):
+            golden = msgspec.json.decode(row.golden)
+            parts = [_value(golden.get(name)) for name in ("FirstName", "LastName", "Company", "Email")]
+            names = f"{parts[0]} {parts[1]}", f"{parts[1]} {parts[0]}", parts[2], parts[3]
+            if any(folded in name.casefold() for name in names):
+                found[row.person_id] = None
+                if len(found) >= limit:
+                    break
+        return found
+
+    def person_documents(self, person_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Per person: `golden`, `notes` and `keys` (kind, value)."""
+        found: dict[str, dict[str, Any]] = {}
+        with self.db.read() as connection:
+            for part in chunks(list(person_ids)):
+                for row in connection.execute(select(t.person).where(t.person.c.person_id.in_(part))):
+                    found[row.person_id] = {
+                        "golden": msgspec.json.decode(row.golden),
+                        "notes": msgspec.json.decode(row.notes),
+                        "keys": [],
+                    }
+                for row in connection.execute(select(t.claim).where(t.claim.c.person_id.in_(part))):
+                    found[row.person_id]["keys"].append((row.kind, row.value))
+                b = t.block_key.c
+                statement = select(t.block_key).where(and_(b.subject_kind == "person", b.subject_id.in_(part)))
+                for row in connection.execute(statement):
+                    found[row.subject_id]["keys"].append((row.kind, row.value))
+        return found
+
+    def export_persons(self) -> Iterator[tuple[PersonView, dict[str, Any]]]:
+        """Everybody who was not merged or erased, by id, in slices (no long read transaction)."""
+        after = ""
+        while True:
+            with self.db.read() as connection:
+                statement = (
+                    select(t.person.c.person_id)
+                    .where(and_(t.person.c.person_id > after, t.person.c.state.in_(("active", "review"))))
+                    .order_by(t.person.c.person_id)
+                    .limit(_SLICE)
+                )
+                ids = [row.person_id for row in connection.execute(statement)]
+            if not ids:
+                return
+            after = ids[-1]
+            documents = self.person_documents(ids)
+            for view in self.person_views(ids):
+                yield view, documents.get(view.person_id, {})
+
+
+def _value(document: Any) -> str:
+    value = document.get("value") if isinstance(document, dict) else document
+    return "" if value is None else str(value)

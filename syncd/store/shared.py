@@ -1,0 +1,146 @@
+"""What several rooms of the store do alike: following merges, asking for plans, setting things aside. In the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, insert, select, text, tuple_, update
+
+from syncd.model import RecordRef
+from syncd.ports import DeadLetter, Review
+from syncd.store import tables as t
+from syncd.store.engine import Database, chunks
+from syncd.store.inbox import digest_of, dumps
+
+_MAX_HOPS = 8
+
+
+def survivors(connection: Connection, person_ids: set[str]) -> dict[str, str]:
+    """Merged person id to its survivor, several hops; only those that were merged."""
+    found: dict[str, str] = {}
+    open_ids = set(person_ids)
+    for _ in range(_MAX_HOPS):
+        if not open_ids:
+            break
+        hops = {
+            row.person_id: row.redirect
+            for part in chunks(sorted(open_ids))
+            for row in connection.execute(
+                select(t.person.c.person_id, t.person.c.redirect).where(
+                    and_(t.person.c.person_id.in_(part), t.person.c.redirect.is_not(None))
+                )
+            )
+        }
+        found.update(hops)
+        open_ids = set(hops.values()) - set(found)
+    return {one: _last_hop(found, survivor) for one, survivor in found.items()}
+
+
+def _last_hop(hops: dict[str, str], one: str) -> str:
+    while one in hops:
+        one = hops[one]
+    return one
+
+
+def org_rows(connection: Connection, targets: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Any]:
+    """Mirror rows by (object, id)."""
+    o = t.org_record.c
+    return {
+        (row.object, row.sf_id): row
+        for part in chunks(targets)
+        for row in connection.execute(select(t.org_record).where(tuple_(o.object, o.sf_id).in_(part)))
+    }
+
+
+def follow_merge(connection: Connection, row: Any) -> Any | None:
+    """The living record that a mirror row was merged into, itself if it lives, None if nothing is left."""
+    for _ in range(_MAX_HOPS):
+        if not row.is_deleted:
+            return row
+        if not row.merged_into:
+            return None
+        row = org_rows(connection, [(row.object, row.merged_into)]).get((row.object, row.merged_into))
+        if row is None:
+            return None
+    return None
+
+
+def mark_dirty(connection: Connection, person_ids: set[str]) -> None:
+    """Ask for these people to be planned."""
+    for part in chunks(sorted(person_ids)):
+        connection.execute(update(t.person).where(t.person.c.person_id.in_(part)).values(is_dirty=True))
+
+
+def put_dead_letter(connection: Connection, letter: DeadLetter) -> None:
+    """Set something aside, unless the very same thing is open already."""
+    c = t.dead_letter.c
+    digest = digest_of(letter.payload)
+    same = and_(
+        text("dead_letter.state = 'open'"),
+        c.source == letter.source,
+        c.stream == letter.stream,
+        c.key == letter.key,
+        c.reason == letter.reason,
+        c.digest == digest,
+        c.operation_id == letter.operation_id,
+    )
+    if connection.execute(select(c.dead_letter_id).where(same)).first() is None:
+        names = (
+            "kind",
+            "stage",
+            "reason",
+            "message",
+            "source",
+            "stream",
+            "key",
+            "locator",
+            "payload",
+            "person_id",
+            "operation_id",
+            "run_id",
+            "at",
+        )
+        values = {name: getattr(letter, name) for name in names}
+        connection.execute(insert(t.dead_letter).values(**values, digest=digest, state="open"))
+
+
+def put_review(db: Database, connection: Connection, review: Review) -> bool:
+    """Open a question, unless one of that kind is open for the person; gives whether it is new."""
+    statement = db.insert(t.review).values(
+        kind=review.kind,
+        person_id=review.person_id,
+        candidates=dumps(review.candidates),
+        reason=review.reason,
+        source=review.source,
+        stream=review.stream,
+        key=review.key,
+        run_id=review.run_id,
+        at=review.at or db.clock.now(),
+        state="open",
+        decision="",
+    )
+    kept = statement.on_conflict_do_nothing(index_elements=["person_id", "kind"], index_where=text("state = 'open'"))
+    return connection.execute(kept.returning(t.review.c.review_id)).first() is not None
+
+
+def unique_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each row once; one statement must not name a key twice."""
+    return list({tuple(row.values()): row for row in rows}.values())
+
+
+def instant_of(value: str | None) -> datetime | None:
+    """An aware instant from ISO text, None if it is none."""
+    if not value:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
+def ref_of(row: Any) -> RecordRef:
+    """The identity of a record row."""
+    return RecordRef(row.source, row.stream, row.key)

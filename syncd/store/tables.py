@@ -1,0 +1,407 @@
+"""The tables of DESIGN 4. Instants are whole microseconds since 1970 UTC, documents are JSON text, digests are raw bytes.
+
+Every table says what one row is; a comment stands behind each column whose name does not say it all.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData()
+
+SCHEMA_VERSION = "0001"
+"""The newest revision of `migrations/versions` that this program knows; revisions are four digits in order."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC instant as a 64-bit count of microseconds: sorts and compares alike on both engines."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
+        """Aware datetime to microseconds."""
+        del dialect
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
+        """Microseconds to aware UTC datetime."""
+        del dialect
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+
+OPEN_STATES_SQL = "state IN ('planned', 'held', 'sent', 'unknown')"
+
+# Named facts about the store itself: schema, oldest program, org, person key, fence.
+meta = Table("meta", metadata, Column("name", String, primary_key=True), Column("value", Text, nullable=False))
+
+# One version of one record as it came; kept with its outcome until it is pruned.
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("sequence", _Serial, primary_key=True, autoincrement=True),
+    Column("source", String, nullable=False),
+    Column("stream", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("digest", LargeBinary, nullable=False),  # blake2b-16 of the payload
+    Column("payload", LargeBinary, nullable=False),  # zlib where is_compressed
+    Column("is_compressed", Boolean, nullable=False),
+    Column("source_at", Instant),
+    Column("received_at", Instant, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("locator", String, nullable=False),
+    Column("lane", Integer, nullable=False),
+    Column("state", String, nullable=False),  # waiting | applied | unchanged | skipped | dead
+    Column("reason", String, nullable=False),
+    Column("run_id", String, nullable=False),  # the run that pulled it, then the run that ended it
+    Column("is_replay", Boolean, nullable=False),
+)
+Index(
+    "inbox_waiting",
+    inbox.c.lane,
+    inbox.c.sequence,
+    sqlite_where=text("state = 'waiting'"),
+    postgresql_where=text("state = 'waiting'"),
+)
+Index(
+    "inbox_waiting_key",
+    inbox.c.source,
+    inbox.c.stream,
+    inbox.c.key,
+    sqlite_where=text("state = 'waiting'"),
+    postgresql_where=text("state = 'waiting'"),
+)
+
+# The latest version of a record: payload, mapped lead, person.
+record = Table(
+    "record",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("stream", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("is_compressed", Boolean, nullable=False),
+    Column("mapping", String, nullable=False),
+    Column("mapping_digest", String, nullable=False),
+    Column("lead", Text, nullable=False),  # model.Lead
+    Column("person_id", String, nullable=False),
+    Column("source_at", Instant, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("locator", String, nullable=False),
+)
+Index("record_person", record.c.person_id)
+
+# Where a stream goes on; moves with the last chunk of its page.
+cursor = Table(
+    "cursor",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("stream", String, primary_key=True),
+    Column("partition", String, primary_key=True),
+    Column("cursor", Text, nullable=False),
+    Column("moved_at", Instant, nullable=False),
+)
+
+# The human behind leads.
+person = Table(
+    "person",
+    metadata,
+    Column("person_id", String, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("golden", Text, nullable=False),  # field -> value with provenance
+    Column("notes", Text, nullable=False),  # field -> reason of the last plan
+    Column("is_dirty", Boolean, nullable=False),
+    Column("redirect", String),  # the survivor after a merge
+    Column("created_at", Instant, nullable=False),
+)
+Index("person_dirty", person.c.person_id, sqlite_where=text("is_dirty"), postgresql_where=text("is_dirty"))
+
+# A strong key, owned by one person: the database itself refuses a second owner.
+claim = Table(
+    "claim",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("value", String, primary_key=True),
+    Column("person_id", String, nullable=False),
+)
+Index("claim_person", claim.c.person_id)
+
+# A key that several may hold: of persons (phones, shared mailboxes) and of org records.
+block_key = Table(
+    "block_key",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("value", String, primary_key=True),
+    Column("subject_kind", String, primary_key=True),  # person | Lead | Contact
+    Column("subject_id", String, primary_key=True),
+)
+Index("block_key_subject", block_key.c.subject_kind, block_key.c.subject_id)
+
+# Who was joined to whom, why, by which run. Append only.
+link = Table(
+    "link",
+    metadata,
+    Column("link_id", _Serial, primary_key=True, autoincrement=True),
+    Column("source", String, nullable=False),
+    Column("stream", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("person_id", String, nullable=False),
+    Column("evidence", String, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+Index("link_person", link.c.person_id)
+
+# A person's word: these two are the same, or never the same.
+constraint = Table(
+    "person_constraint",
+    metadata,
+    Column("left_id", String, primary_key=True),
+    Column("right_id", String, primary_key=True),  # a person id, or Object:sf_id
+    Column("kind", String, nullable=False),  # same | never
+    Column("at", Instant, nullable=False),
+)
+
+# One interaction on one channel.
+touch = Table(
+    "touch",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("stream", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("at", Instant, primary_key=True),
+    Column("person_id", String, nullable=False),
+    Column("document", Text, nullable=False),  # model.Touch
+)
+Index("touch_person", touch.c.person_id)
+
+# When a policy must look at a person again.
+due = Table(
+    "due",
+    metadata,
+    Column("person_id", String, primary_key=True),
+    Column("rule", String, primary_key=True),
+    Column("due_at", Instant, nullable=False),
+)
+Index("due_at", due.c.due_at)
+
+# The mirror: one record of the org.
+org_record = Table(
+    "org_record",
+    metadata,
+    Column("object", String, primary_key=True),
+    Column("sf_id", String, primary_key=True),
+    Column("person_id", String, nullable=False),  # "" while nobody knows
+    Column("fields", Text, nullable=False),
+    Column("base", Text, nullable=False),  # field -> value the org returned after our last write (DESIGN 5.1)
+    Column("stamp", Instant, nullable=False),  # SystemModstamp
+    Column("modified_by", String, nullable=False),
+    Column("owner_id", String, nullable=False),
+    Column("external_id", String, nullable=False),
+    Column("is_deleted", Boolean, nullable=False),
+    Column("merged_into", String, nullable=False),  # MasterRecordId
+    Column("is_converted", Boolean, nullable=False),
+    Column("contact_id", String, nullable=False),
+    Column("is_survivor", Boolean, nullable=False),
+    Column("deleted_by_us", Boolean, nullable=False),
+)
+Index("org_record_person", org_record.c.person_id)
+
+# The outbox: one write, from plan to outcome.
+operation = Table(
+    "operation",
+    metadata,
+    Column("operation_id", String, primary_key=True),
+    Column("person_id", String, nullable=False),
+    Column("object", String, nullable=False),
+    Column("sf_id", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("document", Text, nullable=False),  # fields, before-image, provenance, assignment
+    Column("source", String, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("code", String, nullable=False),
+    Column("message", Text, nullable=False),  # the org's words; may hold personal data, never logged
+    Column("planned_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("finished_at", Instant),
+    Column("needs_echo", Boolean, nullable=False),
+    Column("is_answered", Boolean, nullable=False),  # its dead letter was replayed or dropped
+)
+Index(
+    "operation_open", operation.c.target, unique=True, sqlite_where=text(OPEN_STATES_SQL), postgresql_where=text(OPEN_STATES_SQL)
+)
+Index("operation_person", operation.c.person_id)
+Index("operation_run", operation.c.run_id)
+Index("operation_state", operation.c.state, sqlite_where=text(OPEN_STATES_SQL), postgresql_where=text(OPEN_STATES_SQL))
+Index("operation_echo", operation.c.operation_id, sqlite_where=text("needs_echo"), postgresql_where=text("needs_echo"))
+
+# A Bulk API job, resumed by its id.
+bulk_job = Table(
+    "bulk_job",
+    metadata,
+    Column("job_id", String, primary_key=True),
+    Column("object", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+# One pass, and its sums per source.
+run = Table(
+    "run",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("status", String, nullable=False),  # running | ok | partial | failed | stopped
+    Column("summary", Text, nullable=False),
+)
+Index("run_started", run.c.started_at)
+run_source = Table(
+    "run_source",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("source", String, primary_key=True),
+    Column("waiting_before", BigInteger, nullable=False),
+    Column("pulled", BigInteger, nullable=False),
+    Column("applied", BigInteger, nullable=False),
+    Column("unchanged", BigInteger, nullable=False),
+    Column("skipped", BigInteger, nullable=False),
+    Column("dead", BigInteger, nullable=False),
+    Column("review", BigInteger, nullable=False),
+)
+
+# Something set aside with its reason.
+dead_letter = Table(
+    "dead_letter",
+    metadata,
+    Column("dead_letter_id", _Serial, primary_key=True, autoincrement=True),
+    Column("kind", String, nullable=False),
+    Column("stage", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("source", String, nullable=False),
+    Column("stream", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("locator", String, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("person_id", String, nullable=False),
+    Column("operation_id", String, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("state", String, nullable=False),  # open | replayed | dropped
+)
+Index(
+    "dead_letter_open",
+    dead_letter.c.source,
+    dead_letter.c.stream,
+    dead_letter.c.key,
+    sqlite_where=text("state = 'open'"),
+    postgresql_where=text("state = 'open'"),
+)
+
+# A question for a person.
+review = Table(
+    "review",
+    metadata,
+    Column("review_id", _Serial, primary_key=True, autoincrement=True),
+    Column("kind", String, nullable=False),
+    Column("person_id", String, nullable=False),
+    Column("candidates", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("source", String, nullable=False),
+    Column("stream", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("state", String, nullable=False),  # open | accepted | rejected
+    Column("decision", String, nullable=False),
+)
+Index(
+    "review_open",
+    review.c.person_id,
+    review.c.kind,
+    unique=True,
+    sqlite_where=text("state = 'open'"),
+    postgresql_where=text("state = 'open'"),
+)
+
+# A value that is left alone until a source sends another.
+hold = Table(
+    "hold",
+    metadata,
+    Column("person_id", String, primary_key=True),
+    Column("field", String, primary_key=True),
+    Column("value", Text, nullable=False),  # JSON scalar
+    Column("reason", String, nullable=False),
+)
+
+# What a command asks of the running daemon.
+request = Table(
+    "request",
+    metadata,
+    Column("request_id", _Serial, primary_key=True, autoincrement=True),
+    Column("kind", String, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+# An erased person's mailbox as a keyed hash, so that nobody imports it again.
+tombstone = Table("tombstone", metadata, Column("digest", String, primary_key=True), Column("at", Instant, nullable=False))
+
+# Who runs the engine; the fence grows with each take-over.
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("owner", String, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+# A rotating credential of a source.
+credential = Table(
+    "credential",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+# A version of configuration, mappings and policy that was in force.
+config_version = Table(
+    "config_version",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("digest", String, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("document", Text, nullable=False),
+)
