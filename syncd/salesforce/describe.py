@@ -1,0 +1,62 @@
+"""The org's answers to describe, Organization and LeadStatus as an `OrgSchema`. Pure.
+
+A describe is filtered by field-level security: a missing field does not exist or may not be seen, and nothing here can
+tell which (REST API Developer Guide, sObject Describe; reference salesforce.md 4.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from syncd.errors import ContractError
+from syncd.model import FieldSchema, ObjectSchema
+
+
+def parse_describe(object: str, body: Any) -> ObjectSchema:
+    """The fields of one describe.
+
+    Raises:
+        ContractError: No list of named and typed fields.
+    """
+    described = body.get("fields") if isinstance(body, Mapping) else None
+    if not isinstance(described, list) or not described:
+        raise ContractError(f"Salesforce described {object} without fields.")
+    fields = [_field(object, one) for one in described]
+    return ObjectSchema(object, {field.name: field for field in fields})
+
+
+def _field(object: str, one: Any) -> FieldSchema:
+    if not isinstance(one, Mapping) or not isinstance(one.get("name"), str) or not isinstance(one.get("type"), str):
+        raise ContractError(f"Salesforce described a field of {object} without name and type.")
+    values = one.get("picklistValues")
+    return FieldSchema(
+        name=one["name"],
+        type=one["type"],
+        label=str(one.get("label") or ""),
+        length=_number(one.get("length")),
+        precision=_number(one.get("precision")),
+        scale=_number(one.get("scale")),
+        is_createable=one.get("createable") is True,
+        is_updateable=one.get("updateable") is True,
+        is_nillable=one.get("nillable") is not False,
+        is_defaulted=one.get("defaultedOnCreate") is True,
+        is_unique=one.get("unique") is True,
+        is_external_id=one.get("externalId") is True,
+        is_id_lookup=one.get("idLookup") is True,
+        is_restricted=one.get("restrictedPicklist") is True,
+        picklist=tuple(
+            str(value["value"])
+            for value in (values if isinstance(values, list) else ())
+            if isinstance(value, Mapping) and value.get("active") is not False and value.get("value") is not None
+        ),
+    )
+
+
+def parse_statuses(records: list[Mapping[str, Any]]) -> dict[str, bool]:
+    """API name of each lead status, in order, to whether it is a converted one."""
+    return {str(one.get("ApiName") or one.get("MasterLabel") or ""): one.get("IsConverted") is True for one in records}
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -1,0 +1,116 @@
+"""Rows of the org as `OrgRow`: values in canonical form, system fields apart. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from syncd.errors import ContractError
+from syncd.model import ObjectSchema, OrgRow, Value
+from syncd.salesforce.ids import is_sf_id, to_18
+
+_SYSTEM = ("Id", "SystemModstamp", "LastModifiedById", "OwnerId", "IsDeleted", "MasterRecordId")
+_SYSTEM_OF = {"Lead": ("IsConverted", "ConvertedContactId")}
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)")
+
+
+def selected_fields(object: str, fields: Sequence[str], external_id_field: str | None) -> list[str]:
+    """What to ask for: the system fields that an OrgRow needs, the external id, then `fields`; each once, in order."""
+    external = (external_id_field,) if external_id_field else ()
+    return list(dict.fromkeys((*_SYSTEM, *_SYSTEM_OF.get(object, ()), *external, *fields)))
+
+
+def row_from_json(
+    object: str, record: Any, fields: Sequence[str], external_id_field: str | None, schema: ObjectSchema | None
+) -> OrgRow:
+    """One record of a query or a retrieve.
+
+    Args:
+        object: Its object.
+        record: Field name to JSON value, `attributes` beside.
+        fields: Data fields that were asked for; a field without a value may be absent.
+        external_id_field: Where the external id stands, None if it was not asked for.
+        schema: Tells instants from text of the same look; None: the look decides.
+
+    Raises:
+        ContractError: Id or SystemModstamp is missing, or a data field holds a structure.
+    """
+    if not isinstance(record, Mapping) or not is_sf_id(record.get("Id")):
+        raise ContractError(f"Salesforce gave a {object} without an Id.")
+    stamp = parse_instant(record.get("SystemModstamp"))
+    if stamp is None:
+        raise ContractError(f"Salesforce gave a {object} without a SystemModstamp.")
+    return OrgRow(
+        object=object,
+        sf_id=to_18(record["Id"]),
+        fields={name: _value(object, name, record.get(name), schema) for name in fields},
+        stamp=stamp,
+        modified_by=to_18(record.get("LastModifiedById") or ""),
+        owner_id=to_18(record.get("OwnerId") or ""),
+        external_id=str(record.get(external_id_field) or "") if external_id_field else "",
+        is_deleted=record.get("IsDeleted") is True,
+        merged_into=to_18(record.get("MasterRecordId") or ""),
+        is_converted=record.get("IsConverted") is True,
+        contact_id=to_18(record.get("ConvertedContactId") or ""),
+    )
+
+
+def record_from_csv(cells: Mapping[str, str], schema: ObjectSchema | None) -> dict[str, Any]:
+    """A row of a Bulk result as the REST API would have given it: empty cells are null, types by describe.
+
+    Source: Bulk API 2.0, Valid CSV Record Rows: booleans `true`/`false`, numbers with a point.
+
+    Raises:
+        ContractError: A number is none.
+    """
+    record: dict[str, Any] = {}
+    for name, text in cells.items():
+        kind = _kind(name, schema)
+        if kind == "boolean":
+            record[name] = text.lower() == "true"
+        elif text == "":
+            record[name] = None
+        elif kind in ("int", "double", "currency", "percent"):
+            try:
+                record[name] = int(text) if kind == "int" and "." not in text else float(text)
+            except ValueError as error:
+                raise ContractError(f"Salesforce gave something else than a number for {name}.") from error
+        else:
+            record[name] = text
+    return record
+
+
+def parse_instant(text: Any) -> datetime | None:
+    """The aware UTC instant of `2026-01-31T09:30:00.000+0000` and the like, None if it is none."""
+    found = _INSTANT.fullmatch(text) if isinstance(text, str) else None
+    if not found:
+        return None
+    try:
+        return datetime.fromisoformat(found[1] + (found[2] or "") + found[3].replace("Z", "+00:00")).astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def soql_instant(at: datetime) -> str:
+    """An aware instant as a SOQL literal, `2026-01-31T09:30:00Z`; fractions are cut, so a bound never moves forward."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _kind(name: str, schema: ObjectSchema | None) -> str:
+    if schema is not None and name in schema.fields:
+        return schema.fields[name].type
+    return "boolean" if name in ("IsDeleted", "IsConverted") else ""
+
+
+def _value(object: str, name: str, value: Any, schema: ObjectSchema | None) -> Value:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if not isinstance(value, str):
+        raise ContractError(f"Salesforce gave a structure for {object}.{name}; compound fields cannot be read.")
+    kind = _kind(name, schema)
+    if kind == "datetime" or (not kind and value[10:11] == "T"):
+        at = parse_instant(value)
+        return soql_instant(at) if at is not None else value
+    return value

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from syncd.salesforce import FieldUse, Finding, OrgSettings, SalesforceOrg, Severity, live_findings
+
+
+def problems(found: list[Finding]) -> list[tuple[str, str]]:
+    return [(one.severity, one.subject) for one in found if one.severity is not Severity.OK]
+
+
+def field(parts: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(one for one in parts["describeLead"]["fields"] if one["name"] == name)
+    return found
+
+
+def test_a_fitting_org_has_no_problems_and_costs_one_call(org, with_schema) -> None:
+    uses = {
+        "City": FieldUse("text", longest=40),
+        "LeadSource": FieldUse("text", ("Web",)),
+        "Score__c": FieldUse("number"),
+        "Met__c": FieldUse("instant"),
+        "HasOptedOutOfEmail": FieldUse("boolean"),
+    }
+    found = live_findings(org, uses, expected_org_id="00D000000000001", statuses=["New"])
+    assert problems(found) == []
+    assert {one.subject for one in found} >= {"log-in", "org", "API calls", "Lead.Syncd_Id__c", "Lead.City"}
+    assert org.api_calls == 1
+
+
+def test_refused_credentials_are_the_only_finding(org, fake) -> None:
+    fake.on_login(lambda _: fake.json({"error": "invalid_client"}, 401))
+    (one,) = live_findings(org, {})
+    assert (one.severity, one.subject) == (Severity.ERROR, "log-in")
+    assert "consumer_secret" in one.advice
+
+
+def test_an_unreachable_org_is_the_only_finding(org, fake) -> None:
+    fake.on_login(lambda _: fake.text("<html>", 503))
+    (one,) = live_findings(org, {})
+    assert one.severity is Severity.ERROR
+
+
+def test_another_org_than_expected_is_an_error(org, with_schema) -> None:
+    found = live_findings(org, {}, expected_org_id="00D000000000009EAA")
+    assert problems(found) == [(Severity.ERROR, "org")]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"unique": False}, "Tick Unique"),
+        ({"externalId": False}, "Tick External ID"),
+        ({"length": 20}, "length"),
+        ({"type": "double"}, "Text"),
+        ({"createable": False}, "permission set edit"),
+    ],
+)
+def test_an_external_id_that_does_not_serve_names_the_fix(org, with_schema, change, word) -> None:
+    field(with_schema, "Syncd_Id__c").update(change)
+    (one,) = [one for one in live_findings(org, {}) if one.severity is not Severity.OK]
+    assert one.severity is Severity.ERROR
+    assert word in one.advice
+
+
+def test_a_missing_external_id_says_how_to_make_it(org, with_schema) -> None:
+    with_schema["describeLead"]["fields"].remove(field(with_schema, "Syncd_Id__c"))
+    (one,) = [one for one in live_findings(org, {}) if one.severity is not Severity.OK]
+    assert "Create it" in one.advice
+
+
+def test_no_external_id_means_update_only(fake, settings, clock, with_schema) -> None:
+    bare = OrgSettings(settings.login_url, settings.auth, external_id_field=None)
+    found = live_findings(SalesforceOrg(bare, clock), {})
+    assert problems(found) == [(Severity.WARNING, "external_id_field")]
+
+
+@pytest.mark.parametrize(
+    ("name", "use", "severity", "word"),
+    [
+        ("Citi", FieldUse("text"), Severity.ERROR, "Did you mean"),
+        ("Name", FieldUse("text"), Severity.ERROR, "read and edit on Lead.Name"),
+        ("Score__c", FieldUse("text"), Severity.ERROR, "transform"),
+        ("Rating", FieldUse("text", ("Hott",)), Severity.ERROR, 'Did you mean "Hot"'),
+        ("LeadSource", FieldUse("text", ("Fax",)), Severity.WARNING, "Add the value"),
+        ("City", FieldUse("text", longest=300), Severity.WARNING, "cut"),
+    ],
+)
+def test_a_mapped_field_that_does_not_fit_is_named_with_its_fix(org, with_schema, name, use, severity, word) -> None:
+    (one,) = [one for one in live_findings(org, {name: use}) if one.severity is not Severity.OK]
+    assert (one.severity, one.subject) == (severity, f"Lead.{name}")
+    assert word in f"{one.message} {one.advice}"
+
+
+def test_a_field_for_create_only_need_not_be_updateable(org, with_schema) -> None:
+    field(with_schema, "City")["updateable"] = False
+    assert problems(live_findings(org, {"City": FieldUse("text", is_updated=False)})) == []
+    org_again = live_findings(org, {"City": FieldUse("text", is_updated=True)})
+    assert problems(org_again) == [(Severity.ERROR, "Lead.City")]
+
+
+def test_an_opt_out_that_cannot_be_written_is_a_warning_on_each_object(org, with_schema) -> None:
+    with_schema["describeContact"]["fields"].pop()
+    with_schema["describeLead"]["fields"].remove(field(with_schema, "HasOptedOutOfEmail"))
+    assert problems(live_findings(org, {})) == [
+        (Severity.WARNING, "Lead.HasOptedOutOfEmail"),
+        (Severity.WARNING, "Contact.HasOptedOutOfEmail"),
+    ]
+
+
+@pytest.mark.parametrize(("status", "is_fine"), [("New", True), ("Nwe", False), ("Converted", False)])
+def test_statuses_of_the_policy_must_exist_and_not_mean_converted(org, with_schema, status, is_fine) -> None:
+    assert (problems(live_findings(org, {}, statuses=[status])) == []) is is_fine
+
+
+def test_an_owner_that_does_not_exist_is_found(org, fake, with_schema) -> None:
+    fake.on("GET", "query/", fake.json({"totalSize": 0, "done": True, "records": []}))
+    assert problems(live_findings(org, {}, owners=[("queue", "Inbound")])) == [(Severity.ERROR, "queue Inbound")]
+
+
+def test_an_org_that_is_nearly_out_of_calls_is_a_warning(org, fake, with_schema) -> None:
+    fake.usage = "api-usage=90/100"
+    assert (Severity.WARNING, "API calls") in problems(live_findings(org, {}))
