@@ -1,0 +1,12 @@
+"""The sandbox: one model of a Salesforce org, in process (`adapter`) or over HTTPS (`server`). There is no second fake.
+
+Stands beside the house: imports nothing of syncd above the ground.
+"""
+
+from syncd.sandbox.faults import Fault as Fault
+from syncd.sandbox.faults import Kind as Kind
+from syncd.sandbox.org import CONSUMER_KEY as CONSUMER_KEY
+from syncd.sandbox.org import CONSUMER_SECRET as CONSUMER_SECRET
+from syncd.sandbox.org import SandboxOrg as SandboxOrg
+from syncd.sandbox.population import populate as populate
+from syncd.sandbox.server import SandboxServer as SandboxServer

@@ -1,0 +1,69 @@
+"""The org inside a requests session: no socket, the same answers and the same faults."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+from requests.adapters import BaseAdapter
+from urllib3 import HTTPResponse
+
+from syncd.sandbox.org import SandboxOrg
+from syncd.sandbox.rest import Request, handle
+
+
+class SandboxAdapter(BaseAdapter):
+    """Mount on `https://` of a session to talk to `org`."""
+
+    def __init__(self, org: SandboxOrg) -> None:
+        """Serve `org`."""
+        super().__init__()
+        self._org = org
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Answer, or fail as the network would."""
+        del stream, verify, cert, proxies
+        body = request.body or b""
+        raw = body.encode() if isinstance(body, str) else bytes(body)
+        headers = {str(name): str(value) for name, value in request.headers.items()}
+        headers.setdefault("Host", str(request.url).split("/")[2])
+        asked = Request.of(str(request.method), str(request.url), headers, raw)
+        answer = handle(self._org, asked)
+        if answer.delay_seconds:
+            self._org.clock.sleep(answer.delay_seconds)
+        if answer.transport == "cut":
+            raise requests.ConnectionError(ConnectionResetError(104, "Connection reset by peer"), request=request)
+        if answer.transport == "late":
+            self._org.clock.sleep(timeout[1] if isinstance(timeout, tuple) and timeout[1] else 1.0)
+            raise requests.ReadTimeout("Read timed out.", request=request)
+        payload = answer.payload
+        if answer.transport == "half":
+            payload = payload[: len(payload) // 2]
+        return self._response(request, answer.status, answer.headers, payload)
+
+    @staticmethod
+    def _response(request: requests.PreparedRequest, status: int, headers: dict[str, str], payload: bytes) -> requests.Response:
+        response = requests.Response()
+        response.status_code = status
+        response.headers.update({"Content-Type": "application/json;charset=UTF-8", **headers})
+        response.url = str(request.url)
+        response.request = request
+        response.raw = HTTPResponse(
+            body=io.BytesIO(payload), headers=dict(response.headers), status=status, preload_content=False
+        )
+        response._content = payload  # noqa: SLF001 - what requests' own adapters do by reading the stream
+        response.encoding = "utf-8"
+        return response
+
+    def close(self) -> None:
+        """Nothing to close."""

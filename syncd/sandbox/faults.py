@@ -1,0 +1,94 @@
+"""Faults on demand: what real networks and real orgs do to a client, switched on for chosen requests."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What goes wrong."""
+
+    UNAVAILABLE = "unavailable"  # 503 SERVER_UNAVAILABLE, nothing done
+    LIMIT = "limit"  # 403 REQUEST_LIMIT_EXCEEDED
+    THROTTLED = "throttled"  # 429, HTML body
+    EXPIRED = "expired"  # 401 INVALID_SESSION_ID; the token is dead
+    ERROR = "error"  # 500 UNKNOWN_EXCEPTION, nothing done
+    CUT_BEFORE = "cut_before"  # connection cut before anything was done
+    CUT_AFTER = "cut_after"  # done, but the answer is lost
+    LATE = "late"  # the client gives up waiting; the work is done afterwards
+    CUT_BODY = "cut_body"  # done; the JSON ends in the middle, with status 200
+    HTML = "html"  # done; an HTML page with status 200
+    HTML_503 = "html_503"  # nothing done; an HTML page with status 503
+    LATENCY = "latency"  # slow, otherwise well
+    ROW_LOCK = "row_lock"  # UNABLE_TO_LOCK_ROW for rows whose text matches `rows`
+    POISON = "poison"  # a row whose text matches `rows` fails the whole call with 500
+
+
+@dataclass
+class Fault:
+    """One fault: which requests, how often, how likely.
+
+    Attributes:
+        path: Regular expression on the path; `method` is exact, `""` any.
+        skip: Matching requests to let through first. times: How many to hit; -1 for ever.
+        probability: Chance for each match, by the seed.
+        seconds: For LATENCY; Retry-After of UNAVAILABLE and THROTTLED.
+        rows: Regular expression on a row's JSON, for ROW_LOCK and POISON.
+    """
+
+    kind: Kind
+    path: str = ""
+    method: str = ""
+    times: int = 1
+    skip: int = 0
+    probability: float = 1.0
+    seconds: float = 0.0
+    rows: str = ""
+
+
+class FaultBox:
+    """The faults of one org; safe for threads."""
+
+    def __init__(self, seed: int = 0) -> None:
+        """No faults."""
+        self._faults: list[Fault] = []
+        self._chance = random.Random(seed)
+        self._lock = threading.Lock()
+        self.hits: dict[str, int] = {}
+
+    def add(self, kind: Kind | str, path: str = "", **options: object) -> Fault:
+        """Switch a fault on; see Fault for the options."""
+        fault = Fault(Kind(kind), path, **options)  # type: ignore[arg-type]
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
+    def add_latency(self, seconds: float) -> Fault:
+        """Make every request slow."""
+        return self.add(Kind.LATENCY, times=-1, seconds=seconds)
+
+    def clear(self) -> None:
+        """Switch every fault off."""
+        with self._lock:
+            self._faults.clear()
+
+    def hit(self, method: str, path: str) -> list[Fault]:
+        """The faults that strike this request; each strike counts."""
+        struck: list[Fault] = []
+        with self._lock:
+            for fault in self._faults:
+                if fault.times == 0 or (fault.method and fault.method != method) or not re.search(fault.path, path):
+                    continue
+                if fault.skip > 0:
+                    fault.skip -= 1
+                    continue
+                if fault.probability < 1.0 and self._chance.random() >= fault.probability:
+                    continue
+                fault.times -= 1
+                self.hits[fault.kind] = self.hits.get(fault.kind, 0) + 1
+                struck.append(fault)
+        return struck
