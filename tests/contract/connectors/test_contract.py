@@ -1,0 +1,144 @@
+"""The contract suite: every connector runs all of it (STYLE 1a)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from syncd.connector import Page, PullConnector
+from syncd.errors import SyncdError
+from syncd.wiring import known_connectors
+from tests.contract.connectors.cases import CASES, NOW, Case
+
+TOTAL = 100
+
+
+@pytest.fixture(params=sorted(CASES))
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
+    """Each connector with an empty vendor."""
+    make: Callable[[Path], Case] = CASES[request.param]
+    return make(tmp_path)
+
+
+def pages(case: Case, cursor: dict[str, Any] | None = None) -> list[Page]:
+    """Everything from a cursor on, over all streams."""
+    options = case.connector.Options(**case.options)
+    return [
+        page
+        for stream in case.connector.streams(options)
+        for page in case.connector.pull(case.session, options, stream, cursor, NOW)
+    ]
+
+
+def keys(found: list[Page]) -> list[str]:
+    """Keys of all records."""
+    return [record.key for page in found for record in page.records]
+
+
+def test_no_connector_escapes_the_suite() -> None:
+    assert set(known_connectors()) == set(CASES)
+
+
+def test_it_has_the_contracts_shape(case: Case) -> None:
+    assert isinstance(case.connector, PullConnector)
+    assert case.connector.streams(case.connector.Options(**case.options))
+
+
+def test_unknown_options_are_refused_and_known_ones_are_documented(case: Case) -> None:
+    with pytest.raises(ValidationError):
+        case.connector.Options(**case.options, no_such_option=1)
+    assert all(field.description for field in case.connector.Options.model_fields.values())
+
+
+def test_a_full_pull_gives_everything_once_and_ends(case: Case) -> None:
+    case.fill(TOTAL)
+    found = pages(case)
+    assert len(keys(found)) == len(set(keys(found))) == TOTAL
+    assert found[-1].is_last
+    assert not any(page.is_last for page in found[:-1])
+
+
+def test_an_empty_vendor_gives_one_last_page(case: Case) -> None:
+    found = pages(case)
+    assert keys(found) == []
+    assert [page.is_last for page in found] == [True]
+
+
+def test_a_pull_resumed_after_any_page_loses_nothing(case: Case) -> None:
+    case.fill(TOTAL)
+    whole = pages(case)
+    everything = set(keys(whole))
+    for index in range(len(whole)):
+        before = keys(whole[: index + 1])
+        # The cursor has been through the store: it must survive JSON.
+        after = keys(pages(case, json.loads(json.dumps(whole[index].cursor))))
+        assert set(before) | set(after) == everything, f"lost after page {index}"
+        assert len(set(before) & set(after)) <= case.session.page_size_records
+
+
+def test_a_pull_without_news_gives_nothing(case: Case) -> None:
+    case.fill(TOTAL)
+    cursor = pages(case)[-1].cursor
+    again = pages(case, cursor)
+    assert keys(again) == []
+    assert again[-1].is_last
+    assert again[-1].cursor == cursor
+
+
+def test_what_comes_later_is_found_from_the_cursor(case: Case) -> None:
+    case.fill(40)
+    first = pages(case)
+    case.fill(TOTAL)
+    assert set(keys(first)) | set(keys(pages(case, first[-1].cursor))) == set(keys(pages(case)))
+    assert len(set(keys(pages(case)))) == TOTAL
+
+
+def test_records_say_when_and_where_and_are_json_objects(case: Case) -> None:
+    case.fill(10)
+    for page in pages(case):
+        for record in page.records:
+            assert isinstance(json.loads(record.payload), dict)
+            assert record.source_at is None or (record.source_at.tzinfo is not None and record.source_at <= NOW)
+            assert "@" not in record.locator
+
+
+def test_nothing_newer_than_the_runs_start_is_passed_over(case: Case) -> None:
+    """What is too fresh to be complete is neither read nor skipped: the pull says that it is not at its end."""
+    case.fill(40)
+    options = case.connector.Options(**case.options)
+    early = NOW - timedelta(seconds=3600)
+    stream = case.connector.streams(options)[0]
+    found = list(case.connector.pull(case.session, options, stream, None, early))
+    if not keys(found):
+        assert not found[-1].is_last
+        assert found[-1].recheck_seconds is not None
+    assert set(keys(found)) | set(keys(pages(case, found[-1].cursor))) == set(keys(pages(case)))
+
+
+def test_what_cannot_be_read_is_an_error_never_the_end(case: Case) -> None:
+    case.break_()
+    with pytest.raises(SyncdError):
+        pages(case)
+    health = case.connector.check(case.session, case.connector.Options(**case.options))
+    assert not health.ok
+    assert health.findings
+
+
+def test_a_green_check_says_what_it_tried(case: Case) -> None:
+    case.fill(40)
+    health = case.connector.check(case.session, case.connector.Options(**case.options))
+    assert health.ok
+    assert health.findings
+
+
+def test_notices_and_rejects_hold_no_personal_data(case: Case) -> None:
+    case.fill(TOTAL)
+    for page in pages(case):
+        assert "@" not in page.notice
+        assert not any("@" in reject.message for reject in page.rejects)
