@@ -1,0 +1,120 @@
+"""What one pass works with: the adapters, the sources and the limits. Built by `syncd.wiring`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from syncd.clock import Clock
+from syncd.connector import PullConnector, Session
+from syncd.log import Log
+from syncd.mapping import Mapping as LeadMapping
+from syncd.model import Assignment, OrgIdentity, OrgSchema
+from syncd.policy import Policy
+from syncd.ports import Org, Store
+
+LEADS_PER_ROUND = 1_000
+"""Leads between two looks at the mirror and per round of pushes (DESIGN 6: at most once per 1,000 leads)."""
+
+LEADS_PER_COMMIT = 200
+"""Leads per write unit (DESIGN 4)."""
+
+ROWS_PER_CALL = 200
+"""Records of one collections call (REST: Create Records Using sObject Collections)."""
+
+IDS_PER_READ = 2_000
+"""Ids of one collections retrieve (REST: Get Records Using sObject Collections)."""
+
+
+_BY_RULE = Assignment()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A configured source with everything it needs. `start_from` None means all of its history is news."""
+
+    name: str
+    connector: PullConnector
+    options: Any
+    session: Session
+    mapping: LeadMapping
+    start_from: datetime | None = None
+    assignment: Assignment | None = _BY_RULE
+
+
+@dataclass(frozen=True)
+class PassSettings:
+    """Limits and names that the stages need; seconds and shares (0.0-1.0) as their names say."""
+
+    external_id_field: str | None = "Syncd_Id__c"
+    expected_org_id: str | None = None
+    machine_users: frozenset[str] = frozenset()
+    max_creates_per_pass: int | None = None
+    max_changed_share: float = 0.2
+    force: bool = False
+    request_timeout_seconds: float = 30.0
+    max_settle_wait_seconds: float = 60.0
+
+
+Progress = Callable[[str, Mapping[str, int]], None]
+"""Called with a stage name and its counts whenever something moved; must be quick."""
+
+
+def no_progress(stage: str, counts: Mapping[str, int]) -> None:
+    """Show nothing."""
+
+
+@dataclass
+class OrgSession:
+    """The org of this pass after it was checked: who we are and what its objects look like."""
+
+    org: Org
+    identity: OrgIdentity
+    schema: OrgSchema
+    fields: Mapping[str, tuple[str, ...]]
+    mirrored_at: float | None = None
+
+
+@dataclass
+class PassContext:
+    """Everything one pass shares between its stages. `org` is None where no org is configured or wanted."""
+
+    run_id: str
+    store: Store
+    org: Org
+    clock: Clock
+    sources: Mapping[str, Source]
+    policy: Policy
+    secret: bytes
+    log: Log
+    settings: PassSettings = PassSettings()
+    progress: Progress = no_progress
+    notes: dict[str, int] = field(default_factory=dict)
+    creates_sent: int = 0
+    unfinished: list[str] = field(default_factory=list)
+    pushing_stopped: str = ""
+
+    def count_note(self, reason: str, count: int = 1) -> None:
+        """Add to the sums of reasons that the summary shows (`kept_persons_edit`, `person_is_contact` ...)."""
+        self.notes[reason] = self.notes.get(reason, 0) + count
+
+    def lose(self, what: str) -> bool:
+        """Remember that `what` is lost; True only the first time, so that it is logged once (STYLE 6)."""
+        if self.store.setting(f"lost:{what}") == "yes":
+            return False
+        self.store.put_setting(f"lost:{what}", "yes")
+        return True
+
+    def regain(self, what: str) -> bool:
+        """Remember that `what` is there again; True only if it was lost."""
+        if self.store.setting(f"lost:{what}") != "yes":
+            return False
+        self.store.put_setting(f"lost:{what}", "no")
+        return True
+
+    def miss(self, reason: str) -> None:
+        """Remember that this pass missed something, so that it never ends as ok (G1)."""
+        if reason not in self.unfinished:
+            self.unfinished.append(reason)

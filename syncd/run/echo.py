@@ -1,0 +1,78 @@
+"""The echo: what the org made of our writes becomes base (DESIGN 5.1); a person's edit never does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from syncd import events
+from syncd.errors import SyncdError
+from syncd.model import ObjectSchema, Operation, OperationKind, OperationState, OrgRow, Value
+from syncd.plan import canonical
+from syncd.ports import OperationResult
+from syncd.run.context import IDS_PER_READ, OrgSession, PassContext
+
+
+def echo_base(operation: Operation, row: OrgRow, schema: ObjectSchema | None, machine_users: frozenset[str]) -> dict[str, Value]:
+    """Base of the written fields after reading `row` back. Pure.
+
+    While the row was last modified by us (or another machine), its values are ours as the org keeps them: trimmed, rounded,
+    rewritten by a trigger. Once a person has modified it, a value that differs from what we sent may be theirs, so base
+    stays at what we sent and the difference counts as an edit.
+    """
+    is_machine = row.modified_by in machine_users
+    base: dict[str, Value] = {}
+    for name, sent in operation.fields.items():
+        held = row.fields.get(name)
+        field = schema.fields.get(name) if schema else None
+        is_same = canonical(held, field) == canonical(sent, field)
+        base[name] = held if is_machine or is_same else sent
+    return base
+
+
+def read_echoes(ctx: PassContext, session: OrgSession) -> None:
+    """Re-read what was written, 2,000 ids a call, and make it base. Writes the store.
+
+    A failed read leaves the operations waiting for their echo; the next pass begins with them.
+    """
+    while True:
+        operations = ctx.store.operations_needing_echo(IDS_PER_READ)
+        if not operations:
+            return
+        try:
+            rows = _read(session, operations)
+        except SyncdError as error:
+            ctx.miss("What Salesforce made of the last writes could not be read back")
+            ctx.log.warning(events.ORG_LOST, stage="echo", error_type=type(error).__name__)
+            return
+        machines = ctx.settings.machine_users | {session.identity.user_id}
+        results = [_result(ctx, session, operation, rows, machines) for operation in operations]
+        ctx.store.commit_results(ctx.run_id, results, ctx.clock.now())
+
+
+def _read(session: OrgSession, operations: Sequence[Operation]) -> dict[tuple[str, str], OrgRow]:
+    found: dict[tuple[str, str], OrgRow] = {}
+    for name in sorted({operation.object for operation in operations}):
+        ids = sorted({operation.sf_id for operation in operations if operation.object == name and operation.sf_id})
+        for start in range(0, len(ids), IDS_PER_READ):
+            rows = session.org.retrieve(name, ids[start : start + IDS_PER_READ], session.fields[name])
+            found.update({(name, sf_id): row for sf_id, row in rows.items() if row is not None})
+    return found
+
+
+def _result(
+    ctx: PassContext,
+    session: OrgSession,
+    operation: Operation,
+    rows: dict[tuple[str, str], OrgRow],
+    machines: frozenset[str],
+) -> OperationResult:
+    row = rows.get((operation.object, operation.sf_id))
+    if row is None:
+        # Gone again before we could look (or deleted by our own undo): the mirror will tell; what we sent is the best base.
+        return OperationResult(operation.operation_id, OperationState.DONE, operation.sf_id, base=dict(operation.fields))
+    base = echo_base(operation, row, session.schema.objects.get(operation.object), machines)
+    if operation.kind is OperationKind.CREATE and row.owner_id == session.identity.user_id:
+        # Nobody got the lead: no assignment rule is active, or it has no entry for this one (DESIGN 6).
+        ctx.count_note("lead_unassigned")
+        ctx.log.warning(events.LEAD_UNASSIGNED, stage="echo", sf_id=row.sf_id)
+    return OperationResult(operation.operation_id, OperationState.DONE, row.sf_id, echo=row, base=base)

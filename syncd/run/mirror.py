@@ -1,0 +1,96 @@
+"""The org mirror: who and what is in Salesforce, kept fresh by one call per 1,000 leads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+from syncd import events
+from syncd.errors import GuardError
+from syncd.identity import org_keys
+from syncd.model import CONSENT_FIELDS, OrgRow, OrgSchema
+from syncd.run.context import OrgSession, PassContext
+
+KEY_FIELDS = ("FirstName", "LastName", "Email", "Phone", "MobilePhone")
+"""What identity needs of every Lead and Contact."""
+
+_LEAD_FIELDS = ("Company", "Status")
+_REFRESH_SECONDS = 2.0
+_ROWS_PER_COMMIT = 500
+
+
+def open_org(ctx: PassContext) -> OrgSession:
+    """Connect: check that this is the right org, read its schema, choose the mirrored fields. One API call.
+
+    Raises:
+        GuardError: The org is not the configured one, or not the one this store belongs to.
+    """
+    schema = ctx.org.schema()
+    identity = ctx.org.identity()
+    expected = ctx.settings.expected_org_id
+    if expected and expected[:15] != identity.org_id[:15]:
+        raise GuardError(
+            f"salesforce.login_url leads to the org {identity.org_id}, but salesforce.expected_org_id is {expected}.",
+            advice="Correct one of the two in syncd.yaml. Nothing was written.",
+        )
+    bound = ctx.store.bind_org(identity.org_id)
+    if bound != identity.org_id:
+        raise GuardError(
+            f"This store belongs to the org {bound}, but salesforce.login_url leads to {identity.org_id}.",
+            advice="Use a store of its own for each org (store.url). Nothing was written.",
+        )
+    mapped = {name for source in ctx.sources.values() for name in source.mapping.fields}
+    session = OrgSession(ctx.org, identity, schema, mirrored_fields(schema, mapped))
+    ctx.log.info(events.ORG_CONNECTED, stage="push")
+    return session
+
+
+def mirrored_fields(schema: OrgSchema, mapped: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Fields to read per object: keys, consent and what mappings name, as far as the user may see them."""
+    wanted = {
+        "Lead": [*KEY_FIELDS, *_LEAD_FIELDS, *CONSENT_FIELDS, *sorted(mapped)],
+        "Contact": [*KEY_FIELDS, *CONSENT_FIELDS],
+    }
+    return {
+        name: tuple(dict.fromkeys(field for field in fields if field in schema.objects[name].fields))
+        for name, fields in wanted.items()
+        if name in schema.objects
+    }
+
+
+def refresh_mirror(ctx: PassContext, session: OrgSession, *, force: bool = False) -> None:
+    """Read what changed in the org since the last look; the first time, everything. Writes the store.
+
+    Skipped while the last look is younger than 2 s, unless `force`.
+    """
+    now = ctx.clock.monotonic()
+    if not force and session.mirrored_at is not None and now - session.mirrored_at < _REFRESH_SECONDS:
+        return
+    # Fields that were not read before have no value in the mirror: read everything once more.
+    digest = hashlib.blake2b(repr(sorted(session.fields.items())).encode(), digest_size=16).hexdigest()
+    is_same = ctx.store.setting("mirror_fields") == digest
+    since = {name: ctx.store.mirror_cursor(name) if is_same else None for name in session.fields}
+    count = 0
+    for page in session.org.changes(session.fields, since):
+        count += put_rows(ctx, page.rows)
+        if page.covered_until is not None:
+            for name in session.fields:
+                ctx.store.set_mirror_cursor(name, page.covered_until)
+            ctx.store.put_setting("mirror_fields", digest)
+    session.mirrored_at = ctx.clock.monotonic()
+    ctx.log.debug(events.MIRROR_REFRESHED, stage="mirror", count=count)
+
+
+def put_rows(ctx: PassContext, rows: Sequence[OrgRow]) -> int:
+    """Store rows of the org in slices with the keys that identity finds them by; gives how many changed."""
+    changed = 0
+    for start in range(0, len(rows), _ROWS_PER_COMMIT):
+        part = rows[start : start + _ROWS_PER_COMMIT]
+        key_sets: Mapping[str, Sequence[tuple[str, str]]] = {row.sf_id: org_keys(row) for row in part}
+        changed += ctx.store.put_org_rows(part, key_sets, ctx.clock.now())
+    return changed
+
+
+def is_filled(ctx: PassContext, session: OrgSession) -> bool:
+    """Whether the first fill is complete; before that nothing may be created (DESIGN 4)."""
+    return all(ctx.store.mirror_cursor(name) is not None for name in session.fields)

@@ -1,0 +1,193 @@
+"""One pass from start to summary: recover, look, pull, map, resolve, plan, push, judge, count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from syncd import events
+from syncd.errors import (
+    AuthError,
+    BudgetExhausted,
+    ConfigError,
+    GuardError,
+    RateLimitedError,
+    SalesforceUnavailableError,
+    SyncdError,
+)
+from syncd.model import OperationState, RunStatus, SourceCounts
+from syncd.run.advance import advance_batch
+from syncd.run.context import LEADS_PER_ROUND, OrgSession, PassContext
+from syncd.run.echo import read_echoes
+from syncd.run.ingest import ingest_settled
+from syncd.run.mirror import is_filled, open_org, refresh_mirror
+from syncd.run.push import MakeId, Pusher
+from syncd.run.recover import recover, settle_unknown
+
+EXIT_CODES = {RunStatus.OK: 0, RunStatus.PARTIAL: 3, RunStatus.FAILED: 1, RunStatus.STOPPED: 4}
+
+_ORG_LOST = (SalesforceUnavailableError, RateLimitedError, AuthError, BudgetExhausted)
+
+
+class Summary(msgspec.Struct):
+    """What `syncd run --once --json` prints (DESIGN 3.2), and a little more for the terminal.
+
+    `notes` counts reasons (`kept_persons_edit`, `value:invalid_phone`), `missed` are sentences on what was not reached.
+    """
+
+    run_id: str
+    status: RunStatus
+    sources: dict[str, SourceCounts]
+    operations: dict[str, int]
+    api_calls: int
+    duration_seconds: float
+    notes: dict[str, int] = {}
+    missed: list[str] = []
+    error: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """0 ok, 3 partial, 1 failed, 4 stopped by a guard."""
+        return EXIT_CODES[self.status]
+
+
+def run_pass(ctx: PassContext, make_id: MakeId) -> Summary:
+    """Run one pass over `ctx.sources`; always ends with a stored summary unless the store itself fails.
+
+    Raises:
+        StoreError: Without state nothing is safe.
+        ConfigError: The org cannot be used as configured; the run is stored as failed.
+    """
+    started = ctx.clock.monotonic()
+    calls_before = ctx.org.api_calls
+    names = sorted(ctx.sources)
+    ctx.store.start_run(ctx.run_id, ctx.clock.now(), names)
+    ctx.log.info(events.RUN_STARTED, count=len(names))
+    pusher: Pusher | None = None
+    error = ""
+    status = RunStatus.OK
+    try:
+        pusher = _stages(ctx, make_id)
+    except GuardError as guard:
+        status, error = RunStatus.STOPPED, str(guard)
+    except ConfigError as wrong:
+        status, error = RunStatus.FAILED, str(wrong)
+    summary = _summary(ctx, names, status, error, pusher)
+    summary.api_calls = ctx.org.api_calls - calls_before
+    summary.duration_seconds = round(ctx.clock.monotonic() - started, 3)
+    ctx.store.finish_run(ctx.run_id, ctx.clock.now(), summary.status, msgspec.to_builtins(summary))
+    ctx.log.info(
+        events.RUN_FINISHED,
+        status=str(summary.status),
+        duration_seconds=summary.duration_seconds,
+        api_calls=summary.api_calls,
+        pulled=sum(counts.pulled for counts in summary.sources.values()),
+        applied=sum(counts.applied for counts in summary.sources.values()),
+        unchanged=sum(counts.unchanged for counts in summary.sources.values()),
+        skipped=sum(counts.skipped for counts in summary.sources.values()),
+        dead=sum(counts.dead for counts in summary.sources.values()),
+        waiting=sum(counts.waiting for counts in summary.sources.values()),
+        review=sum(counts.review for counts in summary.sources.values()),
+        **{name: count for name, count in summary.operations.items() if name != "unchanged"},
+    )
+    return summary
+
+
+def _stages(ctx: PassContext, make_id: MakeId) -> Pusher | None:
+    """The order of things. A lost org never stops pulling: what came is durable and waits."""
+    recover(ctx)
+    session = _connect(ctx)
+    for name in sorted(ctx.sources):
+        ingest_settled(ctx, ctx.sources[name])
+    if session is None:
+        return None
+    pusher = Pusher(ctx, session, make_id)
+    try:
+        _work(ctx, session, pusher)
+    except _ORG_LOST as error:
+        _lose_org(ctx, error)
+    return pusher
+
+
+def _connect(ctx: PassContext) -> OrgSession | None:
+    """Open the org and settle what earlier writes left open; None when it cannot be reached (records wait)."""
+    try:
+        session = open_org(ctx)
+        if ctx.regain("org"):
+            ctx.log.info(events.ORG_RECOVERED, stage="push")
+        settle_unknown(ctx, session, wait=False)
+        read_echoes(ctx, session)
+    except _ORG_LOST as error:
+        _lose_org(ctx, error)
+        return None
+    return session
+
+
+def _work(ctx: PassContext, session: OrgSession, pusher: Pusher) -> None:
+    """Rounds of 1,000: look at the org, resolve, push; then what was held, then what was left unknown.
+
+    The org is looked at after pulling and once per round, so that 1,000 new leads cost eight calls (G5): the schema, one
+    look, five creates and the echo.
+    """
+    ctx.progress("mirror", {})
+    refresh_mirror(ctx, session)
+    if not is_filled(ctx, session):
+        ctx.miss("The first look at the org is not complete, so nothing was created")
+        return
+    while True:
+        moved = 0
+        while moved < LEADS_PER_ROUND and (count := advance_batch(ctx)):
+            moved += count
+            ctx.progress("resolved", {"records": count})
+        if not moved:
+            break
+        pusher.push_dirty()
+        if ctx.store.take_inbox(1, list(ctx.sources)):
+            refresh_mirror(ctx, session)
+    pusher.push_until_clean()
+    # What had no answer is settled before guarded operations are judged: they may belong to the same persons.
+    if settle_unknown(ctx, session, wait=True) == 0:
+        pusher.push_until_clean()
+    pusher.release_held()
+    settle_unknown(ctx, session, wait=True)
+    pusher.push_until_clean()
+    read_echoes(ctx, session)
+    limit = ctx.settings.max_creates_per_pass
+    if ctx.notes.get("held_by_guard"):
+        raise GuardError(
+            f"{ctx.notes['held_by_guard']} more leads would have been created than guard.max_creates_per_pass ({limit}) allows.",
+            advice='Look at them with "syncd plan"; "syncd run --once --force" creates them.',
+        )
+
+
+def _lose_org(ctx: PassContext, error: SyncdError) -> None:
+    ctx.pushing_stopped = str(error)
+    ctx.miss(str(error))
+    if ctx.lose("org"):
+        ctx.log.error(events.ORG_LOST, stage="push", error_type=type(error).__name__)
+
+
+def _summary(ctx: PassContext, names: Sequence[str], status: RunStatus, error: str, pusher: Pusher | None) -> Summary:
+    counts = {name: found for name, found in ctx.store.source_counts(ctx.run_id).items() if name in names or found.pulled}
+    operations = dict(ctx.store.operation_counts(ctx.run_id))
+    if pusher is not None:
+        operations["unchanged"] = pusher.unchanged
+    if status is RunStatus.OK:
+        status = _judge(ctx, counts, operations)
+    return Summary(
+        ctx.run_id, status, counts, operations, 0, 0.0, notes=dict(ctx.notes), missed=list(ctx.unfinished), error=error
+    )
+
+
+def _judge(ctx: PassContext, counts: Mapping[str, SourceCounts], operations: Mapping[str, Any]) -> RunStatus:
+    """Give ok only if nothing was missed, refused, set aside or left waiting (G1)."""
+    left_open = ctx.store.operations(
+        (OperationState.UNKNOWN, OperationState.SENT, OperationState.PLANNED, OperationState.HELD), 1
+    )
+    is_short = ctx.unfinished or left_open or operations.get("refused") or operations.get("failed")
+    if is_short or any(one.dead or one.waiting for one in counts.values()):
+        nothing_moved = ctx.pushing_stopped and not any(one.pulled or one.applied for one in counts.values())
+        return RunStatus.FAILED if nothing_moved and not any(operations.values()) else RunStatus.PARTIAL
+    return RunStatus.OK

@@ -1,0 +1,110 @@
+"""An org that only pretends to be written: `syncd plan` and `--dry-run` run the real pass against it.
+
+Reads go to the real org and are overlaid with what was "written"; nothing is sent. Together with a scratch copy of the
+store the rehearsal is the pass itself, so that a plan cannot differ from what the pass would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from syncd.clock import Clock
+from syncd.model import Assignment, OrgIdentity, OrgRow, OrgSchema, RowOutcome, Value
+from syncd.ports import ChangedRows, Org
+
+_PRETENDED = "00QNEW"
+
+
+def is_pretended(sf_id: str) -> bool:
+    """Whether an id exists in a rehearsal only."""
+    return sf_id.startswith(_PRETENDED)
+
+
+class RehearsalOrg:
+    """Implements `syncd.ports.Org` over another one; its writes stay in memory."""
+
+    def __init__(self, org: Org, clock: Clock) -> None:
+        """Start with nothing written."""
+        self._org = org
+        self._clock = clock
+        self._rows: dict[str, OrgRow] = {}
+        self._by_external_id: dict[str, str] = {}
+        self._overlay: dict[str, dict[str, Value]] = {}
+        self._count = 0
+
+    @property
+    def api_calls(self) -> int:
+        """Calls made for reading."""
+        return self._org.api_calls
+
+    @property
+    def api_usage(self) -> tuple[int, int] | None:
+        """The org's own figure."""
+        return self._org.api_usage
+
+    def identity(self) -> OrgIdentity:
+        """The real one."""
+        return self._org.identity()
+
+    def schema(self) -> OrgSchema:
+        """The real one."""
+        return self._org.schema()
+
+    def changes(self, fields: Mapping[str, Sequence[str]], since: Mapping[str, datetime | None]) -> Iterator[ChangedRows]:
+        """What really changed."""
+        return self._org.changes(fields, since)
+
+    def retrieve(self, object: str, sf_ids: Sequence[str], fields: Sequence[str]) -> dict[str, OrgRow | None]:
+        """Real records with our pretended writes laid over them."""
+        real = [sf_id for sf_id in sf_ids if sf_id not in self._rows]
+        found = dict(self._org.retrieve(object, real, fields)) if real else {}
+        for sf_id, changed in self._overlay.items():
+            row = found.get(sf_id)
+            if row is not None:
+                found[sf_id] = self._written(row, changed)
+        found.update({sf_id: self._rows[sf_id] for sf_id in sf_ids if sf_id in self._rows})
+        return found
+
+    def find_by_external_id(self, object: str, values: Sequence[str], fields: Sequence[str]) -> dict[str, list[OrgRow]]:
+        """Real records; pretended ones are never in doubt."""
+        return self._org.find_by_external_id(object, values, fields)
+
+    def create(
+        self, object: str, rows: Sequence[tuple[str, Mapping[str, Value]]], assignment: Assignment | None
+    ) -> list[RowOutcome]:
+        """Pretend to create; the ids exist in this rehearsal only."""
+        outcomes = []
+        for external_id, values in rows:
+            self._count += 1
+            sf_id = f"{_PRETENDED}{self._count:09d}AAA"
+            owner = assignment.owner_id if assignment and assignment.owner_id else "005-rehearsal"
+            self._rows[sf_id] = OrgRow(
+                object, sf_id, dict(values), self._clock.now(), self.identity().user_id, owner, external_id=external_id
+            )
+            outcomes.append(RowOutcome(sf_id, is_created=True))
+        return outcomes
+
+    def update(self, object: str, rows: Sequence[tuple[str, Mapping[str, Value]]]) -> list[RowOutcome]:  # noqa: ARG002 - the port's shape
+        """Pretend to update."""
+        for sf_id, values in rows:
+            if sf_id in self._rows:
+                self._rows[sf_id] = self._written(self._rows[sf_id], values)
+            else:
+                self._overlay.setdefault(sf_id, {}).update(values)
+        return [RowOutcome(sf_id) for sf_id, _ in rows]
+
+    def delete(self, sf_ids: Sequence[str]) -> list[RowOutcome]:
+        """Pretend to delete."""
+        return [RowOutcome(sf_id) for sf_id in sf_ids]
+
+    def owner_id(self, kind: str, name: str) -> str:
+        """The real one."""
+        return self._org.owner_id(kind, name)
+
+    def _written(self, row: OrgRow, changed: Mapping[str, Value]) -> OrgRow:
+        return msgspec.structs.replace(
+            row, fields={**row.fields, **changed}, stamp=max(row.stamp, self._clock.now()), modified_by=self.identity().user_id
+        )

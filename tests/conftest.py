@@ -1,0 +1,62 @@
+"""What all tests share: the two engines of the store, and worlds to play in."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncd import log
+from tests.postgres import fresh_database
+from tests.world import World
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _quiet_log() -> Any:
+    """Logging is configured by the process under test and forgotten after it."""
+    yield
+    log.unconfigure()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Both engines, from the first day."""
+    return str(request.param)
+
+
+def store_url_for(engine: str, folder: Path) -> str:
+    """A fresh, empty store."""
+    if engine == "sqlite":
+        return f"sqlite:///{folder / 'syncd.db'}"
+    return fresh_database(f"t{os.getpid()}_{next(_numbers)}")
+
+
+@pytest.fixture
+def store_url(engine: str, tmp_path: Path) -> str:
+    """The URL of a fresh store on either engine."""
+    return store_url_for(engine, tmp_path)
+
+
+@pytest.fixture
+def make_world(engine: str, tmp_path: Path) -> Callable[..., World]:
+    """Makes worlds on either engine; each in a folder of its own."""
+    made = itertools.count()
+
+    def make(**options: Any) -> World:
+        folder = tmp_path / f"world{next(made)}"
+        folder.mkdir()
+        return World(folder, store_url=store_url_for(engine, folder), **options)
+
+    return make
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    """One world."""
+    return make_world()
