@@ -1,0 +1,47 @@
+"""Answers of people: reviews, dead letters, and the runs they ask about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from syncd.document import suggest
+from syncd.errors import ConfigError
+from syncd.model import Operation
+from syncd.ports import RunRow, Store
+
+
+def accept_review(store: Store, review_id: str, candidate: str | None, *, is_new: bool, at: datetime) -> None:
+    """Answer an open review: it is the candidate with that id, or somebody new.
+
+    Raises:
+        ConfigError: No such open review, no or two answers, or an id that is no candidate of it.
+    """
+    review = store.review(review_id)
+    if review is None or review.state != "open":
+        raise ConfigError(f"There is no open review {review_id}.", advice='"syncd review list" shows the open ones.')
+    if is_new == (candidate is not None):
+        raise ConfigError("Say who it is: one candidate, or somebody new.", advice="Use --candidate ID or --new.")
+    chosen = next((one for one in review.candidates if candidate in (one.subject_id, one.subject_id[:15])), None)
+    if candidate is not None and chosen is None:
+        ids = [one.subject_id for one in review.candidates]
+        raise ConfigError(f'"{candidate}" is no candidate of review {review_id}.', advice=suggest(candidate, ids))
+    store.accept_review(review_id, chosen, at)
+
+
+def replay(store: Store, dead_letter_ids: Sequence[str], at: datetime) -> int:
+    """Put dead letters back to work; gives how many were still open."""
+    return store.replay_dead_letters(dead_letter_ids, at)
+
+
+def runs_of(store: Store, run_id: str) -> tuple[RunRow, list[Operation]]:
+    """A run and its operations.
+
+    Raises:
+        ConfigError: There is no such run.
+    """
+    found = store.run(run_id)
+    if found is None:
+        known = [one.run_id for one in store.runs(50)]
+        raise ConfigError(f'There is no run "{run_id}".', advice=suggest(run_id, known) or '"syncd runs list" shows them.')
+    return found, store.operations_of_run(run_id)

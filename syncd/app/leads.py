@@ -1,0 +1,133 @@
+"""Find, show and export people: what syncd knows of a lead, and why it wrote what it wrote (G7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from syncd.errors import ConfigError
+from syncd.model import Operation, PersonView
+from syncd.normalise.keys import email_key, phone_key
+from syncd.ports import Key, Store
+
+
+class LeadCard(msgspec.Struct, frozen=True):
+    """Everything about one person, ready to be laid out or printed as JSON. Holds personal data."""
+
+    person_id: str
+    state: str
+    golden: dict[str, Any]
+    notes: dict[str, str]
+    records: list[dict[str, Any]]
+    org_records: list[dict[str, Any]]
+    operations: list[dict[str, Any]]
+    holds: list[dict[str, Any]]
+
+
+def find_leads(store: Store, text: str, limit: int = 20) -> list[str]:
+    """Person ids that answer to an e-mail, phone, Salesforce id, person id, record key or part of a name or company."""
+    keys: list[Key] = []
+    if "@" in text:
+        keys.extend((kind, email_key(text)) for kind in ("email", "shared_email"))
+    else:
+        phone = phone_key(text, None)
+        if phone:
+            keys.append(("phone", phone))
+    return store.find_persons(keys, text.strip(), limit)
+
+
+def show_lead(store: Store, text: str) -> LeadCard:
+    """The card of exactly one person.
+
+    Raises:
+        ConfigError: Nobody, or more than one person, answers to `text`.
+    """
+    found = find_leads(store, text)
+    if not found:
+        raise ConfigError(
+            "Nobody in this store answers to that.", advice='Try "syncd lead find" with an e-mail, a name or an id.'
+        )
+    if len(found) > 1:
+        raise ConfigError(f"{len(found)} people answer to that.", advice=f"Name one of these ids: {', '.join(found[:5])}.")
+    view = store.person_views(found)[0]
+    document = store.person_documents(found).get(view.person_id, {})
+    return LeadCard(
+        person_id=view.person_id,
+        state=str(view.state),
+        golden=document.get("golden", {}),
+        notes=document.get("notes", {}),
+        records=[_record(view, index) for index in range(len(view.records))],
+        org_records=[_org_record(view, index) for index in range(len(view.org_records))],
+        operations=[_operation(one) for one in store.operations_of(view.person_id)],
+        holds=[msgspec.to_builtins(hold) for hold in view.holds],
+    )
+
+
+def export_leads(store: Store) -> Iterator[dict[str, Any]]:
+    """One person at a time as DESIGN 3.2 shapes it: `person_id`, `sf_object`, `sf_id`, `fields`, `keys`, `sources`."""
+    for view, document in store.export_persons():
+        target = next((one for one in view.org_records if one.is_survivor and not one.row.is_deleted), None)
+        golden: dict[str, Any] = document.get("golden", {})
+        yield {
+            "person_id": view.person_id,
+            "sf_object": target.row.object if target else None,
+            "sf_id": target.row.sf_id if target else None,
+            "fields": {name: value.get("value") if isinstance(value, dict) else value for name, value in golden.items()},
+            "keys": sorted([kind, value] for kind, value in document.get("keys", [])),
+            "sources": sorted({record.ref.source for record in view.records}),
+        }
+
+
+def _record(view: PersonView, index: int) -> dict[str, Any]:
+    record = view.records[index]
+    return {
+        "source": record.ref.source,
+        "stream": record.ref.stream,
+        "key": record.ref.key,
+        "locator": record.locator,
+        "source_at": record.source_at,
+        "mapping": record.mapping,
+        "touch": msgspec.to_builtins(record.lead.touch),
+        "problems": [msgspec.to_builtins(problem) for problem in record.lead.problems],
+        "skipped": record.lead.skipped,
+    }
+
+
+def _org_record(view: PersonView, index: int) -> dict[str, Any]:
+    record = view.org_records[index]
+    row = record.row
+    return {
+        "object": row.object,
+        "sf_id": row.sf_id,
+        "is_survivor": record.is_survivor,
+        "is_deleted": row.is_deleted,
+        "is_converted": row.is_converted,
+        "stamp": row.stamp,
+        "fields": row.fields,
+        "base": record.base,
+    }
+
+
+def _operation(one: Operation) -> dict[str, Any]:
+    return {
+        "operation_id": one.operation_id,
+        "run_id": one.run_id,
+        "kind": str(one.kind),
+        "state": str(one.state),
+        "object": one.object,
+        "sf_id": one.sf_id,
+        "code": one.code,
+        "message": one.message,
+        "at": one.finished_at or one.sent_at or one.planned_at,
+        "fields": [
+            {
+                "field": name,
+                "before": one.before.get(name),
+                "after": value,
+                "because": msgspec.to_builtins(one.provenance[name]) if name in one.provenance else None,
+            }
+            for name, value in one.fields.items()
+        ],
+    }

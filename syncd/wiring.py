@@ -1,0 +1,397 @@
+"""Joins everything: the only module that knows all adapters. Builds a house from syncd.yaml for a command or the daemon."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import random
+import secrets
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import connectors
+from syncd import log
+from syncd.app.undo import UndoPlan, carry_out, plan_undo
+from syncd.checks import Checks
+from syncd.clock import Clock, SystemClock
+from syncd.config import Settings, SourceSettings, load_settings, show_settings, validate_options
+from syncd.config.settings import ClientCredentialsSettings, ConfiguredSource
+from syncd.connector import Health, PullConnector, Session
+from syncd.document import suggest
+from syncd.errors import ConfigError, ConfigProblem
+from syncd.mapping import Mapping as LeadMapping
+from syncd.mapping import load_mapping
+from syncd.model import Assignment, Operation, OrgSchema, RunStatus
+from syncd.policy import Policy, load_policy
+from syncd.ports import Org, Store
+from syncd.run.context import OrgSession, PassContext, PassSettings, Progress, Source, no_progress
+from syncd.run.ingest import ingest_settled
+from syncd.run.mirror import open_org, refresh_mirror
+from syncd.run.one_pass import Summary, run_pass
+from syncd.run.recover import recover
+from syncd.run.rehearsal import RehearsalOrg, is_pretended
+from syncd.salesforce import ClientCredentials, JwtBearer, OrgSettings, SalesforceOrg
+from syncd.store import open_store
+
+_LEASE = "engine"
+_MAX_OPERATIONS = 1_000_000
+Wrap = Callable[[Any, str], Any]
+
+
+def known_connectors() -> dict[str, PullConnector]:
+    """Connectors by type: those that ship with syncd, and third parties' (entry point group `syncd.connectors`)."""
+    found: dict[str, PullConnector] = {}
+    for module in pkgutil.iter_modules(connectors.__path__):
+        connector = importlib.import_module(f"connectors.{module.name}").CONNECTOR
+        found[connector.name] = connector
+    for point in entry_points(group="syncd.connectors"):
+        found.setdefault(point.name, point.load())
+    return found
+
+
+def open_house(
+    config: Path,
+    *,
+    debug: bool = False,
+    clock: Clock | None = None,
+    sessions: Callable[[], Any] | None = None,
+    make_id: Callable[[], str] | None = None,
+    wrap: Wrap | None = None,
+) -> House:
+    """Read the configuration and make a house; nothing is opened before it is needed.
+
+    Args:
+        config: syncd.yaml.
+        debug: Log every event.
+        clock: For tests: time.
+        sessions: For tests: the way to the org.
+        make_id: For tests: operation ids.
+        wrap: For tests: something between the stages and their ports.
+
+    Raises:
+        ConfigError: Everything that is wrong with the configuration.
+    """
+    clock = clock or SystemClock()
+    types = known_connectors()
+    settings = load_settings(config, os.environ, types)
+    level = "debug" if debug else settings.log.level
+    form = {"auto": None, "json": True, "console": False}[settings.log.format]
+    log.configure(level, json=form, stream=sys.stderr, clock=clock)
+    return House(settings, clock, types, sessions, make_id or _new_id, wrap)
+
+
+class House(Checks):
+    """One configured syncd in this process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        types: Mapping[str, PullConnector],
+        sessions: Callable[[], Any] | None,
+        make_id: Callable[[], str],
+        wrap: Wrap | None,
+    ) -> None:
+        """Made by `open_house`."""
+        self.settings = settings
+        self.clock = clock
+        self._types = types
+        self._sessions = sessions
+        self._make_id = make_id
+        self._wrap = wrap or (lambda port, name: port)  # noqa: ARG005 - the shape of a wrap
+        self._owner = f"pid-{os.getpid()}"
+
+    # ------------------------------------------------------------------ parts, opened when needed
+
+    @cached_property
+    def store(self) -> Store:
+        """The store, migrated."""
+        url = self.settings.store.url
+        if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+            url = f"sqlite:///{self.settings.folder / url.removeprefix('sqlite:///')}"
+        opened = open_store(url, clock=self.clock)
+        return self._wrap(opened, "store")  # type: ignore[no-any-return]
+
+    @cached_property
+    def salesforce(self) -> SalesforceOrg:
+        """The org; nothing is sent before the first call."""
+        given = self.settings.salesforce
+        auth: ClientCredentials | JwtBearer
+        if isinstance(given.auth, ClientCredentialsSettings):
+            auth = ClientCredentials(given.auth.consumer_key.reveal(), given.auth.consumer_secret.reveal())
+        else:
+            auth = JwtBearer(given.auth.username, given.auth.consumer_key.reveal(), given.auth.private_key.reveal())
+        settings = OrgSettings(
+            login_url=given.login_url,
+            auth=auth,
+            api_version=given.api_version,
+            ca_file=str(self.settings.folder / given.ca_file) if given.ca_file else None,
+            external_id_field=given.external_id_field,
+            daily_share=given.api_budget.daily_share,
+            hot_reserve=given.api_budget.hot_reserve,
+            write_timeout_seconds=given.request_timeout_seconds,
+        )
+        used = self._budget_used()
+        return SalesforceOrg(settings, self.clock, budget_used=used, sessions=self._sessions, chance=random.Random())  # noqa: S311 - jitter
+
+    @cached_property
+    def org(self) -> Org:
+        """The org as the stages see it."""
+        return self._wrap(self.salesforce, "org")  # type: ignore[no-any-return]
+
+    def _budget_used(self) -> tuple[Any, int] | None:
+        found = self.store.setting("budget_used")
+        if found is None:
+            return None
+        day, _, count = found.partition(" ")
+        return datetime.fromisoformat(day).date(), int(count)
+
+    def mapping(self, name: str, schema: OrgSchema | None = None) -> LeadMapping:
+        """A mapping by name, checked and its tests run.
+
+        Raises:
+            ConfigError: It is not there, or everything that is wrong with it.
+        """
+        folder = self.settings.folder / self.settings.mappings_dir
+        path = folder / f"{name}.yaml"
+        text = _text_of(path, folder, name)
+        loaded = load_mapping(text, f"{self.settings.mappings_dir}/{name}.yaml", name=name, org=schema)
+        problems = loaded.run_tests()
+        if problems:
+            raise ConfigError(problems)
+        return loaded
+
+    def policy(self, schema: OrgSchema | None = None) -> Policy:
+        """The policy, checked.
+
+        Raises:
+            ConfigError: It is not there, or everything that is wrong with it.
+        """
+        path = self.settings.folder / self.settings.policy
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"The policy {self.settings.policy} cannot be read.", advice="Check policy: in syncd.yaml."
+            ) from error
+        return load_policy(text, self.settings.policy, schema)
+
+    def secret(self) -> bytes:
+        """The key behind person ids: configured, or made once and kept in the store."""
+        given = self.settings.person_key
+        if given is not None:
+            return given.reveal().encode()
+        found = self.store.setting("person_key")
+        if found is None:
+            self.store.put_setting("person_key", secrets.token_hex(32))
+            found = self.store.setting("person_key")
+        return bytes.fromhex(str(found))
+
+    # ------------------------------------------------------------------ sources
+
+    def _chosen(self, names: Sequence[str]) -> list[ConfiguredSource]:
+        unknown = [name for name in names if name not in self.settings.sources]
+        if unknown:
+            raise ConfigError(
+                [ConfigProblem("", 0, 0, f'There is no source "{one}".', suggest(one, self.settings.sources)) for one in unknown]
+            )
+        return [source for name, source in self.settings.sources.items() if not names or name in names]
+
+    def connector_of(self, source: ConfiguredSource) -> tuple[PullConnector, Any, Session]:
+        """A source's connector with its typed options and session.
+
+        Raises:
+            ConfigError: Everything that is wrong with the options.
+        """
+        connector = self._types[source.type]
+        options = validate_options(source, connector.Options)
+        settle = source.common.settle_seconds
+        if settle is None:
+            settle = getattr(connector, "settle_seconds", 30.0)
+        return connector, options, Session(self.settings.folder, settle_seconds=settle)
+
+    def _start_of(self, name: str, common: SourceSettings) -> datetime | None:
+        """From when on a source's records are news (DESIGN 3.3 `start_from`); None for all of them."""
+        if common.start_from == "all":
+            return None
+        if common.start_from != "now":
+            return datetime.fromisoformat(common.start_from).replace(tzinfo=UTC)
+        key = f"start_from:{name}"
+        found = self.store.setting(key)
+        if found is None:
+            self.store.put_setting(key, self.clock.now().isoformat())
+            found = self.store.setting(key)
+        return datetime.fromisoformat(str(found))
+
+    def _assignment_of(self, common: SourceSettings, *, live: bool) -> Assignment:
+        owner = common.assignment.owner
+        if isinstance(owner, str) or not live:
+            return Assignment()
+        ((kind, name),) = owner.items()
+        return Assignment(use_rule=False, owner_id=self.salesforce.owner_id(kind, name))
+
+    def _sources(self, names: Sequence[str], *, live: bool) -> dict[str, Source]:
+        made = {}
+        for source in self._chosen(names):
+            connector, options, session = self.connector_of(source)
+            made[source.name] = Source(
+                name=source.name,
+                connector=connector,
+                options=options,
+                session=session,
+                mapping=self.mapping(source.mapping),
+                start_from=self._start_of(source.name, source.common),
+                assignment=self._assignment_of(source.common, live=live),
+            )
+        return made
+
+    def check_sources(self, names: Sequence[str]) -> dict[str, Health]:
+        """Rehearse the real call of each source."""
+        found = {}
+        for source in self._chosen(names):
+            connector, options, session = self.connector_of(source)
+            found[source.name] = connector.check(session, options)
+        return found
+
+    # ------------------------------------------------------------------ passes
+
+    def _context(self, store: Store, org: Org, sources: Mapping[str, Source], *, force: bool, progress: Progress) -> PassContext:
+        run_id = f"{self.clock.now():%Y%m%dT%H%M%S}-{self._make_id()[-6:]}"
+        given = self.settings
+        settings = PassSettings(
+            external_id_field=given.salesforce.external_id_field,
+            expected_org_id=given.salesforce.expected_org_id,
+            machine_users=frozenset(given.salesforce.machine_users),
+            max_creates_per_pass=given.guard.max_creates_per_pass,
+            max_changed_share=given.guard.max_changed_share,
+            force=force,
+            request_timeout_seconds=given.salesforce.request_timeout_seconds,
+        )
+        return PassContext(
+            run_id=run_id,
+            store=store,
+            org=org,
+            clock=self.clock,
+            sources=sources,
+            policy=self.policy(),
+            secret=self.secret(),
+            log=log.get_log(run_id=run_id),
+            settings=settings,
+            progress=progress,
+        )
+
+    def run(
+        self, names: Sequence[str], *, dry_run: bool = False, force: bool = False, progress: Progress = no_progress
+    ) -> tuple[Summary, list[Operation]]:
+        """One pass; gives its summary and the operations it planned. With `dry_run` on a scratch copy, writing nothing.
+
+        Raises:
+            ConfigError, AuthError, StoreError: As the stages raise them; another syncd at work on the store is a StoreError.
+        """
+        if dry_run:
+            return self._rehearse(names, force=force, progress=progress)
+        self.store.acquire_lease(_LEASE, self._owner)
+        sources = self._sources(names, live=True)
+        ctx = self._context(self.store, self.org, sources, force=force, progress=progress)
+        summary = run_pass(ctx, self._make_id)
+        self._keep_budget()
+        return summary, []
+
+    def _rehearse(self, names: Sequence[str], *, force: bool, progress: Progress) -> tuple[Summary, list[Operation]]:
+        # The key behind person ids must exist before the copy: the pass after the plan has to make the same ids.
+        self.secret()
+        sources = self._sources(names, live=True)
+        scratch = self.store.copy_to_scratch()
+        try:
+            ctx = self._context(scratch, RehearsalOrg(self.salesforce, self.clock), sources, force=force, progress=progress)
+            summary = run_pass(ctx, self._make_id)
+            # The ids of leads that exist in the rehearsal only are nobody's business.
+            planned = scratch.operations_of_run(ctx.run_id)
+            return summary, [msgspec.structs.replace(one, sf_id="") if is_pretended(one.sf_id) else one for one in planned]
+        finally:
+            scratch.close()
+
+    def _keep_budget(self) -> None:
+        day, count = self.salesforce.budget_used
+        self.store.put_setting("budget_used", f"{day.isoformat()} {count}")
+
+    def pull(self, names: Sequence[str]) -> Summary:
+        """Extract only: pages into the inbox, nothing to the org."""
+        self.store.acquire_lease(_LEASE, self._owner)
+        ctx = self._context(self.store, self.org, self._sources(names, live=False), force=False, progress=no_progress)
+        started = self.clock.monotonic()
+        self.store.start_run(ctx.run_id, self.clock.now(), sorted(ctx.sources))
+        for name in sorted(ctx.sources):
+            ingest_settled(ctx, ctx.sources[name])
+        counts = {name: found for name, found in self.store.source_counts(ctx.run_id).items() if name in ctx.sources}
+        status = RunStatus.PARTIAL if ctx.unfinished or any(one.dead for one in counts.values()) else RunStatus.OK
+        summary = Summary(ctx.run_id, status, counts, {}, 0, round(self.clock.monotonic() - started, 3), missed=ctx.unfinished)
+        self.store.finish_run(ctx.run_id, self.clock.now(), status, msgspec.to_builtins(summary))
+        return summary
+
+    def undo(self, run_id: str) -> Undoing:
+        """Prepare the undo of a run."""
+        self.store.acquire_lease(_LEASE, self._owner)
+        ctx = self._context(self.store, self.org, self._sources((), live=False), force=True, progress=no_progress)
+        recover(ctx)
+        session = open_org(ctx)
+        refresh_mirror(ctx, session, force=True)
+        return Undoing(ctx, session, plan_undo(ctx, session, run_id, self._make_id))
+
+    def shown_settings(self) -> list[tuple[str, Any, str]]:
+        """Every setting with its value (secrets as ***) and where it came from."""
+        return show_settings(self.settings, os.environ)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "store" in self.__dict__:
+            self.store.close()
+        if "salesforce" in self.__dict__:
+            self.salesforce.close()
+
+
+class Undoing:
+    """A prepared undo: look at `plan`, then `carry_out`."""
+
+    def __init__(self, ctx: PassContext, session: OrgSession, plan: UndoPlan) -> None:
+        """Made by `House.undo`."""
+        self._ctx = ctx
+        self._session = session
+        self.plan = plan
+
+    def carry_out(self) -> dict[str, int]:
+        """Do it; gives operations by state. The undo is a run of its own."""
+        store, clock = self._ctx.store, self._ctx.clock
+        store.start_run(self._ctx.run_id, clock.now(), [])
+        result = carry_out(self._ctx, self._session, self.plan)
+        status = RunStatus.OK if set(result) <= {"done"} else RunStatus.PARTIAL
+        counts = dict(store.operation_counts(self._ctx.run_id))
+        summary = Summary(self._ctx.run_id, status, {}, counts, self._ctx.org.api_calls, 0.0)
+        store.finish_run(self._ctx.run_id, clock.now(), status, msgspec.to_builtins(summary))
+        return result
+
+
+def _text_of(path: Path, folder: Path, name: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        known = [one.stem for one in folder.glob("*.yaml")]
+        raise ConfigError(f'There is no mapping "{name}" in {folder.name}/.', advice=suggest(name, known)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"The mapping {folder.name}/{name}.yaml cannot be read.", advice="Check its rights and that it is UTF-8."
+        ) from error
+
+
+def _new_id() -> str:
+    """An operation id that sorts by time: 13 hex digits of microseconds and 8 of chance."""
+    clock = SystemClock()
+    return f"{int(clock.now().timestamp() * 1_000_000):014x}{secrets.token_hex(4)}"
