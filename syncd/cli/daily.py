@@ -1,0 +1,127 @@
+"""The daily commands: run, plan, status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from syncd.cli.output import Output, show_summary, shown
+from syncd.cli.shared import Json, globals_of, house
+from syncd.errors import ConfigError
+from syncd.model import Operation
+
+if TYPE_CHECKING:
+    from syncd.run.one_pass import Summary
+
+Names = Annotated[list[str] | None, typer.Argument(help="Sources; all of them if none is named.", metavar="[SOURCE]...")]
+
+_RUN_HELP = """One pass: pull, map, resolve, decide, plan, push.
+
+Examples:
+  syncd run --once                 every source
+  syncd run --once booth --json    one source, the summary as JSON
+  syncd run --once --dry-run       everything but the writes
+  syncd run --once --force         also what the guard holds back
+
+Exit codes: 0 ok, 1 failed, 2 configuration, 3 partly done, 4 stopped by a guard, 130 interrupted.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+
+    @app.command(help=_RUN_HELP)
+    def run(
+        context: typer.Context,
+        names: Names = None,
+        once: Annotated[bool, typer.Option("--once", help="One pass, then exit.")] = False,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan only; nothing is written anywhere.")] = False,
+        force: Annotated[bool, typer.Option("--force", help="Carry out what the guard holds back.")] = False,
+        as_json: Json = False,
+    ) -> int:
+        from syncd.cli.progress import progress_display
+
+        output = globals_of(context).output(as_json=as_json)
+        if not once:
+            raise ConfigError("This version runs one pass at a time.", advice='Use "syncd run --once", from a timer if you like.')
+        with house(context) as opened, progress_display(output) as progress:
+            summary, _ = opened.run(names or [], dry_run=dry_run, force=force, progress=progress)
+        if as_json:
+            output.json(summary)
+        else:
+            if dry_run:
+                output.line("Dry run: nothing was written.", "bold")
+            show_summary(output, summary)
+        return summary.exit_code
+
+    @app.command(
+        help="""The field-level diff that the next pass would push; writes nothing.
+
+Examples:
+  syncd plan
+  syncd plan booth --json
+"""
+    )
+    def plan(context: typer.Context, names: Names = None, as_json: Json = False) -> int:
+        from syncd.cli.progress import progress_display
+
+        output = globals_of(context).output(as_json=as_json)
+        with house(context) as opened, progress_display(output) as progress:
+            summary, operations = opened.run(names or [], dry_run=True, force=True, progress=progress)
+        if as_json:
+            output.json({"summary": summary, "operations": operations})
+        else:
+            _show_plan(output, summary, operations)
+        return summary.exit_code
+
+    @app.command(
+        help="""Sources and their cursors, what waits, what needs a person, the last runs.
+
+Examples:
+  syncd status
+  syncd status --json
+"""
+    )
+    def status(context: typer.Context, as_json: Json = False) -> None:
+        from syncd.app.status import status as read_status
+
+        output = globals_of(context).output(as_json=as_json)
+        with house(context) as opened:
+            found = read_status(opened.store, opened.settings.sources)
+        if as_json:
+            output.json(found)
+            return
+        output.table(
+            "Sources",
+            ("source", "waiting", "stream", "cursor moved"),
+            [
+                (name, one["waiting"], stream["stream"], stream["moved_at"])
+                for name, one in found["sources"].items()
+                for stream in (one["streams"] or [{"stream": "", "moved_at": None}])
+            ],
+            numbers=("waiting",),
+        )
+        output.line(
+            f"People known: {found['persons']}. Open dead letters: {found['dead_letters']}. Open questions: {found['reviews']}."
+        )
+        output.table(
+            "Runs",
+            ("run", "started", "finished", "status"),
+            [(one["run_id"], one["started_at"], one["finished_at"], one["status"]) for one in found["runs"]],
+        )
+
+
+def _show_plan(output: Output, summary: Summary, operations: list[Operation]) -> None:
+    for one in operations:
+        where = f"{one.object} {one.sf_id}" if one.sf_id and one.before else f"{one.object} (new)"
+        output.line(f"{one.kind} {where}  person {one.person_id[:12]}", "bold")
+        for name, value in one.fields.items():
+            why = one.provenance.get(name)
+            because = "" if why is None else f"   <- {why.locator or why.rule or why.source}"
+            because += f", {why.mapping} line {why.line}" if why and why.line else ""
+            before = f"{shown(one.before.get(name))} -> " if one.before else ""
+            output.line(f"    {name}: {before}{shown(value)}{because}")
+    output.line()
+    show_summary(output, summary)
+    output.line("Nothing was written." + (' Next: "syncd run --once".' if operations else ""), "bold")

@@ -1,0 +1,145 @@
+"""`syncd lead`: who is known, and why something was written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from syncd.cli.output import Output, shown
+from syncd.cli.shared import Json, globals_of, house
+
+if TYPE_CHECKING:
+    from syncd.app.leads import LeadCard
+
+Who = Annotated[str, typer.Argument(help="An e-mail, phone, Salesforce id, person id, or part of a name.", metavar="WHO")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the `lead` commands to `app`."""
+    lead = typer.Typer(no_args_is_help=True, help="People: find, show, export.")
+    app.add_typer(lead, name="lead")
+
+    @lead.command(
+        help="""People who answer to WHO.
+
+Examples:
+  syncd lead find ada@example.com
+  syncd lead find Lovelace --json
+"""
+    )
+    def find(context: typer.Context, who: Who, limit: int = 20, as_json: Json = False) -> None:
+        from syncd.app.leads import find_leads
+
+        output = globals_of(context).output(as_json=as_json)
+        with house(context) as opened:
+            ids = find_leads(opened.store, who, limit)
+            documents = opened.store.person_documents(ids)
+        rows = [{"person_id": one, **_names(documents.get(one, {}).get("golden", {}))} for one in ids]
+        if as_json:
+            output.json(rows)
+            return
+        output.table(
+            "", ("person", "name", "company", "e-mail"), [(r["person_id"], r["name"], r["company"], r["email"]) for r in rows]
+        )
+
+    @lead.command(
+        help="""Everything about one person: values with their source, the org's records, every write and why.
+
+Examples:
+  syncd lead show ada@example.com
+  syncd lead show 00Q5g00000AbCdEFGH --json
+"""
+    )
+    def show(context: typer.Context, who: Who, as_json: Json = False) -> None:
+        from syncd.app.leads import show_lead
+
+        output = globals_of(context).output(as_json=as_json)
+        with house(context) as opened:
+            card = show_lead(opened.store, who)
+        if as_json:
+            output.json(card)
+        else:
+            _show_card(output, card)
+
+    @lead.command(
+        help="""Every person, one JSON object per line with --json, else as a table.
+
+Examples:
+  syncd lead export --json > people.jsonl
+"""
+    )
+    def export(context: typer.Context, as_json: Json = False) -> None:
+        from syncd.app.leads import export_leads
+
+        output = globals_of(context).output(as_json=as_json)
+        with house(context) as opened:
+            if as_json:
+                for person in export_leads(opened.store):
+                    output.json(person)
+                return
+            output.table(
+                "",
+                ("person", "object", "id", "name", "e-mail", "sources"),
+                [
+                    (
+                        one["person_id"][:12],
+                        one["sf_object"],
+                        one["sf_id"],
+                        _joined(one["fields"].get("FirstName"), one["fields"].get("LastName")),
+                        one["fields"].get("Email"),
+                        ", ".join(one["sources"]),
+                    )
+                    for one in export_leads(opened.store)
+                ],
+            )
+
+
+def _joined(*parts: object) -> str:
+    return " ".join(str(part) for part in parts if part)
+
+
+def _names(golden: dict[str, dict[str, object]]) -> dict[str, object]:
+    def value(name: str) -> object:
+        found = golden.get(name)
+        return found.get("value") if isinstance(found, dict) else found
+
+    return {"name": _joined(value("FirstName"), value("LastName")), "company": value("Company"), "email": value("Email")}
+
+
+def _show_card(output: Output, card: LeadCard) -> None:
+    output.line(f"Person {card.person_id} ({card.state})", "bold")
+    for record in card.org_records:
+        marks = [word for word in ("is_deleted", "is_converted") if record[word]]
+        mark = f" ({', '.join(word.removeprefix('is_') for word in marks)})" if marks else ""
+        output.line(f"In Salesforce: {record['object']} {record['sf_id']}{mark}")
+    held = {name: record["fields"] for record in card.org_records[:1] for name in record["fields"]}
+    rows = []
+    for name, golden in card.golden.items():
+        value = golden.get("value") if isinstance(golden, dict) else golden
+        why = golden.get("provenance", {}) if isinstance(golden, dict) else {}
+        place = why.get("locator") or why.get("source")
+        line = f"{why.get('mapping')} line {why.get('line')}" if why.get("line") else ""
+        rows.append((name, value, held.get(name, {}).get(name), place, line, card.notes.get(name)))
+    output.table("Values", ("field", "sources say", "Salesforce holds", "from", "mapping", "note"), rows)
+    output.table(
+        "Records",
+        ("source", "record", "as of", "problems"),
+        [
+            (one["source"], one["locator"] or one["key"][:16], one["source_at"], ", ".join(p["reason"] for p in one["problems"]))
+            for one in card.records
+        ],
+    )
+    output.line("Writes", "bold")
+    for one in card.operations:
+        refusal = f"  {one['code']} {one['message']}" if one["code"] else ""
+        output.line(f"  {shown(one['at'])}  {one['kind']} {one['state']}  run {one['run_id']}{refusal}")
+        for change in one["fields"]:
+            why = change["because"] or {}
+            because = f"   <- {why.get('locator') or why.get('rule') or why.get('source')}" if why else ""
+            output.line(f"      {change['field']}: {shown(change['before'])} -> {shown(change['after'])}{because}", "dim")
+    for hold in card.holds:
+        output.line(f"Held: {hold['field']} ({hold['reason']})")
+    leftover = {name: note for name, note in card.notes.items() if name not in card.golden}
+    for name, note in leftover.items():
+        output.line(f"Note: {name}: {note.replace('_', ' ')}")

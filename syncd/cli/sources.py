@@ -1,0 +1,157 @@
+"""`syncd source` and `syncd mapping`: where leads come from and what is made of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from syncd.cli.output import Output, shown
+from syncd.cli.shared import Json, globals_of, house
+from syncd.errors import ConfigError
+from syncd.model import Lead
+
+Name = Annotated[str, typer.Argument(help="A source of syncd.yaml.", metavar="SOURCE")]
+Names = Annotated[list[str] | None, typer.Argument(help="Sources; all of them if none is named.", metavar="[SOURCE]...")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    _source(app)
+    _mapping(app)
+
+
+def _source(app: typer.Typer) -> None:
+    source = typer.Typer(no_args_is_help=True, help="Configured sources.")
+    app.add_typer(source, name="source")
+
+    @source.command(name="list", help="Sources with their type, mapping and what waits.\n\nExamples:\n  syncd source list\n")
+    def list_(context: typer.Context, as_json: Json = False) -> None:
+        output = globals_of(context).output(as_json=as_json)
+        with house(context) as opened:
+            waiting = opened.store.stats().get("waiting", {})
+            rows = [
+                {"source": name, "type": one.type, "mapping": one.mapping, "waiting": waiting.get(name, 0)}
+                for name, one in sorted(opened.settings.sources.items())
+            ]
+        if as_json:
+            output.json(rows)
+        else:
+            output.table(
+                "", ("source", "type", "mapping", "waiting"), [tuple(row.values()) for row in rows], numbers=("waiting",)
+            )
+
+    @source.command(
+        help="Rehearse the real call of sources.\n\nExamples:\n  syncd source check\n  syncd source check booth --json\n"
+    )
+    def check(context: typer.Context, names: Names = None, as_json: Json = False) -> int:
+        output = globals_of(context).output(as_json=as_json)
+        with house(context) as opened:
+            found = opened.check_sources(names or [])
+        if as_json:
+            output.json({name: {"ok": health.ok, "findings": health.findings} for name, health in found.items()})
+        else:
+            for name, health in found.items():
+                output.line(f"{name}: {'ok' if health.ok else 'not ok'}", "green" if health.ok else "red")
+                for finding in health.findings:
+                    output.line(f"  {finding}")
+        return 0 if all(health.ok for health in found.values()) else 1
+
+    @source.command(
+        help="""Pull into the inbox only; nothing is sent to Salesforce until the next pass.
+
+Examples:
+  syncd source pull booth
+"""
+    )
+    def pull(context: typer.Context, names: Names = None, as_json: Json = False) -> int:
+        output = globals_of(context).output(as_json=as_json)
+        with house(context) as opened:
+            summary = opened.pull(names or [])
+        if as_json:
+            output.json(summary)
+        else:
+            for name, counts in sorted(summary.sources.items()):
+                output.line(f"{name}: {counts.pulled} pulled, {counts.dead} dead, {counts.waiting} waiting")
+            for missed in summary.missed:
+                output.say(f"Not reached: {missed}", "yellow")
+            output.say('Next: "syncd plan" or "syncd run --once".')
+        return summary.exit_code
+
+
+def _mapping(app: typer.Typer) -> None:
+    mapping = typer.Typer(no_args_is_help=True, help="Mappings: check them, try them on a record.")
+    app.add_typer(mapping, name="mapping")
+
+    @mapping.command(
+        help="""Check mappings and run the tests they hold; all of them if none is named.
+
+Examples:
+  syncd mapping check
+  syncd mapping check csv_drop
+"""
+    )
+    def check(
+        context: typer.Context,
+        names: Annotated[list[str] | None, typer.Argument(help="Mappings by name.", metavar="[MAPPING]...")] = None,
+        as_json: Json = False,
+    ) -> None:
+        output = globals_of(context).output(as_json=as_json)
+        with house(context) as opened:
+            checked = opened.check_mappings(names or [])
+        if as_json:
+            output.json(checked)
+        else:
+            for one in checked:
+                output.line(f"{one['mapping']}: ok, {one['fields']} fields, {one['tests']} tests passed")
+
+    @mapping.command(
+        name="try",
+        help="""One sample record in, lead and touch out. The record is a JSON object in FILE, or on stdin with "-".
+
+Examples:
+  syncd mapping try csv_drop record.json
+  echo '{"E-mail": "ADA@example.com"}' | syncd mapping try csv_drop -
+""",
+    )
+    def try_(
+        context: typer.Context,
+        name: Annotated[str, typer.Argument(help="A mapping by name.", metavar="MAPPING")],
+        file: Annotated[str, typer.Argument(help='A file with a JSON object; "-" for stdin.', metavar="FILE")] = "-",
+        as_json: Json = False,
+    ) -> int:
+        output = globals_of(context).output(as_json=as_json)
+        with house(context) as opened:
+            lead = opened.mapping(name).map(_read(file), source=name)
+        if as_json:
+            output.json(lead)
+        else:
+            _show_lead(output, lead)
+        return 1 if lead.is_fatal else 0
+
+
+def _read(file: str) -> bytes:
+    if file == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _show_lead(output: Output, lead: Lead) -> None:
+    output.table(
+        "Lead",
+        ("field", "value", "overwrite", "line", ""),
+        [(name, one.value, one.overwrite, one.line, "default" if one.is_default else "") for name, one in lead.fields.items()],
+    )
+    touch = {name: getattr(lead.touch, name) for name in lead.touch.__struct_fields__}
+    output.line("Touch: " + (", ".join(f"{name} {shown(value)}" for name, value in touch.items() if value) or "none"))
+    if lead.skipped:
+        output.line(f"Skipped: {lead.skipped}", "yellow")
+    if not lead.may_create:
+        output.line("This source may not create a Lead from it (create:).")
+    for problem in lead.problems:
+        output.line(f"Problem: {problem.field}: {problem.message} (line {problem.line})", "red" if problem.is_fatal else "yellow")
