@@ -1,0 +1,100 @@
+"""The crash machine: processes that die at a named point, and an oracle that looks at the org and the ledger afterwards.
+
+Every write to the store is one transaction and every call of the org one request, so the points "before" and "after" each
+of them are all the places where a death can make a difference. They are named by port and method: `before:store.mark_sent`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.world import World
+
+_READS = frozenset(
+    {
+        "cursor", "cursors", "take_inbox", "known_records", "claims", "candidates", "person_candidates", "tombstones", "dirty_persons",
+        "person_views", "operations", "operations_of", "operations_of_run", "operations_needing_echo", "mirror_cursor", "org_records",
+        "setting", "source_counts", "operation_counts", "runs", "run", "stats", "close", "copy_to_scratch", "release_lease", "check",
+        "migrate", "identity", "api_calls", "api_usage",
+    }
+)  # fmt: skip
+"""Methods that change nothing outside the process: dying around them is dying at the next point."""
+
+
+class Death(BaseException):
+    """kill -9: no handler of ours may see it as an ordinary error."""
+
+
+@dataclass
+class Reaper:
+    """Counts the points a process passes and kills it at the chosen one."""
+
+    kill_at: tuple[str, int] | None = None
+    passed: Counter[str] = field(default_factory=Counter)
+
+    def at(self, point: str) -> None:
+        """Pass a point, or die."""
+        self.passed[point] += 1
+        if self.kill_at == (point, self.passed[point]):
+            raise Death(point)
+
+    def wrap(self, port: Any, name: str) -> Any:
+        """Stand between the stages and a port."""
+        return Watched(port, name, self)
+
+
+class Watched:
+    """A port whose every writing method has a point before and after it."""
+
+    def __init__(self, port: Any, name: str, reaper: Reaper) -> None:
+        """Watch `port` under `name`."""
+        self._port = port
+        self._name = name
+        self._reaper = reaper
+
+    def __getattr__(self, method: str) -> Any:
+        """The port's own attribute, with a point before and after calls that write."""
+        found = getattr(self._port, method)
+        if method in _READS or not callable(found):
+            return found
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            self._reaper.at(f"before:{self._name}.{method}")
+            answer = found(*arguments, **options)
+            self._reaper.at(f"after:{self._name}.{method}")
+            return answer
+
+        return call
+
+
+def run_to_the_end(world: World, kill_at: tuple[str, int] | None, again_at: tuple[str, int] | None = None) -> Reaper:
+    """Run a pass that dies at `kill_at`, a recovery that dies at `again_at`, and passes until one is whole."""
+    reaper = Reaper(kill_at)
+    for attempt in range(5):
+        try:
+            world.run(wrap=reaper.wrap)
+        except Death:
+            reaper = Reaper(again_at if attempt == 0 else None)
+            continue
+        return reaper
+    raise AssertionError("five passes in a row died")
+
+
+Scenario = Callable[[World, Callable[[], None]], None]
+
+
+def points_of(make_world: Callable[[str], World], scenario: Scenario) -> list[tuple[str, int]]:
+    """Every (point, occurrence) that a scenario passes when nothing dies."""
+    world = make_world("rehearsal")
+    passed: list[Counter[str]] = []
+
+    def run() -> None:
+        reaper = Reaper()
+        world.run(wrap=reaper.wrap)
+        passed.append(reaper.passed)
+
+    scenario(world, run)
+    return [(point, number) for counts in passed for point, count in sorted(counts.items()) for number in range(1, count + 1)]

@@ -1,0 +1,109 @@
+"""The real process, over real HTTPS, killed with SIGKILL at random moments until the work is done (G1, G3)."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from syncd.sandbox import CONSUMER_KEY, CONSUMER_SECRET, SandboxOrg, SandboxServer
+from tests.conftest import store_url_for
+from tests.world import COLUMNS, MAPPING, POLICY, row
+
+KILLS = 400 if os.environ.get("SYNCD_CHAOS") else 50
+"""On each store; 100 in all."""
+
+_SETTINGS = """\
+version: 1
+allow_literal_secrets: true
+store: {{url: "{store_url}"}}
+salesforce:
+  login_url: {url}
+  auth: {{type: client_credentials, consumer_key: {key}, consumer_secret: {secret}}}
+  ca_file: {ca_file}
+  request_timeout_seconds: 1
+sources:
+  booth: {{type: csv_drop, folder: drop, mapping: csv, settle_seconds: 0}}
+"""
+
+
+def _start(folder: Path) -> subprocess.Popen[str]:
+    with (folder / "log").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "syncd", "-c", str(folder / "syncd.yaml"), "run", "--once", "--json"],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+
+
+def _drop(folder: Path, number: int, titles: str) -> set[str]:
+    people = range(number * 40, number * 40 + 60)
+    lines = [",".join(COLUMNS)]
+    lines += [",".join(f'"{row(n, title=titles).get(column, "")}"' for column in COLUMNS) for n in people]
+    (folder / "drop" / f"file{number}.csv").write_text("\n".join(lines) + "\n")
+    return {f"person{n}@example.com" for n in people}
+
+
+@pytest.mark.timeout(900)
+def test_a_process_killed_at_random_moments_loses_and_doubles_nothing(engine: str, tmp_path: Path) -> None:
+    """Files keep arriving while the process is killed again and again; at the end everybody is in the org exactly once."""
+    seed = 20261124
+    chance = random.Random(seed)
+    (tmp_path / "drop").mkdir()
+    (tmp_path / "mappings").mkdir()
+    (tmp_path / "mappings" / "csv.yaml").write_text(MAPPING)
+    (tmp_path / "mappings" / "policy.yaml").write_text(POLICY)
+    org = SandboxOrg(seed=seed)
+    with SandboxServer(org, folder=tmp_path / "sandbox") as server:
+        settings = _SETTINGS.format(
+            store_url=store_url_for(engine, tmp_path),
+            url=server.url,
+            key=CONSUMER_KEY,
+            secret=CONSUMER_SECRET,
+            ca_file=server.ca_file,
+        )
+        (tmp_path / "syncd.yaml").write_text(settings)
+        expected: set[str] = set()
+        org.faults.add_latency(0.02)
+        killed = 0
+        for number in range(KILLS):
+            if number % 5 == 0:
+                expected |= _drop(tmp_path, number // 5, f"title {number}")
+            process = _start(tmp_path)
+            calls = org.api_calls
+            # Most of a start is imports: half of the kills wait for the first call, so that they strike where it hurts.
+            if number % 2:
+                end = time.monotonic() + 20
+                while org.api_calls == calls and process.poll() is None and time.monotonic() < end:
+                    time.sleep(0.005)  # noqa: TID251 - another process runs in real time
+                time.sleep(chance.random() * 0.4)  # noqa: TID251
+            else:
+                time.sleep(chance.random() * 1.5)  # noqa: TID251
+            killed += process.poll() is None
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        org.faults.clear()
+        for _ in range(3):
+            last = _start(tmp_path)
+            out, _ = last.communicate(timeout=120)
+        assert killed >= KILLS * 0.6, "most kills must strike a living process"
+        assert last.returncode == 0, (tmp_path / "log").read_text()[-2000:]
+        summary = json.loads(out)
+    assert not any(count for name, count in summary["operations"].items() if name != "unchanged")
+    leads = [lead for lead in org.rows("Lead") if not lead["IsDeleted"]]
+    mails = Counter(lead["Email"] for lead in leads)
+    assert set(mails) == expected, "lost or invented"
+    assert max(mails.values()) == 1, "doubled"
+    assert max(org.assignment_runs.values()) == 1, "assigned twice"
+    log = (tmp_path / "log").read_text()
+    assert "@example.com" not in log, "personal data in the log"
+    assert "Traceback" not in log

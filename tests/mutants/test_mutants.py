@@ -1,0 +1,283 @@
+"""Deliberate breaks of the guarantees: each must turn a named test red, or the test proves nothing (STYLE 7).
+
+The tree is copied, one text is replaced, and the named tests run on the copy.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DELIVERY = "tests/integration/test_delivery.py"
+RACES = "tests/integration/test_races.py"
+STORE = "tests/contract/test_store.py"
+
+
+class Mutant(NamedTuple):
+    """A break: in `file`, `old` becomes `new`; `test` (a file and a -k expression) must fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    test: tuple[str, str]
+
+
+MUTANTS = [
+    Mutant(
+        "cursor saved before the data",
+        "syncd/store/inbox.py",
+        "if index == len(parts) - 1:",
+        "if index == 0:",
+        (STORE, "cursor_does_not_move"),
+    ),
+    Mutant(
+        "base := seen",
+        "syncd/store/mirror.py",
+        "    values = org_row_values(row)\n    if known is None:",
+        "    values = org_row_values(row) | {'base': dumps(row.fields)}\n    if known is None:",
+        (DELIVERY, "reps_edit_survives"),
+    ),
+    Mutant(
+        "stamp ignored", "syncd/store/mirror.py", "if row.stamp < known.stamp:", "if False:", (STORE, "higher_or_equal_stamp")
+    ),
+    Mutant(
+        "records of one batch do not see each other",
+        "syncd/identity/resolve.py",
+        "        for key in resolution.claims:",
+        "        for key in resolution.claims[:1]:",
+        (DELIVERY, "two_scans"),
+    ),
+    Mutant(
+        "claims not checked",
+        "syncd/store/resolved.py",
+        "if any(redirects.get(found[key], found[key]) != wanted[key] for key in part):",
+        "if False:",
+        (STORE, "claim_belongs_to_one_person"),
+    ),
+    Mutant(
+        "assignment on a repeated create",
+        "syncd/run/push.py",
+        "if is_old or view.was_create_sent:",
+        "if is_old:",
+        (RACES, "repeated_create"),
+    ),
+    Mutant(
+        "assignment on update",
+        "syncd/salesforce/line.py",
+        'NO_ASSIGNMENT = {"Sforce-Auto-Assign": "FALSE"}',
+        'NO_ASSIGNMENT = {"Sforce-Auto-Assign": "TRUE"}',
+        (DELIVERY, "assignment_runs_once"),
+    ),
+    Mutant(
+        "a person's edit taken for our echo",
+        "syncd/run/echo.py",
+        "base[name] = held if is_machine or is_same else sent",
+        "base[name] = held",
+        (RACES, "between_the_write_and_its_echo"),
+    ),
+    Mutant(
+        "the sent value taken for the echo",
+        "syncd/run/echo.py",
+        "base[name] = held if is_machine or is_same else sent",
+        "base[name] = sent",
+        (DELIVERY, "what_the_org_makes_of_a_value"),
+    ),
+    Mutant(
+        "no look before the write",
+        "syncd/run/push.py",
+        "            self._reread(targets)\n            touched",
+        "            touched",
+        (RACES, "between_the_look_at_the_org_and_the_write"),
+    ),
+    Mutant(
+        "no look before the create",
+        "syncd/run/push.py",
+        "settled = settle_late_matches(self._ctx, views, plans)",
+        "settled: set[str] = set()",
+        (RACES, "typed_in_while"),
+    ),
+    Mutant(
+        "clearing is no edit",
+        "syncd/plan/verdict.py",
+        "    if not has_base:\n        if is_blank",
+        "    if not has_base or is_blank(theirs, field):\n        if is_blank",
+        (DELIVERY, "cleared_field_is_an_edit"),
+    ),
+    Mutant(
+        "groups fall apart",
+        "syncd/plan/fields.py",
+        "    _keep_groups(verdicts, golden, record, schema)\n",
+        "",
+        (DELIVERY, "keeps_the_whole_address"),
+    ),
+    Mutant(
+        "newest by arrival",
+        "syncd/plan/survivorship.py",
+        "(record.source_at, record.position, record.ref), reverse=True)",
+        "(0, record.position, record.ref), reverse=True)",
+        (DELIVERY, "back_fill_cannot_roll_back or reps_edit_survives"),
+    ),
+    Mutant(
+        "consent waits for the fields",
+        "syncd/plan/planner.py",
+        'if ("Lead", target.row.sf_id) not in busy:',
+        "if busy.clear() is None and self._operations.clear() is None:",
+        (DELIVERY, "opt_out_goes_alone"),
+    ),
+    Mutant(
+        "consent only where it is ours",
+        "syncd/plan/consent.py",
+        "for record in (*view.candidates, *view.org_records)",
+        "for record in view.org_records",
+        (DELIVERY, "several_matches"),
+    ),
+    Mutant(
+        "skip_when swallows a withdrawal",
+        "syncd/run/advance.py",
+        'elif lead.opt_outs and one.reason != "older_version":',
+        "elif False:",
+        (DELIVERY, "skipped_record_still"),
+    ),
+    Mutant(
+        "one mailbox, one person, whatever the name",
+        "syncd/identity/match.py",
+        '    return any(names_agree(names.first, names.last, one.first_name, one.last_name) == "clash" for one in members)',
+        "    return False",
+        (DELIVERY, "two_names_on_one_mailbox"),
+    ),
+    Mutant(
+        "colleagues merged by their switchboard",
+        "syncd/identity/match.py",
+        '        if not names.last or not one.last_name or names_agree("", names.last, "", one.last_name) != "agree":\n            continue',
+        '        if names.last:\n            return "strong"',
+        (DELIVERY, "switchboard"),
+    ),
+    Mutant(
+        "the first of several matches taken",
+        "syncd/identity/resolve.py",
+        "    if len(groups) > 1:",
+        "    if False:",
+        (DELIVERY, "several_matches"),
+    ),
+    Mutant(
+        "a deleted lead comes back",
+        "syncd/plan/planner.py",
+        'elif not is_newer or self._decision.on_deleted == "skip":',
+        "elif False:",
+        (DELIVERY, "person_deleted_stays or on_deleted_create"),
+    ),
+    Mutant(
+        "a refused write repeats for ever",
+        "syncd/plan/planner.py",
+        "        return any(\n            one.target == operation.target",
+        "        return False and any(\n            one.target == operation.target",
+        (DELIVERY, "opt_out_goes_alone"),
+    ),
+    Mutant(
+        "a missed page ends as ok",
+        "syncd/run/one_pass.py",
+        "is_short = ctx.unfinished or left_open",
+        "is_short = left_open",
+        (RACES, "source_that_cannot_be_read"),
+    ),
+    Mutant(
+        "a lost source counts as read",
+        "syncd/run/ingest.py",
+        "    done.reached_end = False\n    done.error = message",
+        "    done.error = message",
+        (RACES, "source_that_cannot_be_read"),
+    ),
+    Mutant(
+        "no guard",
+        "syncd/plan/guard.py",
+        "if guarded < GUARD_FLOOR or guarded <= max_changed_share * known:",
+        "if True:",
+        (DELIVERY, "guard_holds"),
+    ),
+    Mutant("any org will do", "syncd/run/mirror.py", "if bound != identity.org_id:", "if False:", (DELIVERY, "wrong_org")),
+    Mutant(
+        "two engines at once",
+        "syncd/store/engine.py",
+        "            raise _taken(name) from error",
+        "            return",
+        (STORE, "only_one_engine"),
+    ),
+    Mutant(
+        "a bad row vanishes",
+        "syncd/run/advance.py",
+        "if one.outcome is InboxOutcome.DEAD:\n            base",
+        "if False:\n            base",
+        (DELIVERY, "bad_rows_are_dead"),
+    ),
+    Mutant(
+        "dead letters without end",
+        "syncd/store/inbox.py",
+        "            if (reject.key, reject.reason, digest) in open_now:\n                continue\n",
+        "",
+        (STORE, "rejects_become_dead_letters_once"),
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the tests need."""
+    copy = tmp_path_factory.mktemp("tree")
+    for name in ("syncd", "connectors", "mappings", "tests"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", copy / "pyproject.toml")
+    return copy
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[one.name for one in MUTANTS])
+def test_a_break_turns_its_test_red(mutant: Mutant, tree: Path) -> None:
+    """The break is where it is thought to be, and the named test sees it."""
+    path = tree / mutant.file
+    text = path.read_text(encoding="utf-8")
+    assert text.count(mutant.old) >= 1, "the text to break is gone: bring the mutant up to date"
+    path.write_text(text.replace(mutant.old, mutant.new, 1), encoding="utf-8")
+    try:
+        file, words = mutant.test
+        code, output = run(tree, file, words)
+        assert code == 1, f"the break survived (exit {code}):\n{output[-2000:]}"
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def test_the_named_tests_are_green_without_a_break(tree: Path) -> None:
+    """Otherwise every mutant would die for nothing."""
+    code, output = run(tree, STORE, "cursor_does_not_move or stamp")
+    assert code == 0, output[-2000:]
+
+
+def run(tree: Path, file: str, words: str) -> tuple[int, str]:
+    """Run tests of a file in the copy, on SQLite; gives exit code and output."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            file,
+            "-x",
+            "-q",
+            "-p",
+            "no:randomly",
+            "-p",
+            "no:cacheprovider",
+            "-k",
+            f"({words}) and sqlite",
+        ],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    return done.returncode, done.stdout + done.stderr
