@@ -19,7 +19,7 @@ class Kind(StrEnum):
     ERROR = "error"  # 500 UNKNOWN_EXCEPTION, nothing done
     CUT_BEFORE = "cut_before"  # connection cut before anything was done
     CUT_AFTER = "cut_after"  # done, but the answer is lost
-    LATE = "late"  # the client gives up waiting; the work is done afterwards
+    LATE = "late"  # the client gives up waiting; the work is done `seconds` afterwards
     CUT_BODY = "cut_body"  # done; the JSON ends in the middle, with status 200
     HTML = "html"  # done; an HTML page with status 200
     HTML_503 = "html_503"  # nothing done; an HTML page with status 503
@@ -36,7 +36,7 @@ class Fault:
         path: Regular expression on the path; `method` is exact, `""` any.
         skip: Matching requests to let through first. times: How many to hit; -1 for ever.
         probability: Chance for each match, by the seed.
-        seconds: For LATENCY; Retry-After of UNAVAILABLE and THROTTLED.
+        seconds: For LATENCY and LATE; Retry-After of UNAVAILABLE and THROTTLED.
         rows: Regular expression on a row's JSON, for ROW_LOCK and POISON.
     """
 

@@ -83,6 +83,7 @@ class SandboxOrg:
         self.triggers: list[Trigger] = []
         self.duplicate_rule: Callable[[SandboxOrg, dict[str, Any]], list[str]] | None = None
         self.tokens: set[str] = set()
+        self.late: list[tuple[datetime, Callable[[], Any]]] = []
         self._numbers: Counter[str] = Counter()
         self._rows: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in self.objects}
         self._unique: dict[tuple[str, str, str], str] = {}

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -79,6 +80,7 @@ def handle(org: SandboxOrg, request: Request, *, is_counted: bool = True) -> Res
     delay = sum(fault.seconds for fault in faults if fault.kind is Kind.LATENCY)
     if is_counted:
         org.api_calls += 1
+    _carry_out_late(org)
     early = _before(org, kinds, request)
     response = early if early is not None else _carry_out(org, request, kinds)
     response.delay_seconds = delay
@@ -106,6 +108,11 @@ def _before(org: SandboxOrg, kinds: dict[Kind, Fault], request: Request) -> Resp
             return _fault(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred. Please include this ErrorId: 1-2")
         if kind is Kind.CUT_BEFORE:
             return Response(transport="cut")
+        if kind is Kind.LATE:
+            # The work is done `seconds` after the client has gone, whatever it does meanwhile.
+            when = org.clock.now() + timedelta(seconds=fault.seconds)
+            org.late.append((when, lambda: _carry_out(org, request, {})))
+            return Response(transport="late")
         if kind is Kind.HTML_503:
             return Response(503, b"<html>Down for maintenance</html>", html)
     if org.api_calls > org.daily_limit:
@@ -115,12 +122,19 @@ def _before(org: SandboxOrg, kinds: dict[Kind, Fault], request: Request) -> Resp
     return None
 
 
+def _carry_out_late(org: SandboxOrg) -> None:
+    """Do the work of requests whose clients gave up, once its time has come."""
+    with org.lock:
+        due = [one for one in org.late if one[0] <= org.clock.now()]
+        org.late[:] = [one for one in org.late if one not in due]
+    for _, act in due:
+        act()
+
+
 def _after(kinds: dict[Kind, Fault], response: Response) -> None:
     """Faults that strike when the work is done."""
     if Kind.CUT_AFTER in kinds:
         response.transport = "cut"
-    elif Kind.LATE in kinds:
-        response.transport = "late"
     elif Kind.CUT_BODY in kinds:
         response.transport = "half"
     elif Kind.HTML in kinds:

@@ -25,7 +25,10 @@ FAULTS = [
     ("connection cut before the create", Kind.CUT_BEFORE, WRITES, {"times": 1}),
     ("answer lost after the create", Kind.CUT_AFTER, WRITES, {"times": 1}),
     ("answer lost after the update", Kind.CUT_AFTER, UPDATES, {"times": 1}),
-    ("client gives up, commit comes", Kind.LATE, WRITES, {"times": 1}),
+    ("create done while we look for it", Kind.LATE, WRITES, {"times": 1, "seconds": 3}),
+    ("create done after we repeated it", Kind.LATE, WRITES, {"times": 1, "seconds": 60}),
+    ("update done while we look for it", Kind.LATE, UPDATES, {"times": 1, "seconds": 3}),
+    ("update done after we repeated it", Kind.LATE, UPDATES, {"times": 1, "seconds": 60}),
     ("cut JSON after the create", Kind.CUT_BODY, WRITES, {"times": 1}),
     ("cut JSON while looking", Kind.CUT_BODY, "composite$", {"times": 1}),
     ("HTML after the create", Kind.HTML, WRITES, {"times": 1}),
@@ -54,6 +57,7 @@ def test_a_fault_loses_and_doubles_nothing(world: World, name: str, kind: Kind, 
     world.org.faults.clear()
     assert struck > 0, f"the fault never struck: {name}"
     for _ in range(3):
+        world.clock.advance(60)
         last = world.run()
     assert last.status is RunStatus.OK, last.missed
     oracle.check(world, EXPECTED, {lead["Id"]: {"Title": "set by a rep"}})
