@@ -40,6 +40,9 @@ class InboxStore:
     def start_run(self, run_id: str, at: datetime, sources: Sequence[str]) -> None:
         """Begin a run; remembers what waited before it."""
         with self.db.write() as connection:
+            # Only one engine runs at a time: what still says that it is running died on the way.
+            died = update(t.run).where(t.run.c.status == "running").values(status="failed", finished_at=at)
+            connection.execute(died)
             connection.execute(insert(t.run).values(run_id=run_id, started_at=at, status="running", summary="{}"))
             waiting = self._waiting(connection)
             for name in sorted({*sources, *waiting}):

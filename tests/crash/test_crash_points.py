@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import store_url_for
 from tests.crash import oracle
 from tests.crash.machine import points_of, run_to_the_end
 from tests.world import World, row
@@ -48,12 +49,15 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, int]]:
     return sorted(set(points_of(lambda name: World(folder / name), scenario)))
 
 
-def test_a_death_at_every_point_loses_and_doubles_nothing(points: list[tuple[str, int]], tmp_path: Path) -> None:
+@pytest.mark.timeout(900)
+def test_a_death_at_every_point_loses_and_doubles_nothing(points: list[tuple[str, int]], engine: str, tmp_path: Path) -> None:
     """Die at each point in turn, and at another one in the recovery; the org and the ledger end as if nothing had happened."""
     assert len({name for name, _ in points}) >= 20
     survived = 0
     for index, point in enumerate(points):
-        world = World(tmp_path / f"w{index}", seed=index)
+        folder = tmp_path / f"w{index}"
+        folder.mkdir()
+        world = World(folder, store_url=store_url_for(engine, folder), seed=index)
         again = points[(index * 7 + 3) % len(points)]
         scenario(world, lambda world=world, point=point, again=again: run_to_the_end(world, point, again) and None)  # type: ignore[misc]
         finish(world)
