@@ -86,6 +86,8 @@ NOTE_WORDS = {
     "erased": "records of people who were erased",
     "no_external_id_field": "people not created because salesforce.external_id_field is null",
     "refused_before": "writes not repeated because Salesforce refused them before",
+    "field_contested": "fields given up because somebody changes them back",
+    "written_before": "fields that are written once only (if_blank, first)",
     "held": "fields left alone because an undo or a person holds them",
     "deleted_by_person": "people somebody deleted in Salesforce: not created again",
 }
