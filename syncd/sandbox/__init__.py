@@ -8,5 +8,7 @@ from syncd.sandbox.faults import Kind as Kind
 from syncd.sandbox.org import CONSUMER_KEY as CONSUMER_KEY
 from syncd.sandbox.org import CONSUMER_SECRET as CONSUMER_SECRET
 from syncd.sandbox.org import SandboxOrg as SandboxOrg
+from syncd.sandbox.people import Person as Person
 from syncd.sandbox.population import populate as populate
+from syncd.sandbox.schema import Field as Field
 from syncd.sandbox.server import SandboxServer as SandboxServer

@@ -12,15 +12,28 @@ from syncd.errors import ConfigError
 from syncd.sandbox import CONSUMER_KEY, CONSUMER_SECRET, SandboxOrg, SandboxServer, populate
 
 
-def run_sandbox(folder: Path, *, port: int = 0, empty: bool = False, seed: int = 0, port_file: Path | None = None) -> None:
+def run_sandbox(
+    folder: Path,
+    *,
+    port: int = 0,
+    empty: bool = False,
+    seed: int = 0,
+    port_file: Path | None = None,
+    state: Path | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; prints what to put into syncd.yaml.
 
+    With `state` the org of that file is served, and kept there when the sandbox stops.
+
     Raises:
-        ConfigError: The port is taken.
+        ConfigError: The port is taken, or `state` cannot be read.
     """
-    org = SandboxOrg(seed=seed)
-    if not empty:
-        populate(org)
+    if state is not None and state.exists():
+        org = SandboxOrg.load(state, seed=seed)
+    else:
+        org = SandboxOrg(seed=seed)
+        if not empty:
+            populate(org)
     try:
         server = SandboxServer(org, folder=folder, port=port)
     except OSError as error:
@@ -37,11 +50,13 @@ def run_sandbox(folder: Path, *, port: int = 0, empty: bool = False, seed: int =
             f"  login_url: {server.url}",
             f"  auth: {{type: client_credentials, consumer_key: {CONSUMER_KEY}, consumer_secret: {CONSUMER_SECRET}}}",
             f"  ca_file: {server.ca_file}",
-            "Everything is in memory and gone when it stops. Stop it with Ctrl-C.",
+            f"Everything is {'kept in ' + str(state) if state else 'in memory and gone'} when it stops. Stop it with Ctrl-C.",
         )
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
         stop.wait()
+    if state is not None:
+        org.save_to(state)
 
 
 def main() -> None:
@@ -52,8 +67,12 @@ def main() -> None:
     parser.add_argument("--empty", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--port-file", type=Path)
+    parser.add_argument("--state", type=Path)
     options = parser.parse_args()
-    run_sandbox(options.folder, port=options.port, empty=options.empty, seed=options.seed, port_file=options.port_file)
+    try:
+        run_sandbox(**vars(options))
+    except ConfigError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ import requests
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
+from syncd.sandbox.message import Request
 from syncd.sandbox.org import SandboxOrg
-from syncd.sandbox.rest import Request, handle
+from syncd.sandbox.rest import handle
 
 
 class SandboxAdapter(BaseAdapter):
@@ -45,7 +46,9 @@ class SandboxAdapter(BaseAdapter):
             raise requests.ConnectionError(ConnectionResetError(104, "Connection reset by peer"), request=request)
         if answer.transport == "late":
             raise requests.ReadTimeout("Read timed out.", request=request)
-        payload = answer.payload
+        if answer.transport == "torn":
+            raise requests.exceptions.ChunkedEncodingError("Connection broken: IncompleteRead", request=request)
+        payload = b"" if request.method == "HEAD" else answer.payload
         if answer.transport == "half":
             payload = payload[: len(payload) // 2]
         return self._response(request, answer.status, answer.headers, payload)

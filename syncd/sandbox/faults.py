@@ -19,13 +19,15 @@ class Kind(StrEnum):
     ERROR = "error"  # 500 UNKNOWN_EXCEPTION, nothing done
     CUT_BEFORE = "cut_before"  # connection cut before anything was done
     CUT_AFTER = "cut_after"  # done, but the answer is lost
-    LATE = "late"  # the client gives up waiting; the work is done `seconds` afterwards
-    CUT_BODY = "cut_body"  # done; the JSON ends in the middle, with status 200
+    LATE = "late"  # the client gives up waiting; the work is done `seconds`, or `after` requests, afterwards
+    CUT_BODY = "cut_body"  # done; the JSON ends in the middle, in a well-formed response with status 200
+    CUT_STREAM = "cut_stream"  # done; the connection dies in the middle of the body
     HTML = "html"  # done; an HTML page with status 200
     HTML_503 = "html_503"  # nothing done; an HTML page with status 503
     LATENCY = "latency"  # slow, otherwise well
     ROW_LOCK = "row_lock"  # UNABLE_TO_LOCK_ROW for rows whose text matches `rows`
     POISON = "poison"  # a row whose text matches `rows` fails the whole call with 500
+    GOVERNOR = "governor"  # a row that matches `rows`, or more than `after` rows, make a trigger fail for every row of the call
 
 
 @dataclass
@@ -36,8 +38,10 @@ class Fault:
         path: Regular expression on the path; `method` is exact, `""` any.
         skip: Matching requests to let through first. times: How many to hit; -1 for ever.
         probability: Chance for each match, by the seed.
-        seconds: For LATENCY and LATE; Retry-After of UNAVAILABLE and THROTTLED.
-        rows: Regular expression on a row's JSON, for ROW_LOCK and POISON.
+        seconds: For LATENCY and LATE; Retry-After of UNAVAILABLE and THROTTLED; how long a server holds on to what it never answers.
+        rows: Regular expression on a row's JSON, for ROW_LOCK, POISON and GOVERNOR.
+        share: Share (0.0-1.0) of the matching rows that ROW_LOCK strikes, by the seed.
+        after: Of LATE, requests until the work is done, whatever the clock says; of GOVERNOR, rows that still pass.
     """
 
     kind: Kind
@@ -48,6 +52,8 @@ class Fault:
     probability: float = 1.0
     seconds: float = 0.0
     rows: str = ""
+    share: float = 1.0
+    after: int = 0
 
 
 class FaultBox:
@@ -70,6 +76,15 @@ class FaultBox:
     def add_latency(self, seconds: float) -> Fault:
         """Make every request slow."""
         return self.add(Kind.LATENCY, times=-1, seconds=seconds)
+
+    def strikes_row(self, fault: Fault, text: str) -> bool:
+        """Whether a row, as JSON, is among those that a fault strikes."""
+        if not re.search(fault.rows, text):
+            return False
+        if fault.share >= 1.0:
+            return True
+        with self._lock:
+            return self._chance.random() < fault.share
 
     def clear(self) -> None:
         """Switch every fault off."""

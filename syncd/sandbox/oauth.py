@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+import binascii
+import json
+from typing import Any
 from urllib.parse import parse_qs
 
+from syncd.sandbox.message import Response
 from syncd.sandbox.org import CONSUMER_KEY, CONSUMER_SECRET, SandboxOrg
 
-if TYPE_CHECKING:
-    from syncd.sandbox.rest import Response
+_JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 def bearer(headers: dict[str, str]) -> str:
@@ -20,29 +22,55 @@ def bearer(headers: dict[str, str]) -> str:
 
 def token(org: SandboxOrg, headers: dict[str, str], body: bytes) -> Response:
     """Answer a token request; log-ins are no API calls."""
-    from syncd.sandbox.rest import Response
-
     form = {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
-    key, secret = form.get("client_id", ""), form.get("client_secret", "")
-    kind, _, encoded = headers.get("authorization", "").partition(" ")
-    if kind == "Basic":
-        key, _, secret = base64.b64decode(encoded).decode().partition(":")
     grant = form.get("grant_type")
     if grant == "client_credentials":
-        if (key, secret) != (CONSUMER_KEY, CONSUMER_SECRET):
-            return Response(400, {"error": "invalid_client", "error_description": "invalid client credentials"})
-    elif grant != "urn:ietf:params:oauth:grant-type:jwt-bearer":
-        return Response(400, {"error": "unsupported_grant_type", "error_description": "grant type not supported"})
+        refusal = _check_client(headers, form)
+    elif grant == _JWT:
+        refusal = _check_assertion(form.get("assertion", ""))
+    else:
+        refusal = _refusal("unsupported_grant_type", "grant type not supported")
+    if refusal is not None:
+        return refusal
     with org.lock:
         made = f"{org.org_id[:15]}!AR{len(org.tokens):06d}{org.chance.getrandbits(64):016x}"
         org.tokens.add(made)
-    host = headers.get("host", "127.0.0.1")
     answer: dict[str, Any] = {
         "access_token": made,
-        "instance_url": f"https://{host}",
+        "instance_url": f"https://{headers.get('host', '127.0.0.1')}",
         "id": f"https://login.salesforce.com/id/{org.org_id}/{org.integration_user_id}",
         "token_type": "Bearer",
         "issued_at": str(int(org.clock.now().timestamp() * 1000)),
         "signature": "sandbox",
+        "scope": "api",
     }
     return Response(200, answer)
+
+
+def _check_client(headers: dict[str, str], form: dict[str, str]) -> Response | None:
+    key, secret = form.get("client_id", ""), form.get("client_secret", "")
+    kind, _, encoded = headers.get("authorization", "").partition(" ")
+    if kind == "Basic":
+        try:
+            key, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return _refusal("invalid_client", "invalid client credentials", 401)
+    if key != CONSUMER_KEY:
+        return _refusal("invalid_client_id", "client identifier invalid")
+    if secret != CONSUMER_SECRET:
+        return _refusal("invalid_client", "invalid client credentials")
+    return None
+
+
+def _check_assertion(assertion: str) -> Response | None:
+    """The claims are read, the signature is not checked: the sandbox has no certificate of yours."""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(assertion.split(".")[1] + "=="))
+        issuer = claims["iss"]
+    except (IndexError, KeyError, TypeError, ValueError):
+        return _refusal("invalid_grant", "invalid assertion")
+    return None if issuer == CONSUMER_KEY else _refusal("invalid_client_id", "client identifier invalid")
+
+
+def _refusal(error: str, description: str, status: int = 400) -> Response:
+    return Response(status, {"error": error, "error_description": description})

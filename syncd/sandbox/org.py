@@ -5,64 +5,68 @@ Deterministic for a seed and a clock. Behaves as the reference says (salesforce.
 
 from __future__ import annotations
 
-import bisect
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from syncd.clock import Clock, SystemClock
+from syncd.sandbox import people, reading, saving
 from syncd.sandbox.faults import FaultBox
-from syncd.sandbox.schema import LEAD_STATUSES, Object, stock_objects
-from syncd.sandbox.soql import Query, QueryError
-from syncd.sandbox.values import CallRefusal, Refusal, check_shape, stored
+from syncd.sandbox.ids import canonical, long_id
+from syncd.sandbox.later import Later
+from syncd.sandbox.schema import LEAD_STATUSES, Field, Object, stock_objects
+from syncd.sandbox.soql import Query
+from syncd.sandbox.table import Row, Table
+from syncd.sandbox.values import CallRefusal, Refusal
 
 CONSUMER_KEY = "sandbox-key"
 CONSUMER_SECRET = "sandbox-secret"  # noqa: S105 - the sandbox's, public on purpose
 
-_SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SYSTEM = frozenset(
     {"Id", "IsDeleted", "MasterRecordId", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp"}
 )
+# People save without "assign using active rule"; programs get the rule unless they say no.
+_BY_HAND = {"Sforce-Auto-Assign": "FALSE"}
 
 Rule = Callable[["SandboxOrg", dict[str, Any]], str | None]
+"""A validation rule: org and row to the message of a refusal, or None."""
 Trigger = Callable[["SandboxOrg", dict[str, Any]], dict[str, Any]]
+"""A trigger: org and row to the fields it changes."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """One write as the org's history shows it."""
+    """One write as the org's history shows it; `before` and `after` hold the changed fields."""
 
     at: datetime
     user: str
     object: str
     sf_id: str
-    action: str
+    action: str  # create, update, delete, undelete, merge, convert, purge
     before: dict[str, Any]
     after: dict[str, Any]
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def long_id(prefix: str, number: int) -> str:
-    """The 18-character id of the `number`th record of a kind: 15 characters and the suffix that tells their case."""
-    digits = ""
-    for _ in range(9):
-        number, rest = divmod(number, 62)
-        digits = _DIGITS[rest] + digits
-    short = f"{prefix}5g0{digits}"[:15]
-    suffix = ""
-    for start in (0, 5, 10):
-        bits = sum(1 << index for index, letter in enumerate(short[start : start + 5]) if letter.isupper())
-        suffix += _SUFFIX[bits]
-    return short + suffix
-
-
 class SandboxOrg:
-    """The org. Safe for threads; all state in memory."""
+    """The org. Safe for threads; all state in memory.
+
+    Attributes:
+        objects: Describes by name; add fields with `add_field`.
+        hidden: Fields that field-level security keeps from the integration user (say HasOptedOutOfEmail).
+        rules, rules_of: Validation rules for every object, and by object. triggers: Edits after validation.
+        duplicate_rule: Org and new lead to the ids of its matches. duplicate_action: allow, alert (overridable) or block.
+        assignment_rule: Org and lead to the owner, None for none; without a rule the queue "Inbound Leads" takes all.
+        visibility_delay: How long queries go on seeing what a commit replaced.
+        assignment_runs: Lead id to how often the rule ran. side_effects: Name to how often it happened.
+        audit: Every write, oldest first.
+    """
 
     def __init__(self, *, seed: int = 0, clock: Clock | None = None, daily_limit: int = 100_000) -> None:
         """An org with users, a queue and statuses, and no leads."""
@@ -71,121 +75,110 @@ class SandboxOrg:
         self.lock = threading.RLock()
         self.objects: dict[str, Object] = stock_objects()
         self.faults = FaultBox(seed)
+        self.later = Later()
         self.daily_limit = daily_limit
         self.api_calls = 0
         self.hidden: set[str] = set()
+        self.may_edit_converted = False
         self.visibility_delay = timedelta(0)
         self.page_size = 2_000
+        self.assignment_rule: Callable[[SandboxOrg, dict[str, Any]], str | None] | None = None
         self.assignment_runs: Counter[str] = Counter()
         self.side_effects: Counter[str] = Counter()
         self.audit: list[Audit] = []
         self.rules: list[Rule] = []
+        self.rules_of: dict[str, list[Rule]] = {}
         self.triggers: list[Trigger] = []
         self.duplicate_rule: Callable[[SandboxOrg, dict[str, Any]], list[str]] | None = None
+        self.duplicate_action = "alert"
         self.tokens: set[str] = set()
-        self.late: list[tuple[datetime, Callable[[], Any]]] = []
-        self._numbers: Counter[str] = Counter()
-        self._rows: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in self.objects}
-        self._unique: dict[tuple[str, str, str], str] = {}
-        self._stamps: dict[str, list[tuple[datetime, str]]] = {name: [] for name in self.objects}
+        self.cursors: dict[str, tuple[list[dict[str, Any]], int]] = {}
+        self.bulk_jobs: dict[str, dict[str, Any]] = {}
+        self.numbers: Counter[str] = Counter()
+        self._described: dict[str, tuple[str, datetime]] = {}
+        self._journal: list[tuple[str, str, Row | None]] | None = None
+        self._effects: list[tuple[Counter[str], str]] = []
+        self._tables: dict[str, Table] = {name: Table(one) for name, one in self.objects.items()}
+        self.users: dict[str, str] = {}
+        self._found()
+
+    def _found(self) -> None:
+        """What every org has from its first day."""
         self.org_id = long_id("00D", 1)
-        self.integration_user_id = self._system_row(
-            "User", Name="Integration", Username="integration@sandbox.example.com", IsActive=True
-        )
-        self.queue_id = self._system_row("Group", Name="Inbound Leads", DeveloperName="Inbound_Leads", Type="Queue")
-        self._system_row("QueueSobject", QueueId=self.queue_id, SobjectType="Lead")
-        self.users = {"integration": self.integration_user_id}
-        for name in ("rep1", "rep2", "rep3"):
-            self.users[name] = self._system_row("User", Name=name.title(), Username=f"{name}@sandbox.example.com", IsActive=True)
-        self.users["gone"] = self._system_row("User", Name="Gone", Username="gone@sandbox.example.com", IsActive=False)
-        self._rows["Organization"][self.org_id] = self._with_system(
-            "Organization", {"Id": self.org_id, "Name": "Sandbox", "OrganizationType": "Developer Edition", "IsSandbox": False}
-        )
+        for name in ("integration", "rep1", "rep2", "rep3", "gone"):
+            mail = f"{name}@sandbox.example.com"
+            self.users[name] = self._system_row("User", Name=name.title(), Username=mail, Email=mail, IsActive=name != "gone")
+        self.integration_user_id = self.users["integration"]
+        self.queue_id = self.add_queue("Inbound Leads")
+        self.add_queue("Partner Leads")
+        kind = {"Name": "Sandbox", "OrganizationType": "Developer Edition", "InstanceName": "LOCAL", "IsSandbox": False}
+        self._system_row("Organization", Id=self.org_id, **kind)
         for order, (name, is_converted) in enumerate(LEAD_STATUSES.items()):
-            self._system_row(
-                "LeadStatus", ApiName=name, MasterLabel=name, IsConverted=is_converted, IsDefault=order == 0, SortOrder=order
-            )
+            shown = {"ApiName": name, "MasterLabel": name, "IsDefault": order == 0, "SortOrder": order + 1}
+            self._system_row("LeadStatus", IsConverted=is_converted, **shown)
 
     # ------------------------------------------------------------------ reading
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """Every record of an object, deleted ones too, as plain dicts (copies)."""
         with self.lock:
-            return [dict(row) for row in self._rows[name].values()]
+            return [dict(row) for row in self._tables[name].rows.values()]
 
     def row(self, sf_id: str) -> dict[str, Any] | None:
         """One record by id of 15 or 18 characters; also a deleted one."""
         with self.lock:
-            found = self._find(sf_id)
+            found = self.find(sf_id)
             return dict(found[1]) if found else None
 
-    def _find(self, sf_id: str) -> tuple[str, dict[str, Any]] | None:
-        for name, described in self.objects.items():
-            if sf_id[:3] == described.prefix:
-                row = self._rows[name].get(sf_id)
-                if row is None and len(sf_id) == 15:
-                    row = next((one for key, one in self._rows[name].items() if key[:15] == sf_id), None)
-                return (name, row) if row is not None else None
+    def find(self, sf_id: str) -> tuple[str, Row] | None:
+        """Object and stored row of an id, also a deleted one; the row is not to be changed."""
+        for form in (sf_id, canonical(sf_id) or ""):
+            for name, described in self.objects.items():
+                if form[:3] == described.prefix and (row := self._tables[name].rows.get(form)) is not None:
+                    return name, row
         return None
+
+    def table(self, name: str) -> Table:
+        """The rows of an object, for the modules of the sandbox."""
+        return self._tables[name]
 
     def by_external_id(self, name: str, field_name: str, value: str) -> dict[str, Any] | None:
         """The living record with a unique value."""
-        found = self._unique.get((name, field_name, value.casefold()))
-        return self._rows[name].get(found) if found else None
+        with self.lock:
+            holder = self._tables[name].holder(field_name, value)
+            return self._tables[name].rows[holder] if holder else None
 
-    def select(self, query: Query, *, with_deleted: bool) -> list[dict[str, Any]]:
-        """Matching records, in the asked order, else in any (seeded).
+    def select(self, query: Query, *, with_deleted: bool) -> list[Row]:
+        """Matching records; see `reading.select`."""
+        return reading.select(self, query, with_deleted=with_deleted)
 
-        Raises:
-            QueryError: An unknown object or field.
-        """
-        described = self.objects.get(query.object)
-        if described is None:
-            raise QueryError(f"sObject type '{query.object}' is not supported.", "INVALID_TYPE")
-        for name in (*query.fields, *(name for name, _ in query.order)):
-            if name not in described.fields or name in self.hidden:
-                raise QueryError(f"No such column '{name}' on entity '{query.object}'.", "INVALID_FIELD")
-        visible = self.clock.now() - self.visibility_delay
-        found = [
-            row
-            for row in self._scan(query)
-            if (with_deleted or not row["IsDeleted"])
-            and (not self.visibility_delay or row["SystemModstamp"] <= visible)
-            and query.where(row)
-        ]
-        if not query.order:
-            self.chance.shuffle(found)
-        for name, descending in reversed(query.order):
-            found.sort(key=lambda row, name=name: _sortable(row.get(name)), reverse=descending)  # type: ignore[misc]
-        end = None if query.limit is None else query.offset + query.limit
-        return found[query.offset : end]
-
-    def _scan(self, query: Query) -> Iterable[dict[str, Any]]:
-        rows = self._rows[query.object]
-        for name in ("Id", "Syncd_Id__c"):
-            if name in query.equals:
-                wanted = query.equals[name]
-                return [row for row in rows.values() if str(row.get(name) or "").casefold() in wanted]
-        if query.lower_stamp is not None and query.object in self._stamps:
-            stamps = self._stamps[query.object]
-            start = bisect.bisect_left(stamps, (query.lower_stamp, ""))
-            return [rows[sf_id] for sf_id in dict.fromkeys(sf_id for _, sf_id in stamps[start:]) if sf_id in rows]
-        return rows.values()
+    def history(self, sf_id: str) -> Iterator[Audit]:
+        """What happened to one record, oldest first."""
+        with self.lock:
+            return iter([one for one in self.audit if one.sf_id == sf_id])
 
     # ------------------------------------------------------------------ people at work
+
+    def as_user(self, user: str) -> people.Person:
+        """A handle on somebody of `users`.
+
+        Raises:
+            KeyError: There is no such user.
+        """
+        return people.Person(self, next(name for name in (user,) if self.users[name]))
 
     def create(self, name: str, values: dict[str, Any], *, user: str = "rep1") -> str:
         """A person types a record in; gives its id."""
         with self.lock:
-            return self.save(name, None, values, user=self.users[user], headers={})
+            return self.save(name, None, values, user=self.users[user], headers=_BY_HAND)
 
     def edit(self, sf_id: str, values: dict[str, Any], *, user: str = "rep1") -> None:
         """A person edits a record."""
         with self.lock:
-            found = self._find(sf_id)
+            found = self.find(sf_id)
             if found is None:
                 raise Refusal("NOT_FOUND", "no such record")
-            self.save(found[0], found[1]["Id"], values, user=self.users[user], headers={"Sforce-Auto-Assign": "FALSE"})
+            self.save(found[0], found[1]["Id"], values, user=self.users[user], headers=_BY_HAND)
 
     def delete(self, sf_id: str, *, user: str = "rep1") -> None:
         """A person deletes a record (recycle bin)."""
@@ -195,244 +188,198 @@ class SandboxOrg:
     def undelete(self, sf_id: str, *, user: str = "rep1") -> None:
         """A person takes a record out of the recycle bin."""
         with self.lock:
-            found = self._find(sf_id)
-            if found is None or not found[1]["IsDeleted"]:
-                raise Refusal("UNDELETE_FAILED", "Entity is not in the recycle bin")
-            name, row = found
-            self._claim_unique(name, row, row["Id"])
-            self._put(name, row["Id"], {**row, "IsDeleted": False}, self.users[user], "undelete", {})
+            people.undelete(self, sf_id, user=self.users[user])
 
     def purge(self, sf_id: str) -> None:
-        """A record leaves the recycle bin for good."""
+        """A record leaves the recycle bin for good, or the org altogether."""
         with self.lock:
-            found = self._find(sf_id)
+            found = self.find(sf_id)
             if found is not None:
-                del self._rows[found[0]][found[1]["Id"]]
+                now = self._second()
+                self._tables[found[0]].drop(found[1]["Id"], now)
+                self.audit.append(Audit(now, "", found[0], found[1]["Id"], "purge", {}, {}))
 
     def merge(self, master: str, victims: list[str], *, user: str = "rep1") -> None:
         """A person merges up to two records into `master`; blank fields of the master take the victims' values."""
         with self.lock:
-            name, row = self._find(master) or ("", {})
-            filled = dict(row)
-            for victim in victims[:2]:
-                _, loser = self._find(victim) or ("", {})
-                for key, value in loser.items():
-                    if key not in _SYSTEM and filled.get(key) in (None, "") and key != "Syncd_Id__c":
-                        filled[key] = value
-                self._release_unique(name, loser)
-                self._put(
-                    name, loser["Id"], {**loser, "IsDeleted": True, "MasterRecordId": row["Id"]}, self.users[user], "merge", {}
-                )
-            self._put(name, row["Id"], filled, self.users[user], "merge", {})
+            people.merge(self, master, victims, user=self.users[user])
 
-    def convert(self, sf_id: str, *, contact_id: str = "", user: str = "rep1") -> str:
-        """A person converts a lead; gives the contact's id."""
+    def convert(
+        self,
+        sf_id: str,
+        *,
+        contact_id: str = "",
+        account_id: str = "",
+        opportunity_name: str = "",
+        status: str = "",
+        user: str = "rep1",
+    ) -> str:
+        """A person converts a lead; gives the contact's id. See `people.convert`."""
         with self.lock:
-            name, row = self._find(sf_id) or ("", {})
-            if not contact_id:
-                shared = ("FirstName", "LastName", "Email", "Phone", "MobilePhone", "Title", "HasOptedOutOfEmail", "DoNotCall")
-                contact_id = self.save(
-                    "Contact",
-                    None,
-                    {key: row[key] for key in shared if row.get(key) is not None},
-                    user=self.users[user],
-                    headers={},
-                )
-            status = next(status for status, converted in LEAD_STATUSES.items() if converted)
-            changed = {
-                **row,
-                "IsConverted": True,
-                "Status": status,
-                "ConvertedContactId": contact_id,
-                "ConvertedDate": self.clock.now().date(),
-            }
-            self._put(name, row["Id"], changed, self.users[user], "convert", {})
-            return contact_id
+            return people.convert(
+                self,
+                sf_id,
+                contact_id=contact_id,
+                account_id=account_id,
+                opportunity_name=opportunity_name,
+                status=status,
+                user=self.users[user],
+            )
 
-    # ------------------------------------------------------------------ saving
+    # ------------------------------------------------------------------ set-up and disturbance
 
-    def save(self, name: str, sf_id: str | None, values: dict[str, Any], *, user: str, headers: dict[str, str]) -> str:
-        """Create (`sf_id` None) or update one record with everything an org does on save; gives the id.
+    def add_field(self, object: str, one: Field) -> None:
+        """Give an object a custom field."""
+        with self.lock:
+            self.objects[object].fields[one.name] = one
+
+    def add_queue(self, name: str) -> str:
+        """A queue that takes leads; gives its id."""
+        queue_id = self._system_row("Group", Name=name, DeveloperName=name.replace(" ", "_"), Type="Queue")
+        self._system_row("QueueSobject", QueueId=queue_id, SobjectType="Lead")
+        return queue_id
+
+    def forget(self, name: str) -> None:
+        """Drop every record of an object, as if there had never been one."""
+        self._tables[name] = Table(self.objects[name])
+
+    def expire_tokens(self) -> None:
+        """Every session dies; log in again."""
+        with self.lock:
+            self.tokens.clear()
+
+    def settle(self) -> None:
+        """Carry out now what was left for later (Kind.LATE)."""
+        self.later.settle()
+
+    def save_to(self, path: Path) -> None:
+        """Write everything but rules, faults and sessions to a JSON file."""
+        from syncd.sandbox.state import write
+
+        write(self, path)
+
+    @classmethod
+    def load(cls, path: Path, *, seed: int = 0, clock: Clock | None = None) -> Self:
+        """The org that `save_to` wrote.
 
         Raises:
-            CallRefusal: The whole call is refused.
-            Refusal: This record is refused.
+            ConfigError: The file cannot be read.
         """
-        described = self.objects[name]
-        check_shape(described, values, frozenset(self.hidden))
-        old = self._old(name, sf_id)
-        new = dict(old) if old else self._blank(described)
-        for key, value in values.items():
-            self._check_writable(described, key, is_new=old is None)
-            new[key] = stored(described.fields[key], value)
-        self._check_required(described, new)
-        self._check_unique(name, new, sf_id)
-        for rule in self.rules:
-            message = rule(self, new)
-            if message:
-                raise Refusal("FIELD_CUSTOM_VALIDATION_EXCEPTION", message)
-        self._check_duplicates(name, new, sf_id, headers)
-        new["OwnerId"] = new.get("OwnerId") or user
-        sf_id = sf_id or self._new_id(described)
-        self._assign(name, sf_id, new, values, headers)
-        for trigger in self.triggers:
-            new.update(trigger(self, {**new, "Id": sf_id}))
-        if name in ("Lead", "Contact"):
-            new["Name"] = " ".join(str(part) for part in (new.get("FirstName"), new.get("LastName")) if part)
-        self._put(name, sf_id, new, user, "update" if old else "create", headers)
-        return sf_id
+        from syncd.sandbox.state import read
 
-    def _old(self, name: str, sf_id: str | None) -> dict[str, Any] | None:
-        if sf_id is None:
-            return None
-        old = self._rows[name].get(sf_id)
-        if old is None:
-            raise Refusal("NOT_FOUND", "The requested resource does not exist")
-        if old["IsDeleted"]:
-            raise Refusal("ENTITY_IS_DELETED", "entity is deleted")
-        if old.get("IsConverted"):
-            raise Refusal("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
-        return old
+        org = cls(seed=seed, clock=clock)
+        read(org, path)
+        return org
 
-    @staticmethod
-    def _blank(described: Object) -> dict[str, Any]:
-        row: dict[str, Any] = {}
-        for one in described.fields.values():
-            row[one.name] = False if one.type == "boolean" else None
-        if described.name == "Lead":
-            row["Status"] = next(iter(LEAD_STATUSES))
-        return row
+    def described_at(self, name: str, version: str) -> datetime:
+        """When the describe of an object became what `version` tells, for If-Modified-Since."""
+        known = self._described.get(name)
+        if known is None or known[0] != version:
+            # A change within one second must still look newer: HTTP dates know nothing smaller.
+            earliest = known[1] + timedelta(seconds=1) if known else self._second()
+            known = self._described[name] = (version, max(self._second(), earliest))
+        return known[1]
 
-    @staticmethod
-    def _check_writable(described: Object, key: str, *, is_new: bool) -> None:
-        one = described.fields[key]
-        if not (one.createable if is_new else one.updateable):
-            message = f"Unable to create/update fields: {key}. Please check the security settings of this field."
-            raise Refusal("INVALID_FIELD_FOR_INSERT_UPDATE", message, [key])
+    # ------------------------------------------------------------------ writing
 
-    @staticmethod
-    def _check_required(described: Object, row: dict[str, Any]) -> None:
-        missing = [
-            one.name
-            for one in described.fields.values()
-            if not one.nillable and one.createable and not one.defaulted and row.get(one.name) is None
-        ]
-        if missing:
-            raise Refusal("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", missing)
+    def save(
+        self,
+        name: str,
+        sf_id: str | None,
+        values: dict[str, Any],
+        *,
+        user: str,
+        headers: dict[str, str],
+        is_checked: bool = False,
+    ) -> str:
+        """Create (`sf_id` None) or update one record with everything an org does on save; gives the id. See `saving.save`."""
+        return saving.save(self, name, sf_id, values, user=user, headers=headers, is_checked=is_checked)
 
-    def _check_unique(self, name: str, row: dict[str, Any], sf_id: str | None) -> None:
-        for one in self.objects[name].fields.values():
-            value = row.get(one.name)
-            if not one.unique or value is None:
-                continue
-            holder = self._unique.get((name, one.name, str(value).casefold()))
-            if holder is not None and holder != sf_id:
-                message = f"duplicate value found: {one.name} duplicates value on record with id: {holder}"
-                raise Refusal("DUPLICATE_VALUE", message, [one.name])
-
-    def _check_duplicates(self, name: str, row: dict[str, Any], sf_id: str | None, headers: dict[str, str]) -> None:
-        if self.duplicate_rule is None or name != "Lead" or sf_id is not None:
-            return
-        matches = self.duplicate_rule(self, row)
-        if not matches or "allowsave=true" in headers.get("Sforce-Duplicate-Rule-Header", "").lower():
-            return
-        records = [{"record": {"attributes": {"type": "Lead"}, "Id": one}, "matchConfidence": 100.0} for one in matches]
-        result = {
-            "allowSave": True,
-            "duplicateRule": "Standard_Lead_Duplicate_Rule",
-            "matchResults": [{"entityType": "Lead", "matchRecords": records}],
-        }
-        # The key is misspelt in the real API too.
-        raise Refusal("DUPLICATES_DETECTED", "Use one of these records?", [], {"duplicateResut": result})
-
-    def _assign(self, name: str, sf_id: str, row: dict[str, Any], values: dict[str, Any], headers: dict[str, str]) -> None:
-        """Assignment rules run on create and update unless told not to (salesforce.md, fact 5)."""
-        wanted = headers.get("Sforce-Auto-Assign", "TRUE").upper()
-        if name != "Lead" or wanted == "FALSE" or "OwnerId" in values:
-            return
-        self.assignment_runs[sf_id] += 1
-        self.side_effects[f"assignment mail {sf_id}"] += 1
-        row["OwnerId"] = self.queue_id
-
-    def remove(self, sf_id: str, *, user: str) -> None:
+    def remove(self, sf_id: str, *, user: str, headers: dict[str, str] | None = None) -> None:
         """Delete one record softly.
 
         Raises:
             Refusal: There is none, or it is deleted already.
         """
-        found = self._find(sf_id)
+        found = self.find(sf_id)
         if found is None:
-            raise Refusal("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+            code = "INVALID_CROSS_REFERENCE_KEY" if canonical(sf_id) else "MALFORMED_ID"
+            raise Refusal(code, "invalid cross reference id" if canonical(sf_id) else "malformed id")
         name, row = found
         if row["IsDeleted"]:
             raise Refusal("ENTITY_IS_DELETED", "entity is deleted")
-        self._release_unique(name, row)
-        self._put(name, row["Id"], {**row, "IsDeleted": True}, user, "delete", {})
+        self.put(name, row["Id"], {**row, "IsDeleted": True}, user=user, action="delete", headers=headers or {})
 
-    def _put(self, name: str, sf_id: str, row: dict[str, Any], user: str, action: str, headers: dict[str, str]) -> None:
-        old = self._rows[name].get(sf_id, {})
-        now = self.clock.now().replace(microsecond=self.clock.now().microsecond // 1000 * 1000)
+    def put(self, name: str, sf_id: str, row: Row, *, user: str, action: str, headers: dict[str, str]) -> None:
+        """Store a row with fresh stamps and write it into the history."""
+        table = self._tables[name]
+        old = table.rows.get(sf_id)
+        now = self._second()
         new = {**row, "Id": sf_id, "LastModifiedById": user, "LastModifiedDate": now, "SystemModstamp": now}
-        new.setdefault("IsDeleted", False)
-        if not old:
+        if old is None:
             new |= {"CreatedById": user, "CreatedDate": now, "IsDeleted": False, "MasterRecordId": None}
-        self._rows[name][sf_id] = new
-        if not new["IsDeleted"]:
-            self._release_unique(name, old)
-            self._claim_unique(name, new, sf_id)
-        bisect.insort(self._stamps[name], (now, sf_id))
-        changed = {key for key in {*old, *new} - _SYSTEM if old.get(key) != new.get(key)} | (
-            {"IsDeleted"} if action in ("delete", "undelete", "merge") else set()
-        )
-        self.audit.append(
-            Audit(
-                now,
-                user,
-                name,
-                sf_id,
-                action,
-                {key: old.get(key) for key in changed},
-                {key: new.get(key) for key in changed},
-                headers,
-            )
-        )
+        if self._journal is not None:
+            self._journal.append((name, sf_id, old))
+        table.put(new, keep_older=self.visibility_delay > timedelta(0))
+        before = old or {}
+        after = {key: value for key, value in new.items() if before.get(key) != value and key not in _SYSTEM}
+        if action in ("delete", "undelete", "merge"):
+            after |= {key: new.get(key) for key in ("IsDeleted", "MasterRecordId")}
+        self.audit.append(Audit(now, user, name, sf_id, action, {key: before.get(key) for key in after}, after, headers))
 
-    def _claim_unique(self, name: str, row: dict[str, Any], sf_id: str) -> None:
-        for one in self.objects[name].fields.values():
-            if one.unique and row.get(one.name) is not None:
-                self._unique[name, one.name, str(row[one.name]).casefold()] = sf_id
+    @contextmanager
+    def all_or_none(self) -> Iterator[Callable[[], None]]:
+        """Writes inside can be taken back by calling what this gives: rows, history and side effects alike."""
+        outer = self._journal
+        mine: list[tuple[str, str, Row | None]] = []
+        self._journal = mine
+        kept = len(self.audit), len(self._effects)
 
-    def _release_unique(self, name: str, row: dict[str, Any]) -> None:
-        for one in self.objects[name].fields.values():
-            key = (name, one.name, str(row.get(one.name)).casefold())
-            if one.unique and row.get(one.name) is not None and self._unique.get(key) == row.get("Id"):
-                del self._unique[key]
+        def take_back() -> None:
+            for name, sf_id, old in reversed(mine):
+                if old is None:
+                    self._tables[name].drop(sf_id)
+                else:
+                    self._tables[name].put(old)
+            mine.clear()
+            del self.audit[kept[0] :]
+            for counter, key in self._effects[kept[1] :]:
+                counter[key] -= 1
+                if not counter[key]:
+                    del counter[key]
+            del self._effects[kept[1] :]
 
-    def _new_id(self, described: Object) -> str:
-        self._numbers[described.prefix] += 1
-        return long_id(described.prefix, self._numbers[described.prefix])
+        try:
+            yield take_back
+        finally:
+            self._journal = outer
+            if outer is not None:
+                outer += mine
+            else:
+                self._effects.clear()
+
+    def happened(self, counter: Counter[str], key: str) -> None:
+        """Count a run of the assignment rule or a side effect, such that it can be taken back."""
+        counter[key] += 1
+        if self._journal is not None:
+            self._effects.append((counter, key))
+
+    def new_id(self, name: str) -> str:
+        """The next id of an object."""
+        prefix = self.objects[name].prefix
+        self.numbers[prefix] += 1
+        return long_id(prefix, self.numbers[prefix])
+
+    def _second(self) -> datetime:
+        """Now, with the precision of the org's stamps."""
+        return self.clock.now().replace(microsecond=0)
 
     def _system_row(self, name: str, **values: Any) -> str:
-        sf_id = self._new_id(self.objects[name])
-        self._rows[name][sf_id] = self._with_system(name, {"Id": sf_id, **values})
+        sf_id = str(values.get("Id") or self.new_id(name))
+        now = self._second()
+        stamps = {"CreatedDate": now, "LastModifiedDate": now, "SystemModstamp": now, "IsDeleted": False}
+        self._tables[name].put({**self.objects[name].blank(), **stamps, **values, "Id": sf_id})
         return sf_id
-
-    def _with_system(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
-        now = self.clock.now()
-        row = self._blank(self.objects[name])
-        return {**row, "CreatedDate": now, "LastModifiedDate": now, "SystemModstamp": now, "IsDeleted": False, **values}
-
-    def history(self, sf_id: str) -> Iterator[Audit]:
-        """What happened to one record, oldest first."""
-        return (one for one in self.audit if one.sf_id == sf_id)
-
-
-def _sortable(value: Any) -> tuple[int, Any]:
-    if value is None:
-        return 0, ""
-    if isinstance(value, bool):
-        return 1, int(value)
-    return 1, value.casefold() if isinstance(value, str) else value
 
 
 __all__ = ["CONSUMER_KEY", "CONSUMER_SECRET", "Audit", "CallRefusal", "Refusal", "SandboxOrg", "long_id"]

@@ -15,8 +15,8 @@ _LEADS = (
 )
 
 
-def populate(org: SandboxOrg) -> None:
-    """Fill an org with a few leads, a converted one with its contact, and a contact."""
+def populate(org: SandboxOrg, *, crowd: int = 0) -> None:
+    """Fill an org with a few leads, a converted one with its contact, a contact, and `crowd` more leads of nobody in particular."""
     for first, last, company, email, phone, title in _LEADS:
         values = {"FirstName": first, "LastName": last, "Company": company, "Email": email, "Phone": phone, "Title": title}
         org.create("Lead", values, user="rep1")
@@ -32,3 +32,6 @@ def populate(org: SandboxOrg) -> None:
     )
     org.convert(converted, user="rep2")
     org.create("Contact", {"FirstName": "Grace", "LastName": "Murray", "Email": "grace.murray@example.com"}, user="rep2")
+    for number in range(crowd):
+        values = {"FirstName": "Visitor", "LastName": f"Number {number}", "Company": f"Company {number % 97}"}
+        org.create("Lead", {**values, "Email": f"visitor{number}@crowd.example.org"}, user=f"rep{number % 3 + 1}")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
 import threading
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -11,10 +14,13 @@ from typing import Any, Self
 import trustme
 
 from syncd.sandbox import control
+from syncd.sandbox.message import Request, Response, fault
 from syncd.sandbox.org import SandboxOrg
-from syncd.sandbox.rest import Request, Response, handle
+from syncd.sandbox.rest import handle
 
 _MAX_BODY = 60_000_000
+_IDLE_SECONDS = 60
+_HOLD_SECONDS = 2.0
 
 
 class SandboxServer:
@@ -42,17 +48,24 @@ class SandboxServer:
         """`https://127.0.0.1:PORT`."""
         return f"https://127.0.0.1:{self.port}"
 
+    @property
+    def crashes(self) -> list[str]:
+        """Tracebacks of the sandbox's own defects; tests expect none."""
+        return self._server.crashes
+
     def start(self) -> None:
         """Serve in the background."""
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop serving and close the port."""
-        self._server.shutdown()
-        self._server.server_close()
+        """Stop serving, close the port and hang up on every client."""
         if self._thread is not None:
+            self._server.shutdown()
             self._thread.join(5)
+            self._thread = None
+        self._server.server_close()
+        self._server.hang_up()
 
     def __enter__(self) -> Self:
         """Start."""
@@ -72,12 +85,28 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
         self.org = org
         self.context = context
+        self.crashes: list[str] = []
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         # The handshake belongs to the connection's own thread: a silent client must not hold up the others.
-        request.settimeout(60)
+        request.settimeout(_IDLE_SECONDS)
         with self.context.wrap_socket(request, server_side=True) as secure:
-            super().finish_request(secure, client_address)
+            with self._lock:
+                self._open.add(secure)
+            try:
+                super().finish_request(secure, client_address)
+            finally:
+                with self._lock:
+                    self._open.discard(secure)
+
+    def hang_up(self) -> None:
+        with self._lock:
+            for one in self._open:
+                # The client may have closed its side in the meantime.
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is none of our business."""
@@ -90,35 +119,71 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def _answer(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > _MAX_BODY:
+        body = self._body()
+        if body is None:
             self.close_connection = True
+            self._send(fault(413, "REQUEST_TOO_LARGE", "A body needs a Content-Length of at most 60 MB"))
             return
-        body = self.rfile.read(length) if length else b""
         request = Request.of(self.command, self.path, dict(self.headers.items()), body)
-        response = control.handle(self.server.org, request) if control.is_mine(request) else handle(self.server.org, request)
+        try:
+            response = (control.handle if control.is_mine(request) else handle)(self.server.org, request)
+        except Exception as error:  # noqa: BLE001 - a defect of the sandbox must look like one, not like a broken connection
+            self.server.crashes.append(traceback.format_exc())
+            response = fault(500, "UNKNOWN_EXCEPTION", f"The sandbox itself failed: {type(error).__name__}")
         self._send(response)
 
+    def _body(self) -> bytes | None:
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            return self._chunks()
+        told = self.headers.get("Content-Length") or "0"
+        if not told.isdigit() or int(told) > _MAX_BODY:
+            return None
+        return self.rfile.read(int(told))
+
+    def _chunks(self) -> bytes | None:
+        body = b""
+        while len(body) <= _MAX_BODY:
+            try:
+                size = int(self.rfile.readline(100).split(b";")[0], 16)
+            except ValueError:
+                return None
+            if not 0 <= size <= _MAX_BODY:
+                return None
+            body += self.rfile.read(size)
+            self.rfile.readline(100)
+            if size == 0:
+                return body
+        return None
+
     def _send(self, response: Response) -> None:
+        clock = self.server.org.clock
         if response.delay_seconds:
-            self.server.org.clock.sleep(response.delay_seconds)
+            clock.sleep(response.delay_seconds)
         if response.transport in ("cut", "late"):
             if response.transport == "late":
-                self.server.org.clock.sleep(response.delay_seconds or 2.0)
+                clock.sleep(response.hold_seconds or _HOLD_SECONDS)
+                # Nobody else may come: what is due is done even when this was the last request.
+                self.server.org.later.settle(clock.now())
             self.close_connection = True
             return
         payload = response.payload
+        if response.transport == "half":
+            payload = payload[: len(payload) // 2]
         self.send_response_only(response.status)
         headers = {"Content-Type": "application/json;charset=UTF-8", **response.headers}
+        if response.status not in (204, 304):
+            headers["Content-Length"] = str(len(payload))
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(payload)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
-        if response.transport == "half":
-            self.wfile.write(payload[: len(payload) // 2])
+        if self.command == "HEAD" or response.status in (204, 304):
+            return
+        if response.transport == "torn":
+            payload = payload[: len(payload) // 2]
             self.close_connection = True
-        else:
-            self.wfile.write(payload)
+        self.wfile.write(payload)
 
     do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = do_HEAD = _answer  # noqa: N815 - the names of http.server
 

@@ -1,18 +1,20 @@
-"""A usable subset of SOQL: SELECT fields FROM object WHERE ... ORDER BY ... LIMIT ... OFFSET, and COUNT().
+"""A usable subset of SOQL, parsed: SELECT fields or counts FROM one object, WHERE, GROUP BY, ORDER BY, LIMIT, OFFSET.
 
-Texts compare without case, null sorts first, datetimes compare as instants. What is not understood is MALFORMED_QUERY, as in the org.
+The grammar is the org's where it is strict: AND and OR do not mix without brackets. What is not understood is MALFORMED_QUERY.
+Meaning (types, indexes, comparison) is in `conditions.py`. Source: SOQL and SOSL Reference, "Condition Expression Syntax" (release
+216) and "ORDER BY" (release 224, null first by default), checked 2026-11-24; later releases were not looked at.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TypeVar
 
-Row = Mapping[str, Any]
-Test = Callable[[Row], bool]
+_T = TypeVar("_T")
+Literal = str | int | float | bool | datetime | date | None
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -23,9 +25,12 @@ _TOKEN = re.compile(
     | (?P<word>[A-Za-z_][\w.]*)
     | (?P<mark><=|>=|!=|<>|[=<>(),])
     )""",
-    re.VERBOSE,
+    re.VERBOSE | re.DOTALL,
 )
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "'": "'", '"': '"', "\\": "\\", "_": "\\_", "%": "\\%"}
+_STATEMENT_CHARACTERS, _LITERAL_CHARACTERS = 100_000, 4_000
+_KEYWORDS = frozenset({"FROM", "WHERE", "GROUP", "ORDER", "LIMIT", "OFFSET"})
+_AGGREGATES = frozenset({"COUNT", "COUNT_DISTINCT", "MIN", "MAX"})
 
 
 class QueryError(Exception):
@@ -37,19 +42,85 @@ class QueryError(Exception):
         self.code = code
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """`field mark value`; mark is one of = != < <= > >=."""
+
+    field: str
+    mark: str
+    value: Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """`field [NOT] IN (values)`."""
+
+    field: str
+    values: tuple[Literal, ...]
+    is_negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """`field LIKE pattern`; % any text, _ any letter, a backslash takes their meaning away."""
+
+    field: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    """`NOT condition`."""
+
+    part: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Conditions joined by AND (`is_all`) or OR."""
+
+    parts: tuple[Condition, ...]
+    is_all: bool
+
+
+Condition = Compare | Within | Like | Negation | Joined
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """`FUNCTION(field) alias`; `field` is empty for COUNT()."""
+
+    function: str
+    field: str
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One term of ORDER BY."""
+
+    field: str
+    is_descending: bool
+    nulls_last: bool
+
+
+@dataclass(frozen=True)
 class Query:
-    """A parsed statement. `lower_stamp` is a bound on SystemModstamp that every match obeys, for a quicker scan."""
+    """A parsed statement; names as written, in any case."""
 
     object: str
-    fields: list[str]
-    where: Test
-    order: list[tuple[str, bool]]
+    fields: tuple[str, ...]
+    aggregates: tuple[Aggregate, ...]
+    where: Condition | None
+    groups: tuple[str, ...]
+    order: tuple[Order, ...]
     limit: int | None
     offset: int
-    is_count: bool
-    lower_stamp: datetime | None
-    equals: dict[str, set[str]]
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it is a plain SELECT COUNT()."""
+        return len(self.aggregates) == 1 and not self.aggregates[0].field
 
 
 def parse(statement: str) -> Query:
@@ -58,12 +129,14 @@ def parse(statement: str) -> Query:
     Raises:
         QueryError: It cannot be understood.
     """
+    if len(statement) > _STATEMENT_CHARACTERS:
+        raise QueryError("SOQL statement is too long")
     return _Parser(_tokens(statement)).query()
 
 
 def _tokens(statement: str) -> list[tuple[str, str]]:
-    found, at = [], 0
-    while statement[at:].strip():
+    found, at, end = [], 0, len(statement.rstrip())
+    while at < end:
         match = _TOKEN.match(statement, at)
         if match is None:
             raise QueryError(f"unexpected token near position {at}")
@@ -76,135 +149,131 @@ class _Parser:
     def __init__(self, tokens: list[tuple[str, str]]) -> None:
         self._tokens = tokens
         self._at = 0
-        self._lower: datetime | None = None
-        self._equals: dict[str, set[str]] = {}
-        self._depth = 0
 
     def query(self) -> Query:
         self._word("SELECT")
-        fields, is_count = self._fields()
+        fields, aggregates = self._columns()
         self._word("FROM")
         name = self._take("word")
-        where: Test = lambda row: True  # noqa: ARG005, E731 - no condition matches everything
-        if self._is("WHERE"):
-            where = self._either()
-        order: list[tuple[str, bool]] = []
+        where = self._conditions() if self._is("WHERE") else None
+        groups: tuple[str, ...] = ()
+        if self._is("GROUP"):
+            self._word("BY")
+            groups = tuple(self._listed(lambda: self._take("word")))
+        order: tuple[Order, ...] = ()
         if self._is("ORDER"):
             self._word("BY")
-            order.append(self._sort())
-            while self._mark(","):
-                order.append(self._sort())
-        limit = int(self._take("number")) if self._is("LIMIT") else None
-        offset = int(self._take("number")) if self._is("OFFSET") else 0
+            order = tuple(self._listed(self._sort))
+        limit = self._count() if self._is("LIMIT") else None
+        offset = self._count() if self._is("OFFSET") else 0
         if self._at != len(self._tokens):
             raise QueryError(f"unexpected token: {self._tokens[self._at][1]}")
-        return Query(name, fields, where, order, limit, offset, is_count, self._lower, self._equals)
+        if groups and not aggregates and not fields:
+            raise QueryError("a grouped query must select something")
+        return Query(name, tuple(fields), tuple(aggregates), where, groups, order, limit, offset)
 
-    def _fields(self) -> tuple[list[str], bool]:
-        if self._peek() == ("word", "COUNT") or (self._peek()[1] or "").upper() == "COUNT":
-            self._take("word")
+    def _columns(self) -> tuple[list[str], list[Aggregate]]:
+        fields: list[str] = []
+        aggregates: list[Aggregate] = []
+
+        def column() -> None:
+            name = self._take("word")
+            if name.upper() not in _AGGREGATES or self._peek() != ("mark", "("):
+                fields.append(name)
+                return
             self._expect("(")
+            field = "" if self._peek() == ("mark", ")") else self._take("word")
             self._expect(")")
-            return [], True
-        fields = [self._take("word")]
+            kind, word = self._peek()
+            is_alias = kind == "word" and word.upper() not in _KEYWORDS
+            alias = self._take("word") if is_alias else f"expr{len(aggregates)}"
+            aggregates.append(Aggregate(name.upper(), field, alias))
+
+        self._listed(column)
+        if any(not one.field for one in aggregates) and (fields or len(aggregates) > 1):
+            raise QueryError("COUNT() stands alone; COUNT(field) goes with fields")
+        return fields, aggregates
+
+    def _listed(self, one: Callable[[], _T]) -> list[_T]:
+        found = [one()]
         while self._mark(","):
-            fields.append(self._take("word"))
-        return fields, False
+            found.append(one())
+        return found
 
-    def _sort(self) -> tuple[str, bool]:
+    def _sort(self) -> Order:
         name = self._take("word")
-        descending = self._is("DESC")
-        if not descending:
+        is_descending = self._is("DESC")
+        if not is_descending:
             self._is("ASC")
+        nulls_last = False
         if self._is("NULLS"):
-            self._take("word")
-        return name, descending
+            nulls_last = self._is("LAST")
+            if not nulls_last:
+                self._word("FIRST")
+        return Order(name, is_descending, nulls_last)
 
-    def _either(self) -> Test:
-        self._depth += 1
-        parts = [self._both()]
-        while self._is("OR"):
-            self._lower, self._equals = None, {}
-            parts.append(self._both())
-            self._lower, self._equals = None, {}
-        self._depth -= 1
-        return parts[0] if len(parts) == 1 else lambda row: any(part(row) for part in parts)
-
-    def _both(self) -> Test:
+    def _conditions(self) -> Condition:
         parts = [self._one()]
-        while self._is("AND"):
+        joint = ""
+        while self._peek()[0] == "word" and self._peek()[1].upper() in ("AND", "OR"):
+            word = self._take("word").upper()
+            if joint and word != joint:
+                raise QueryError(f"unexpected token: {word}")
+            joint = word
             parts.append(self._one())
-        return parts[0] if len(parts) == 1 else lambda row: all(part(row) for part in parts)
+        return parts[0] if len(parts) == 1 else Joined(tuple(parts), joint == "AND")
 
-    def _one(self) -> Test:
+    def _one(self) -> Condition:
         if self._is("NOT"):
-            lower, equals = self._lower, dict(self._equals)
-            inner = self._one()
-            self._lower, self._equals = lower, equals
-            return lambda row: not inner(row)
+            return Negation(self._one())
         if self._mark("("):
-            inner = self._either()
+            inner = self._conditions()
             self._expect(")")
             return inner
         name = self._take("word")
         if self._is("NOT"):
             self._word("IN")
-            values = self._list()
-            return lambda row: _fold(row.get(name)) not in values
+            return Within(name, self._values(), is_negated=True)
         if self._is("IN"):
-            values = self._list()
-            self._equals.setdefault(name, {str(value) for value in values})
-            return lambda row: _fold(row.get(name)) in values
+            return Within(name, self._values(), is_negated=False)
         if self._is("LIKE"):
-            pattern = _like(str(self._value()))
-            return lambda row: isinstance(row.get(name), str) and pattern.fullmatch(str(row[name])) is not None
-        return self._comparison(name)
-
-    def _comparison(self, name: str) -> Test:
+            # The pattern keeps its escaped wildcards: conditions.py reads them.
+            return Like(name, _text(self._take("text"), keep_wildcards=True))
         mark = self._take("mark")
-        raw = self._value()
-        value = _fold(raw)
-        if mark in (">", ">=") and name == "SystemModstamp" and isinstance(value, datetime):
-            self._lower = value
-        if mark == "=" and isinstance(raw, str):
-            self._equals.setdefault(name, {str(value)})
-        tests: dict[str, Callable[[Any], bool]] = {
-            "=": lambda one: one == value,
-            "!=": lambda one: one != value,
-            "<>": lambda one: one != value,
-            "<": lambda one: one is not None and one < value,
-            "<=": lambda one: one is not None and one <= value,
-            ">": lambda one: one is not None and one > value,
-            ">=": lambda one: one is not None and one >= value,
-        }
-        if mark not in tests:
+        if mark not in ("=", "!=", "<>", "<", "<=", ">", ">="):
             raise QueryError(f"unexpected token: {mark}")
-        test = tests[mark]
-        return lambda row: test(_fold(row.get(name)))
+        return Compare(name, "!=" if mark == "<>" else mark, self._value())
 
-    def _list(self) -> set[Any]:
+    def _values(self) -> tuple[Literal, ...]:
         self._expect("(")
-        values = {_fold(self._value())}
-        while self._mark(","):
-            values.add(_fold(self._value()))
+        values = tuple(self._listed(self._value))
         self._expect(")")
         return values
 
-    def _value(self) -> Any:
+    def _value(self) -> Literal:
         kind, word = self._peek()
         self._at += 1
         if kind == "text":
-            return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), word[1:-1])
-        if kind == "instant":
-            return datetime.fromisoformat(word).astimezone(UTC)
-        if kind == "day":
-            return date.fromisoformat(word)
+            return _text(word, keep_wildcards=False)
+        try:
+            if kind == "instant":
+                return datetime.fromisoformat(word).astimezone(UTC)
+            if kind == "day":
+                return date.fromisoformat(word)
+        except ValueError:
+            raise QueryError(f"invalid date: {word}") from None
         if kind == "number":
             return float(word) if "." in word else int(word)
-        words = {"true": True, "false": False, "null": None}
+        words: dict[str, bool | None] = {"true": True, "false": False, "null": None}
         if kind == "word" and word.lower() in words:
             return words[word.lower()]
-        raise QueryError(f"unexpected token: {word}")
+        raise QueryError(f"unexpected token: {word or 'end of statement'}")
+
+    def _count(self) -> int:
+        word = self._take("number")
+        if not word.isdigit():
+            raise QueryError(f"unexpected token: {word}")
+        return int(word)
 
     def _peek(self) -> tuple[str, str]:
         return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "")
@@ -238,13 +307,16 @@ class _Parser:
             raise QueryError(f"expecting {mark}, found: {self._peek()[1] or 'end of statement'}")
 
 
-def _fold(value: Any) -> Any:
-    if isinstance(value, str):
-        # An id of 15 characters is the same as its form of 18; ids are compared by their first 15 elsewhere.
-        return value.casefold()
-    return value
+def _text(quoted: str, *, keep_wildcards: bool) -> str:
+    def plain(found: re.Match[str]) -> str:
+        letter = found[1]
+        if letter not in _ESCAPES:
+            raise QueryError(f"Illegal character sequence '\\{letter}' in string literal")
+        if letter in "_%":
+            return _ESCAPES[letter] if keep_wildcards else letter
+        return "\\\\" if letter == "\\" and keep_wildcards else _ESCAPES[letter]
 
-
-def _like(pattern: str) -> re.Pattern[str]:
-    parts = (".*" if letter == "%" else "." if letter == "_" else re.escape(letter) for letter in pattern)
-    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
+    text = re.sub(r"\\(.)", plain, quoted[1:-1], flags=re.DOTALL)
+    if len(text) > _LITERAL_CHARACTERS:
+        raise QueryError("string literal is too long")
+    return text

@@ -8,9 +8,15 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from syncd.sandbox.ids import canonical
 from syncd.sandbox.schema import Field, Object
 
 _EMAIL = re.compile(r"[^@\s<>,;:\"()\[\]]+@[^@\s<>,;:\"()\[\]]+\.[^@\s.<>,;:\"()\[\]]{2,}")
+_NUMBERS = ("int", "double", "currency")
+_SHAPES = {
+    "date": re.compile(r"\d{4}-\d\d-\d\d(Z|[+-]\d\d:?\d\d)?"),
+    "datetime": re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?"),
+}
 _MAX_MESSAGE = 60
 
 
@@ -40,16 +46,45 @@ def check_shape(described: Object, values: dict[str, Any], hidden: frozenset[str
         CallRefusal: An unknown field, or a JSON type that the field cannot be read from.
     """
     for name, value in values.items():
-        one = described.fields.get(name)
-        if one is None or name in hidden:
+        one = described.fields.get(name) or described.find(name)
+        if one is None or one.name in hidden:
             raise CallRefusal("INVALID_FIELD", f"No such column '{name}' on sobject of type {described.name}")
-        if isinstance(value, dict | list):
-            raise CallRefusal("JSON_PARSER_ERROR", f"Cannot deserialize instance of {one.type} from a JSON structure")
-        is_wrong = (one.type == "boolean" and value is not None and not isinstance(value, bool)) or (
-            one.type in ("int", "double", "currency") and isinstance(value, bool)
-        )
-        if is_wrong:
-            raise CallRefusal("JSON_PARSER_ERROR", f"Cannot deserialize instance of {one.type} from the value given for {name}")
+        if value is not None and not _is_readable(one.type, value):
+            shape = type(value).__name__
+            raise CallRefusal("JSON_PARSER_ERROR", f"Cannot deserialize instance of {one.type} from {shape} given for {name}")
+
+
+def _is_readable(kind: str, value: Any) -> bool:
+    """Whether the JSON parser of the org can make a value of a field's type out of `value`; it reads before any rule runs.
+
+    Dates that are no dates, a datetime without its T, a whole timestamp for a date and a text for a number are refused with
+    JSON_PARSER_ERROR in answers that clients recorded (issues restforce#897, qore#3908, mautic#3048; checked 2026-11-24). That a
+    number for a text is refused too is the harsher guess (unverified).
+    """
+    if kind == "boolean":
+        return isinstance(value, bool)
+    if kind in _NUMBERS:
+        return (isinstance(value, int | float) and not isinstance(value, bool)) or (isinstance(value, str) and _is_number(value))
+    if not isinstance(value, str):
+        return False
+    text = value.strip()
+    if kind not in _SHAPES or not text:
+        return True
+    if not _SHAPES[kind].fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text[:10])
+        datetime.fromisoformat(text if kind == "datetime" else text[:10])
+    except ValueError:
+        return False
+    return True
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return not text.strip() or Decimal(text.strip()).is_finite()
+    except ArithmeticError:
+        return False
 
 
 def stored(one: Field, value: Any) -> Any:
@@ -64,16 +99,24 @@ def stored(one: Field, value: Any) -> Any:
         value = value.strip()
     if value is None or value == "":
         return None
-    if one.type in ("int", "double", "currency"):
+    if one.type in _NUMBERS:
         return _number(one, value)
     if one.type == "datetime":
         return _instant(one, value)
     if one.type == "date":
         return _day(one, value)
-    if not isinstance(value, str):
-        value = str(value)
+    return _text(one, str(value))
+
+
+def _text(one: Field, value: str) -> str:
+    if one.type in ("id", "reference"):
+        sf_id = canonical(value)
+        if sf_id is None:
+            raise Refusal("MALFORMED_ID", f"{one.name}: id value of incorrect type: {value[:_MAX_MESSAGE]}", [one.name])
+        return sf_id
     if one.length and len(value) > one.length:
-        raise Refusal("STRING_TOO_LONG", f"{one.name}: data value too large: (max length={one.length})", [one.name])
+        message = f"{one.name}: data value too large: {value[:_MAX_MESSAGE]} (max length={one.length})"
+        raise Refusal("STRING_TOO_LONG", message, [one.name])
     if one.type == "email" and not _EMAIL.fullmatch(value):
         raise Refusal("INVALID_EMAIL_ADDRESS", f"{one.name}: invalid email address: {value[:_MAX_MESSAGE]}", [one.name])
     if one.restricted and value not in one.picklist:
@@ -98,7 +141,8 @@ def _instant(one: Field, value: Any) -> datetime:
         found = datetime.fromisoformat(str(value))
     except ValueError:
         raise Refusal("INVALID_TYPE_ON_FIELD_IN_RECORD", f"{one.name}: value not of required type", [one.name]) from None
-    return found.astimezone(UTC).replace(microsecond=0)
+    # Without an offset the org takes UTC; seconds are its precision.
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
 
 
 def _day(one: Field, value: Any) -> date:
@@ -109,9 +153,9 @@ def _day(one: Field, value: Any) -> date:
 
 
 def as_json(value: Any) -> Any:
-    """A stored value as the API shows it."""
+    """A stored value as the API shows it; instants have the precision of a second."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}+0000"
+        return value.astimezone(UTC).isoformat()[:19] + ".000+0000"
     if isinstance(value, date):
         return value.isoformat()
     return value
