@@ -46,7 +46,7 @@ Key = tuple[str, str]
 class InboxRow(msgspec.Struct, frozen=True):
     """One version of one record, waiting. `digest` is blake2b-16 of the payload.
 
-    `is_replay`: an equal digest is no reason to skip it.
+    `is_replay`: an equal digest is no reason to skip it. `packed` is the payload as the store keeps it, so that it is compressed once.
     """
 
     sequence: int
@@ -59,6 +59,7 @@ class InboxRow(msgspec.Struct, frozen=True):
     locator: str = ""
     lane: Lane = Lane.INCREMENT
     is_replay: bool = False
+    packed: tuple[bytes, bool] | None = None
 
 
 class KnownRecord(msgspec.Struct, frozen=True):
@@ -137,6 +138,7 @@ class ResolvedRecord(msgspec.Struct, frozen=True):
     lead: Lead | None = None
     digest: bytes = b""
     payload: bytes = b""
+    packed: tuple[bytes, bool] | None = None
     mapping: str = ""
     mapping_digest: str = ""
     source_at: datetime | None = None

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, update
 
 from syncd.ports import OperationResult
 from syncd.store import tables as t
-from syncd.store.engine import Database
+from syncd.store.bulk import insert_rows, micros
 from syncd.store.inbox import dumps
 from syncd.store.mirror import org_row_values
 from syncd.store.shared import org_rows
@@ -19,14 +19,19 @@ from syncd.store.shared import org_rows
 _COLUMNS = tuple(column.name for column in t.org_record.columns)
 
 
-def settle_records(db: Database, connection: Connection, pairs: Sequence[tuple[Any, OperationResult]], at: datetime) -> None:
+def settle_records(connection: Connection, pairs: Sequence[tuple[Any, OperationResult]], at: datetime) -> None:
     """Bring the org records of done operations up to date: (operation row, its result) in order.
 
     An echo replaces the mirror's row by a higher or equal stamp; base takes the fields that the result names. A created record
     belongs to its person from here on, with or without an echo.
     """
     deleted = [(row.object, row.sf_id) for row, _ in pairs if row.kind == "delete"]
-    written = [(row, one, one.sf_id or row.sf_id) for row, one in pairs if row.kind != "delete" and (one.sf_id or row.sf_id)]
+    # What has neither echo nor base yet changes nothing here: the operation itself keeps the record's id until it is read back.
+    written = [
+        (row, one, one.sf_id or row.sf_id)
+        for row, one in pairs
+        if row.kind != "delete" and (one.sf_id or row.sf_id) and (one.echo is not None or one.base)
+    ]
     known = org_rows(connection, sorted({(row.object, sf_id) for row, _, sf_id in written}))
     records = {target: {name: getattr(row, name) for name in _COLUMNS} for target, row in known.items()}
     for row, one, sf_id in written:
@@ -41,10 +46,9 @@ def settle_records(db: Database, connection: Connection, pairs: Sequence[tuple[A
         if row.kind == "create" and not record["person_id"]:
             record["person_id"] = row.person_id
         if one.base:
-            record["base"] = dumps(msgspec.json.decode(record["base"]) | one.base)
-    db.upsert(connection, t.org_record, list(records.values()), ("object", "sf_id"))
-    claims = [{"kind": "sf_id", "value": sf_id, "person_id": row.person_id} for row, _, sf_id in written if row.kind == "create"]
-    db.add_missing(connection, t.claim, claims, ("kind", "value"))
+            record["base"] = dumps(msgspec.json.decode(record["base"]) | one.base) if record["base"] != "{}" else dumps(one.base)
+    rows = [tuple(record[name] if name != "stamp" else micros(record[name]) for name in _COLUMNS) for record in records.values()]
+    insert_rows(connection, t.org_record, rows, keys=("object", "sf_id"), is_replacing=True)
     o = t.org_record.c
     for name, sf_id in deleted:
         values = {"is_deleted": True, "deleted_by_us": True, "stamp": at}

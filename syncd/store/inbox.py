@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, func, insert, select, text, tuple_, update
+from sqlalchemy import Connection, and_, func, insert, select, text, update
 
 from syncd.model import InboxOutcome, Lane, Page, Record, RecordRef, RunStatus, SourceCounts
 from syncd.ports import Cursor, InboxRow, KnownRecord, RunRow
 from syncd.store import tables as t
+from syncd.store.bulk import Rows, among, insert_rows, micros
 from syncd.store.engine import Database, chunks, pack, unpack
 
 _ROWS_PER_UNIT = 200
@@ -134,42 +135,28 @@ class InboxStore:
         self, connection: Connection, run_id: str, home: tuple[str, str], records: Sequence[Record], lane: Lane, at: datetime
     ) -> Counter[str]:
         c = t.inbox.c
-        keys = sorted({record.key for record in records})
-        waiting: set[tuple[str, bytes]] = set()
-        if keys:
-            statement = select(c.key, c.digest).where(
-                and_(text("inbox.state = 'waiting'"), c.source == home[0], c.stream == home[1], c.key.in_(keys))
+        statement = select(c.key, c.digest).where(
+            and_(
+                text("inbox.state = 'waiting'"),
+                c.source == home[0],
+                c.stream == home[1],
+                among(connection, c.key, {record.key for record in records}),
             )
-            waiting = {(key, bytes(digest)) for key, digest in connection.execute(statement)}
-        rows, known = [], 0
+        )
+        waiting = {(key, bytes(digest)) for key, digest in connection.execute(statement)} if records else set()
+        rows: Rows = []
+        known = 0
+        received_at, place = micros(at), int(lane)
         for record in records:
             digest = digest_of(record.payload)
             if (record.key, digest) in waiting:
                 known += 1
                 continue
             waiting.add((record.key, digest))
-            payload, is_compressed = pack(record.payload)
-            rows.append(
-                {
-                    "source": home[0],
-                    "stream": home[1],
-                    "key": record.key,
-                    "digest": digest,
-                    "payload": payload,
-                    "is_compressed": is_compressed,
-                    "source_at": record.source_at,
-                    "received_at": at,
-                    "position": record.position,
-                    "locator": record.locator,
-                    "lane": int(lane),
-                    "state": "waiting",
-                    "reason": "",
-                    "run_id": run_id,
-                    "is_replay": False,
-                }
-            )
-        if rows:
-            connection.execute(insert(t.inbox), rows)
+            source_at = None if record.source_at is None else micros(record.source_at)
+            came = (record.key, digest, *pack(record.payload), source_at, received_at, record.position, record.locator, place)
+            rows.append((*home, *came, "waiting", "", run_id, False))
+        insert_rows(connection, t.inbox, rows)
         return Counter({"pulled": len(records), "unchanged": known})
 
     def _put_rejects(self, connection: Connection, run_id: str, home: tuple[str, str], page: Page, at: datetime) -> Counter[str]:
@@ -237,6 +224,7 @@ class InboxStore:
                     locator=row.locator,
                     lane=Lane(row.lane),
                     is_replay=row.is_replay,
+                    packed=(row.payload, row.is_compressed),
                 )
                 for row in connection.execute(statement)
             ]
@@ -244,16 +232,18 @@ class InboxStore:
     def known_records(self, refs: Iterable[RecordRef]) -> dict[RecordRef, KnownRecord]:
         """The latest stored version of each record that is known."""
         c = t.record.c
-        wanted = sorted(set(refs))
+        homes: dict[tuple[str, str], set[str]] = {}
+        for ref in refs:
+            homes.setdefault((ref.source, ref.stream), set()).add(ref.key)
         found: dict[RecordRef, KnownRecord] = {}
         with self.db.read() as connection:
-            for part in chunks(wanted):
-                statement = select(
-                    c.source, c.stream, c.key, c.digest, c.person_id, c.mapping_digest, c.source_at, c.position
-                ).where(tuple_(c.source, c.stream, c.key).in_([tuple(ref) for ref in part]))
+            for (source, stream), keys in homes.items():
+                statement = select(c.key, c.digest, c.person_id, c.mapping_digest, c.source_at, c.position).where(
+                    and_(c.source == source, c.stream == stream, among(connection, c.key, keys))
+                )
                 for row in connection.execute(statement):
                     known = KnownRecord(bytes(row.digest), row.person_id, row.mapping_digest, row.source_at, row.position)
-                    found[RecordRef(row.source, row.stream, row.key)] = known
+                    found[RecordRef(source, stream, row.key)] = known
         return found
 
 

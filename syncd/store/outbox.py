@@ -7,19 +7,26 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from syncd.errors import LeaseLostError
 from syncd.model import Assignment, Operation, OperationKind, OperationState, Provenance, Value
 from syncd.ports import OperationResult
 from syncd.store import tables as t
+from syncd.store.bulk import Rows, among, insert_rows, micros, run_rows
 from syncd.store.echoes import settle_records
-from syncd.store.engine import Database, chunks
+from syncd.store.engine import Database
 from syncd.store.inbox import dumps
 from syncd.store.shared import mark_dirty, put_dead_letter, put_review
 
 _FENCE = "engine"
-_ENDED = ("state", "sf_id", "code", "message", "finished_at", "needs_echo", "target")
+_ENDED = ("sf_id", "target", "state", "code", "message", "finished_at", "needs_echo")
+_END_NAMES = (*(f"to_{name}" for name in _ENDED), "this")
+_END = (
+    update(t.operation)
+    .where(t.operation.c.operation_id == bindparam("this"))
+    .values(**{name: bindparam(f"to_{name}") for name in _ENDED})
+)
 
 
 class _Document(msgspec.Struct, frozen=True):
@@ -35,29 +42,29 @@ class _Document(msgspec.Struct, frozen=True):
 _DOCUMENT = msgspec.json.Decoder(_Document)
 
 
-def operation_row(one: Operation, at: datetime) -> dict[str, Any]:
-    """An operation as stored."""
+def operation_row(one: Operation, at: datetime) -> tuple[Any, ...]:
+    """An operation as stored, in the order of the columns."""
     document = _Document(one.fields, one.before, one.provenance, one.assignment, one.is_guarded)
-    return {
-        "operation_id": one.operation_id,
-        "person_id": one.person_id,
-        "object": one.object,
-        "sf_id": one.sf_id,
-        "target": one.target,
-        "kind": str(one.kind),
-        "state": str(one.state),
-        "document": dumps(document),
-        "source": one.source,
-        "run_id": one.run_id,
-        "attempt": one.attempt,
-        "code": one.code,
-        "message": one.message,
-        "planned_at": one.planned_at or at,
-        "sent_at": one.sent_at,
-        "finished_at": one.finished_at,
-        "needs_echo": False,
-        "is_answered": False,
-    }
+    return (
+        one.operation_id,
+        one.person_id,
+        one.object,
+        one.sf_id,
+        one.target,
+        one.kind.value,
+        one.state.value,
+        dumps(document),
+        one.source,
+        one.run_id,
+        one.attempt,
+        one.code,
+        one.message,
+        micros(one.planned_at or at),
+        None if one.sent_at is None else micros(one.sent_at),
+        None if one.finished_at is None else micros(one.finished_at),
+        False,
+        False,
+    )
 
 
 def operation_of(row: Any) -> Operation:
@@ -136,7 +143,7 @@ class OutboxStore:
         """Add operations that no plan made (an undo)."""
         if operations:
             with self.db.write() as connection:
-                connection.execute(insert(t.operation), [operation_row(one, self.db.clock.now()) for one in operations])
+                insert_rows(connection, t.operation, [operation_row(one, self.db.clock.now()) for one in operations])
 
     def mark_sent(self, operation_ids: Sequence[str], at: datetime) -> None:
         """The intent is durable before the call.
@@ -151,33 +158,31 @@ class OutboxStore:
                 held = connection.execute(select(t.lease.c.fence).where(t.lease.c.name == _FENCE)).scalar()
                 if held != fence:
                     raise LeaseLostError("Another engine has taken over this store.", advice="This one stops; nothing was sent.")
-            for part in chunks(list(operation_ids)):
-                connection.execute(update(t.operation).where(o.operation_id.in_(part)).values(state="sent", sent_at=at))
+            here = among(connection, o.operation_id, operation_ids)
+            connection.execute(update(t.operation).where(here).values(state="sent", sent_at=at))
 
     def set_operation_states(self, operation_ids: Sequence[str], state: OperationState, *, dirty: bool, at: datetime) -> None:
         """Move operations to `state`; with `dirty` their people are planned again."""
         o = t.operation.c
         is_over = str(state) in ("superseded", "failed", "refused", "done")
         with self.db.write() as connection:
-            for part in chunks(list(operation_ids)):
-                values: dict[str, Any] = {"state": str(state)} | ({"finished_at": at} if is_over else {})
-                connection.execute(update(t.operation).where(o.operation_id.in_(part)).values(**values))
-                if dirty:
-                    people = {row.person_id for row in connection.execute(select(o.person_id).where(o.operation_id.in_(part)))}
-                    mark_dirty(connection, people)
+            here = among(connection, o.operation_id, operation_ids)
+            values: dict[str, Any] = {"state": str(state)} | ({"finished_at": at} if is_over else {})
+            connection.execute(update(t.operation).where(here).values(**values))
+            if dirty:
+                mark_dirty(connection, set(connection.execute(select(o.person_id).where(here)).scalars()))
 
     def commit_results(self, run_id: str, results: Sequence[OperationResult], at: datetime) -> None:
         """Store the outcomes of sent operations, or the echo of done ones, in one transaction."""
         del run_id
         with self.db.write() as connection:
-            known = {
-                row.operation_id: row
-                for part in chunks([one.operation_id for one in results])
-                for row in connection.execute(select(t.operation).where(t.operation.c.operation_id.in_(part)))
-            }
+            o = t.operation.c
+            columns = (o.operation_id, o.person_id, o.object, o.sf_id, o.target, o.kind, o.state, o.planned_at, o.finished_at)
+            here = among(connection, o.operation_id, [one.operation_id for one in results])
+            known = {row.operation_id: row for row in connection.execute(select(*columns).where(here))}
             pairs = [(known[one.operation_id], one) for one in results if one.operation_id in known]
             self._end_operations(connection, pairs, at)
-            settle_records(self.db, connection, [pair for pair in pairs if pair[1].state is OperationState.DONE], at)
+            settle_records(connection, [pair for pair in pairs if pair[1].state is OperationState.DONE], at)
             for _, one in pairs:
                 if one.dead_letter is not None:
                     put_dead_letter(connection, one.dead_letter)
@@ -187,24 +192,21 @@ class OutboxStore:
 
     @staticmethod
     def _end_operations(connection: Connection, pairs: Sequence[tuple[Any, OperationResult]], at: datetime) -> None:
-        """The outcome of each operation, all in one statement."""
-        rows = []
+        """The outcome of each operation; one that was done before has only waited for its echo."""
+        ended: Rows = []
+        echoed: list[str] = []
         for row, one in pairs:
             is_done = one.state is OperationState.DONE
+            needs_echo = is_done and one.echo is None and not one.base and row.kind != "delete"
+            if is_done and row.state == "done" and not needs_echo:
+                echoed.append(row.operation_id)
+                continue
             sf_id = one.sf_id or row.sf_id
-            rows.append(
-                {
-                    "this": row.operation_id,
-                    "to_state": str(one.state),
-                    "to_sf_id": sf_id,
-                    "to_code": one.code,
-                    "to_message": one.message,
-                    "to_finished_at": None if one.state is OperationState.UNKNOWN else (row.finished_at or at),
-                    "to_needs_echo": is_done and one.echo is None and not one.base and row.kind != "delete",
-                    # A create's target becomes the record, so that nothing else is planned for it until its echo is read.
-                    "to_target": f"{row.object}:{sf_id}" if is_done and sf_id else row.target,
-                }
-            )
-        if rows:
-            changed: dict[str, Any] = {name: bindparam(f"to_{name}") for name in _ENDED}
-            connection.execute(update(t.operation).where(t.operation.c.operation_id == bindparam("this")).values(**changed), rows)
+            # A create's target becomes the record, so that nothing else is planned for it until its echo is read.
+            target = f"{row.object}:{sf_id}" if is_done and sf_id else row.target
+            finished_at = None if one.state is OperationState.UNKNOWN else micros(row.finished_at or at)
+            ended.append((sf_id, target, one.state.value, one.code, one.message, finished_at, needs_echo, row.operation_id))
+        run_rows(connection, _END, _END_NAMES, ended)
+        if echoed:
+            here = among(connection, t.operation.c.operation_id, echoed)
+            connection.execute(update(t.operation).where(here).values(needs_echo=False))

@@ -26,6 +26,7 @@ from syncd.model import (
 )
 from syncd.ports import PersonPlan
 from syncd.store import tables as t
+from syncd.store.bulk import Rows, insert_rows, run_rows
 from syncd.store.engine import Database, chunks
 from syncd.store.inbox import dumps
 from syncd.store.outbox import operation_of, operation_row
@@ -35,6 +36,12 @@ _LEAD = msgspec.json.Decoder(Lead)
 _CANDIDATES = msgspec.json.Decoder(tuple[Candidate, ...])
 _OPEN = ("planned", "held", "sent", "unknown")
 _SLICE = 500
+_PLANNED_NAMES = ("to_golden", "to_notes", "to_dirty", "this")
+_PLANNED = (
+    update(t.person)
+    .where(t.person.c.person_id == bindparam("this"))
+    .values(golden=bindparam("to_golden"), notes=bindparam("to_notes"), is_dirty=bindparam("to_dirty"))
+)
 
 
 class PeopleStore:
@@ -134,24 +141,9 @@ class PeopleStore:
             }
             free = [plan for plan in plans if not any(one.target in taken for one in plan.operations)]
             rows = [operation_row(one, at) for plan in free for one in plan.operations]
-            if rows:
-                connection.execute(t.operation.insert(), rows)
-            planned = [
-                {
-                    "this": plan.person_id,
-                    "to_golden": dumps(plan.golden),
-                    "to_notes": dumps(plan.notes),
-                    "to_dirty": plan.stays_dirty,
-                }
-                for plan in free
-            ]
-            if planned:
-                values: dict[str, Any] = {
-                    "golden": bindparam("to_golden"),
-                    "notes": bindparam("to_notes"),
-                    "is_dirty": bindparam("to_dirty"),
-                }
-                connection.execute(update(t.person).where(t.person.c.person_id == bindparam("this")).values(**values), planned)
+            insert_rows(connection, t.operation, rows)
+            planned: Rows = [(dumps(plan.golden), dumps(plan.notes), plan.stays_dirty, plan.person_id) for plan in free]
+            run_rows(connection, _PLANNED, _PLANNED_NAMES, planned)
             for plan in free:
                 for name, sf_id, base in plan.bases:
                     merge_base(connection, name, sf_id, base)

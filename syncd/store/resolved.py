@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
-from sqlalchemy import Connection, and_, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, or_, select, update
 
 from syncd.errors import ClaimConflictError
-from syncd.model import Lead
-from syncd.ports import ResolvedRecord, Review
+from syncd.ports import PersonPlan, ResolvedRecord, Review
 from syncd.store import tables as t
-from syncd.store.engine import Database, chunks, pack
+from syncd.store.bulk import Rows, among, insert_rows, micros, pairs
+from syncd.store.engine import Database, pack
 from syncd.store.inbox import OUTCOME_COUNTS, digest_of, dumps
-from syncd.store.shared import instant_of, mark_dirty, put_dead_letter, put_review, survivors, unique_rows
-
-_MAX_HOLDERS = 60
-_MAX_HOPS = 8
-_LEAD = msgspec.json.Decoder(Lead)
+from syncd.store.outbox import operation_row
+from syncd.store.shared import instant_of, mark_dirty, put_dead_letter, put_review, survivors
 
 
 class ResolvedStore:
@@ -33,18 +29,21 @@ class ResolvedStore:
 
     # ------------------------------------------------------------------ writing
 
-    def commit_resolved(self, run_id: str, rows: Sequence[ResolvedRecord], at: datetime) -> None:
-        """Write a batch with all its consequences, or nothing.
+    def commit_resolved(
+        self, run_id: str, rows: Sequence[ResolvedRecord], at: datetime, plans: Sequence[PersonPlan] = ()
+    ) -> None:
+        """Write a batch with all its consequences, or nothing; `plans` are those of people who are new in this very batch.
 
         Raises:
-            ClaimConflictError: Somebody else owns one of the claims or org records by now.
+            ClaimConflictError: Somebody else owns one of the claims or org records by now, or a planned person is known.
         """
         with self.db.write() as connection:
             with_person = [row for row in rows if row.person_id]
-            self._add_people(connection, with_person, at)
+            self._add_people(connection, with_person, {plan.person_id: plan for plan in plans}, at)
             self._take_claims(connection, with_person)
-            self._link_org_records(connection, [(row.person_id, row.org_links) for row in with_person])
+            self._link_org_records(connection, [(row.person_id, row.org_links) for row in with_person if row.org_links])
             self._put_records_of(connection, with_person, at, run_id)
+            self._add_operations(connection, plans, at)
             for row in rows:
                 if row.dead_letter:
                     put_dead_letter(connection, row.dead_letter)
@@ -54,50 +53,52 @@ class ResolvedStore:
                 counts = Counter(OUTCOME_COUNTS[row.outcome] for row in rows if row.ref.source == source)
                 self._count(connection, run_id, source, {**counts, "review": reviews.get(source, 0)})
 
-    def _add_people(self, connection: Connection, rows: Sequence[ResolvedRecord], at: datetime) -> None:
+    def _add_people(
+        self, connection: Connection, rows: Sequence[ResolvedRecord], plans: Mapping[str, PersonPlan], at: datetime
+    ) -> None:
         new = {row.person_id: row for row in reversed(rows) if row.is_new_person}
-        self.db.add_missing(
-            connection,
-            t.person,
-            [
-                {
-                    "person_id": one,
-                    "state": str(row.person_state),
-                    "golden": "{}",
-                    "notes": "{}",
-                    "is_dirty": True,
-                    "redirect": None,
-                    "created_at": at,
-                }
-                for one, row in new.items()
-            ],
-            ("person_id",),
-        )
-        mark_dirty(connection, {row.person_id for row in rows if row.dirty})
+        created_at = micros(at)
+        planned: Rows = []
+        unplanned: Rows = []
+        for one, row in new.items():
+            plan = plans.get(one)
+            if plan is None:
+                unplanned.append((one, str(row.person_state), "{}", "{}", True, None, created_at))
+            else:
+                documents = dumps(plan.golden), dumps(plan.notes)
+                planned.append((one, str(row.person_state), *documents, plan.stays_dirty, None, created_at))
+        if insert_rows(connection, t.person, planned, keys=("person_id",)) != len(planned):
+            raise ClaimConflictError("A person who was new is known by now.", advice="The batch is resolved again.")
+        insert_rows(connection, t.person, unplanned, keys=("person_id",))
+        mark_dirty(connection, {row.person_id for row in rows if row.dirty and row.person_id not in plans})
 
     def _take_claims(self, connection: Connection, rows: Sequence[ResolvedRecord]) -> None:
         wanted = {key: row.person_id for row in rows for key in row.claims}
-        self.db.add_missing(
-            connection,
-            t.claim,
-            [{"kind": kind, "value": value, "person_id": owner} for (kind, value), owner in wanted.items()],
-            ("kind", "value"),
-        )
+        claims = [(kind, value, owner) for (kind, value), owner in wanted.items()]
+        if insert_rows(connection, t.claim, claims, keys=("kind", "value")) != len(claims):
+            self._check_claims(connection, wanted)
+        keys = {(kind, value, "person", row.person_id) for row in rows for kind, value in row.evidence}
+        insert_rows(connection, t.block_key, list(keys), keys=("kind", "value", "subject_kind", "subject_id"))
+
+    def _check_claims(self, connection: Connection, wanted: Mapping[tuple[str, str], str]) -> None:
+        """Some claims were there before: they must be owned by whom we think."""
         c = t.claim.c
-        for part in chunks(sorted(wanted)):
-            found = {
-                (row.kind, row.value): row.person_id
-                for row in connection.execute(select(t.claim).where(tuple_(c.kind, c.value).in_(part)))
-            }
-            redirects = survivors(connection, set(found.values()))
-            if any(redirects.get(found[key], found[key]) != wanted[key] for key in part):
-                raise ClaimConflictError("Another worker took the same person first.", advice="The batch is resolved again.")
-        keys = [
-            {"kind": kind, "value": value, "subject_kind": "person", "subject_id": row.person_id}
-            for row in rows
-            for kind, value in row.evidence
-        ]
-        self.db.add_missing(connection, t.block_key, unique_rows(keys), ("kind", "value", "subject_kind", "subject_id"))
+        listed, match = pairs(connection, c.kind, c.value, wanted)
+        statement = select(c.kind, c.value, c.person_id).select_from(listed).where(match)
+        found = {(row.kind, row.value): row.person_id for row in connection.execute(statement)}
+        redirects = survivors(connection, set(found.values()))
+        if any(redirects.get(owner, owner) != wanted[key] for key, owner in found.items()):
+            raise ClaimConflictError("Another worker took the same person first.", advice="The batch is resolved again.")
+
+    def _add_operations(self, connection: Connection, plans: Sequence[PersonPlan], at: datetime) -> None:
+        """The outbox of new people: nothing else can have an open operation on them."""
+        rows = [operation_row(one, at) for plan in plans for one in plan.operations]
+        insert_rows(connection, t.operation, rows)
+        for plan in plans:
+            if plan.dead_letter is not None:
+                put_dead_letter(connection, plan.dead_letter)
+            if plan.review is not None:
+                put_review(self.db, connection, plan.review)
 
     def _link_org_records(self, connection: Connection, wanted: Iterable[tuple[str, Iterable[tuple[str, str]]]]) -> None:
         o = t.org_record.c
@@ -115,46 +116,32 @@ class ResolvedStore:
 
     def _put_records_of(self, connection: Connection, rows: Sequence[ResolvedRecord], at: datetime, run_id: str) -> None:
         latest = {row.ref: row for row in rows if row.lead is not None}
-        records, links, touches = [], [], []
+        now = micros(at)
+        records: Rows = []
+        links: Rows = []
+        touches: Rows = []
         for ref, row in latest.items():
-            payload, is_compressed = pack(row.payload)
-            home = {"source": ref.source, "stream": ref.stream, "key": ref.key}
-            records.append(
-                {
-                    **home,
-                    "digest": row.digest or digest_of(row.payload),
-                    "payload": payload,
-                    "is_compressed": is_compressed,
-                    "mapping": row.mapping,
-                    "mapping_digest": row.mapping_digest,
-                    "lead": dumps(row.lead),
-                    "person_id": row.person_id,
-                    "source_at": row.source_at or at,
-                    "position": row.position,
-                    "locator": row.locator,
-                }
-            )
+            source_at = now if row.source_at is None else micros(row.source_at)
+            content = (row.digest or digest_of(row.payload), *(row.packed or pack(row.payload)))
+            mapped = (row.mapping, row.mapping_digest, dumps(row.lead))
+            records.append((*ref, *content, *mapped, row.person_id, source_at, row.position, row.locator))
             if row.is_new_person or row.link_evidence != "record":
-                links.append({**home, "person_id": row.person_id, "evidence": row.link_evidence, "run_id": run_id, "at": at})
+                links.append((*ref, row.person_id, row.link_evidence, run_id, now))
             touch = row.lead.touch if row.lead else None
             if touch is not None and (touch.channel or touch.at):
-                moment = instant_of(touch.at) or row.source_at or at
-                touches.append({**home, "at": moment, "person_id": row.person_id, "document": dumps(touch)})
-        self.db.upsert(connection, t.record, records, ("source", "stream", "key"))
-        if links:
-            connection.execute(insert(t.link), links)
-        self.db.add_missing(connection, t.touch, touches, ("source", "stream", "key", "at"))
+                moment = instant_of(touch.at)
+                touches.append((*ref, source_at if moment is None else micros(moment), row.person_id, dumps(touch)))
+        insert_rows(connection, t.record, records, keys=("source", "stream", "key"), is_replacing=True)
+        insert_rows(connection, t.link, links)
+        insert_rows(connection, t.touch, touches, keys=("source", "stream", "key", "at"))
 
-    @staticmethod
-    def _end_inbox_rows(connection: Connection, run_id: str, rows: Sequence[ResolvedRecord]) -> None:
+    def _end_inbox_rows(self, connection: Connection, run_id: str, rows: Sequence[ResolvedRecord]) -> None:
         groups: dict[tuple[str, str], list[int]] = {}
         for row in rows:
             groups.setdefault((str(row.outcome), row.reason), []).append(row.sequence)
         for (outcome, reason), sequences in groups.items():
-            for part in chunks(sequences):
-                connection.execute(
-                    update(t.inbox).where(t.inbox.c.sequence.in_(part)).values(state=outcome, reason=reason, run_id=run_id)
-                )
+            here = among(connection, t.inbox.c.sequence, sequences)
+            connection.execute(update(t.inbox).where(here).values(state=outcome, reason=reason, run_id=run_id))
 
     def link_person(self, person_id: str, org_links: Sequence[tuple[str, str]], review: Review | None, at: datetime) -> None:
         """Link org records found late, or open a question about them; the person is planned again (or waits in review)."""

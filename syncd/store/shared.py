@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, text, tuple_, update
+from sqlalchemy import Connection, and_, insert, select, text, update
 
 from syncd.model import RecordRef
 from syncd.ports import DeadLetter, Review
 from syncd.store import tables as t
-from syncd.store.engine import Database, chunks
+from syncd.store.bulk import among, pairs
+from syncd.store.engine import Database
 from syncd.store.inbox import digest_of, dumps
 
 _MAX_HOPS = 8
@@ -24,15 +25,9 @@ def survivors(connection: Connection, person_ids: set[str]) -> dict[str, str]:
     for _ in range(_MAX_HOPS):
         if not open_ids:
             break
-        hops = {
-            row.person_id: row.redirect
-            for part in chunks(sorted(open_ids))
-            for row in connection.execute(
-                select(t.person.c.person_id, t.person.c.redirect).where(
-                    and_(t.person.c.person_id.in_(part), t.person.c.redirect.is_not(None))
-                )
-            )
-        }
+        p = t.person.c
+        statement = select(p.person_id, p.redirect).where(and_(among(connection, p.person_id, open_ids), p.redirect.is_not(None)))
+        hops = {row.person_id: row.redirect for row in connection.execute(statement)}
         found.update(hops)
         open_ids = set(hops.values()) - set(found)
     return {one: _last_hop(found, survivor) for one, survivor in found.items()}
@@ -46,12 +41,12 @@ def _last_hop(hops: dict[str, str], one: str) -> str:
 
 def org_rows(connection: Connection, targets: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Any]:
     """Mirror rows by (object, id)."""
+    if not targets:
+        return {}
     o = t.org_record.c
-    return {
-        (row.object, row.sf_id): row
-        for part in chunks(targets)
-        for row in connection.execute(select(t.org_record).where(tuple_(o.object, o.sf_id).in_(part)))
-    }
+    listed, match = pairs(connection, o.object, o.sf_id, targets)
+    statement = select(t.org_record).select_from(listed).where(match)
+    return {(row.object, row.sf_id): row for row in connection.execute(statement)}
 
 
 def follow_merge(connection: Connection, row: Any) -> Any | None:
@@ -69,8 +64,9 @@ def follow_merge(connection: Connection, row: Any) -> Any | None:
 
 def mark_dirty(connection: Connection, person_ids: set[str]) -> None:
     """Ask for these people to be planned."""
-    for part in chunks(sorted(person_ids)):
-        connection.execute(update(t.person).where(t.person.c.person_id.in_(part)).values(is_dirty=True))
+    if person_ids:
+        here = among(connection, t.person.c.person_id, sorted(person_ids))
+        connection.execute(update(t.person).where(here).values(is_dirty=True))
 
 
 def put_dead_letter(connection: Connection, letter: DeadLetter) -> None:
@@ -123,11 +119,6 @@ def put_review(db: Database, connection: Connection, review: Review) -> bool:
     )
     kept = statement.on_conflict_do_nothing(index_elements=["person_id", "kind"], index_where=text("state = 'open'"))
     return connection.execute(kept.returning(t.review.c.review_id)).first() is not None
-
-
-def unique_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each row once; one statement must not name a key twice."""
-    return list({tuple(row.values()): row for row in rows}.values())
 
 
 def instant_of(value: str | None) -> datetime | None:

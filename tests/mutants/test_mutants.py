@@ -57,7 +57,7 @@ MUTANTS = [
     Mutant(
         "claims not checked",
         "syncd/store/resolved.py",
-        "if any(redirects.get(found[key], found[key]) != wanted[key] for key in part):",
+        "if any(redirects.get(owner, owner) != wanted[key] for key, owner in found.items()):",
         "if False:",
         (STORE, "claim_belongs_to_one_person"),
     ),
