@@ -25,6 +25,10 @@ class Clock(Protocol):
         """Wait; a zero or negative duration returns at once."""
         ...
 
+    def thread_seconds(self) -> float:
+        """CPU seconds that the calling thread has used."""
+        ...
+
 
 class SystemClock:
     """The machine's clock."""
@@ -41,6 +45,10 @@ class SystemClock:
         """Wait; a zero or negative duration returns at once."""
         if seconds > 0:
             time.sleep(seconds)
+
+    def thread_seconds(self) -> float:
+        """CPU seconds that the calling thread has used."""
+        return time.thread_time()
 
 
 class FixedClock:
@@ -62,6 +70,10 @@ class FixedClock:
     def sleep(self, seconds: float) -> None:
         """Move forward by `seconds`."""
         self.advance(max(seconds, 0.0))
+
+    def thread_seconds(self) -> float:
+        """0: in a world whose clock stands still, work takes no time."""
+        return 0.0
 
     def advance(self, seconds: float) -> None:
         """Move by `seconds`; negative values model a clock that was set back."""

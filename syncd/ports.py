@@ -75,7 +75,8 @@ class KnownRecord(msgspec.Struct, frozen=True):
 class DeadLetter(msgspec.Struct, frozen=True):
     """Something set aside with its reason, ready to be replayed.
 
-    `kind` is `record` (payload kept) or `operation`. `message` holds no record values for records; for an
+    `kind` is `record` (payload kept), `page` (an answer nobody could read; its payload is kept, its records come again) or
+    `operation`. `message` holds no record values for records; for an
     operation it is the org's text, shown on request only. `dead_letter_id` is "" until it is stored.
     """
 
@@ -139,6 +140,7 @@ class ResolvedRecord(msgspec.Struct, frozen=True):
     digest: bytes = b""
     payload: bytes = b""
     packed: tuple[bytes, bool] | None = None
+    lane: Lane = Lane.INCREMENT
     mapping: str = ""
     mapping_digest: str = ""
     source_at: datetime | None = None
@@ -215,6 +217,30 @@ class Cursor(msgspec.Struct, frozen=True):
     moved_at: datetime
 
 
+class StoredPage(msgspec.Struct, frozen=True):
+    """What became of a page: how many records and rejects it held, and how many records wait now because of it."""
+
+    held: int = 0
+    waiting: int = 0
+
+
+class Backfill(msgspec.Struct, frozen=True):
+    """A range of a stream that was asked for once more; `cursor` is its own, the stream's stays where it is.
+
+    `partition` names it: `backfill:FROM..UNTIL`, both ISO instants.
+    """
+
+    source: str
+    stream: str
+    partition: str
+    cursor: dict[str, Any]
+
+    @property
+    def until(self) -> datetime:
+        """The end of the range, aware UTC."""
+        return datetime.fromisoformat(self.partition.rpartition("..")[2])
+
+
 class Store(Protocol):
     """The state of syncd (DESIGN 4), on SQLite or PostgreSQL."""
 
@@ -239,7 +265,14 @@ class Store(Protocol):
     # extract
     def cursor(self, source: str, stream: str, partition: str = "") -> dict[str, Any] | None: ...
     def cursors(self) -> list[Cursor]: ...
-    def put_page(self, run_id: str, source: str, stream: str, page: Page, lane: Lane, at: datetime) -> int: ...
+    def put_page(
+        self, run_id: str, source: str, stream: str, page: Page, lane: Lane, at: datetime, news_from: datetime | None = None
+    ) -> StoredPage: ...
+    def put_dead_letters(self, letters: Sequence[DeadLetter]) -> None: ...
+    def put_backfill(self, backfill: Backfill, at: datetime) -> bool: ...
+    def backfills(self, source: str, stream: str) -> list[Backfill]: ...
+    def end_backfill(self, source: str, stream: str, partition: str) -> None: ...
+    def put_stale(self, run_id: str, source: str, mapping_digest: str, limit: int, at: datetime) -> int: ...
 
     # map and resolve
     def take_inbox(self, limit: int, sources: Sequence[str] | None = None) -> list[InboxRow]: ...
@@ -248,7 +281,9 @@ class Store(Protocol):
     def candidates(self, keys: Iterable[Key]) -> dict[Key, tuple[Candidate, ...]]: ...
     def person_candidates(self, person_ids: Iterable[str]) -> dict[str, Candidate]: ...
     def tombstones(self, digests: Iterable[str]) -> set[str]: ...
-    def commit_resolved(self, run_id: str, rows: Sequence[ResolvedRecord], at: datetime) -> None: ...
+    def commit_resolved(
+        self, run_id: str, rows: Sequence[ResolvedRecord], at: datetime, plans: Sequence[PersonPlan] = ()
+    ) -> None: ...
 
     # plan and push
     def dirty_persons(self, limit: int, after: str = "") -> list[str]: ...

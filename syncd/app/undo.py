@@ -84,7 +84,9 @@ def carry_out(ctx: PassContext, session: OrgSession, plan: UndoPlan) -> dict[str
         holds = [Hold(name, value, f"undo of run {one.run_id}") for name, value in one.before.items()]
         ctx.store.put_holds(one.person_id, holds, {})
     ctx.store.put_operations(plan.operations)
-    Sender(ctx, session).send(plan.operations)
+    with Sender(ctx, session) as sender:
+        sender.send(plan.operations)
+        sender.drain()
     states = [one.state for one in ctx.store.operations_of_run(ctx.run_id)]
     return {str(state): states.count(state) for state in sorted(set(states))}
 

@@ -55,6 +55,8 @@ class Facts:
             holders = self.candidates.setdefault(key, [])
             if all(one.subject_id != resolution.person_id for one in holders):
                 holders.append(known)
+        if not resolution.org_links:
+            return
         linked = set(resolution.org_links)
         for holders in self.candidates.values():
             for index, one in enumerate(holders):

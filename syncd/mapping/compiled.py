@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Document
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from syncd.errors import ConfigProblem
 from syncd.expressions import Expression
-from syncd.mapping.rules import SENTENCES, FieldRule, Path, TouchRule, find
-from syncd.model import FieldValue, Lead, Problem, Touch, Value
+from syncd.mapping.rules import SENTENCES, FieldRule, Path, TouchRule, find, find_all
+from syncd.model import FieldSchema, FieldValue, Lead, Problem, Touch, Value
 from syncd.normalise.places import country_code
 from syncd.normalise.text import clean, one_line
 from syncd.normalise.transforms import TRANSFORMS, Bad
@@ -50,7 +50,9 @@ class Mapping:
         self.stream = stream
         self.digest = digest
         self.rules = {rule.name: rule for rule in rules}
+        self._lines = [(rule.name, _compiled(rule)) for rule in self.rules.values()]
         self._touch = touch
+        self._touch_at = None if touch.at is None else _compiled(touch.at)
         self._skip_when = skip_when
         self._create = create
         self._tests = tuple(tests)
@@ -79,21 +81,26 @@ class Mapping:
         """The lead of one record."""
         problems: list[Problem] = []
         fields: dict[str, FieldValue] = {}
-        for rule in self.rules.values():
-            value = _apply(rule, record, problems)
+        for name, line in self._lines:
+            value = line(record, problems)
             if value is not None:
-                fields[rule.name] = value
-        if not any(name in fields and not fields[name].is_default and fields[name].value is not None for name in _IDENTITY):
+                fields[name] = value
+        for name in _IDENTITY:
+            found = fields.get(name)
+            if found is not None and not found.is_default and found.value is not None:
+                break
+        else:
             problems.append(_problem("", "no_identity", 0, 0, is_fatal=True))
-        values = {"record": record, "lead": {name: one.value for name, one in fields.items()}, "source": source}
-        skipped = "skip_when" if self._skip_when is not None and self._skip_when(values) is True else ""
-        may_create = self._create if isinstance(self._create, bool) else self._create(values) is True
+        skipped, may_create = "", self._create is True
+        if self._skip_when is not None or not isinstance(self._create, bool):
+            values = {"record": record, "lead": {name: one.value for name, one in fields.items()}, "source": source}
+            skipped = "skip_when" if self._skip_when is not None and self._skip_when(values) is True else ""
+            may_create = may_create or (not isinstance(self._create, bool) and self._create(values) is True)
         return Lead(fields, self._touched(record, source), tuple(problems), skipped, may_create)
 
     def _touched(self, record: Document[str, Any], source: str) -> Touch:
         rule = self._touch
-        ignored: list[Problem] = []
-        at = _apply(rule.at, record, ignored) if rule.at is not None else None
+        at = self._touch_at(record, []) if self._touch_at is not None else None
         return Touch(
             channel=rule.channel,
             at=str(at.value) if at is not None and at.value is not None else None,
@@ -135,35 +142,45 @@ def _differences(lead: Lead, test: Document[str, Any]) -> list[str]:
     return wrong
 
 
-def _apply(rule: FieldRule, record: Document[str, Any], problems: list[Problem]) -> FieldValue | None:
-    """The value of one field, or None if it has none; problems are noted."""
+_Line = Callable[[Document[str, Any], list[Problem]], FieldValue | None]
+"""The value that a line of `lead:` gives a record, None if it has none; problems are noted."""
+
+
+def _compiled(rule: FieldRule) -> _Line:
+    """What can be known of a line beforehand is worked out once: a mapping runs for every record."""
+    fallback = None if rule.default is None else FieldValue(rule.default, rule.overwrite, is_default=True, line=rule.line)
     if not rule.paths:
-        value: Value = rule.constant
-    else:
+        has_constant = rule.constant is not None and rule.constant != ""
+        constant = FieldValue(rule.constant, rule.overwrite, line=rule.line) if has_constant else fallback
+        return lambda record, problems: constant  # noqa: ARG005 - the shape of a line
+    cleared = FieldValue(None, rule.overwrite, line=rule.line) if rule.clears else None
+    kind, overwrite, number = rule.kind, rule.overwrite, rule.line
+    transform = rule.transform or _BY_KIND.get(kind, "")
+
+    def line(record: Document[str, Any], problems: list[Problem]) -> FieldValue | None:
         raw = _raw(rule, record)
-        value = _value(rule, raw, record, problems)
-        if value is None and rule.clears and _is_blank(raw):
-            return FieldValue(None, rule.overwrite, line=rule.line)
-    if value is not None and value != "":
-        return FieldValue(value, rule.overwrite, line=rule.line)
-    if rule.default is not None:
-        return FieldValue(rule.default, rule.overwrite, is_default=True, line=rule.line)
-    return None
+        if raw is None:
+            return cleared or fallback
+        value = _value(rule, kind, transform, raw, record, problems)
+        return fallback if value is None or value == "" else FieldValue(value, overwrite, line=number)
+
+    return line
 
 
 def _is_blank(raw: Any) -> bool:
-    return raw is None or raw == "" or (isinstance(raw, str) and not raw.strip())
+    return raw is None or (isinstance(raw, str) and not raw.strip())
 
 
 def _raw(rule: FieldRule, record: Document[str, Any]) -> Any:
-    """The first value that is not blank; all of them for `join`."""
+    """The first value that is not blank, None if all are; all of them in one text for `join`."""
     if rule.transform == "join":
         parts = (
             one_line(str(value))
             for path in rule.paths
-            if not _is_blank(value := find(record, path)) and not isinstance(value, dict | list)
+            for value in find_all(record, path)
+            if not _is_blank(value) and not isinstance(value, dict | list)
         )
-        return rule.args.separator.join(part for part in parts if part)
+        return rule.args.separator.join(part for part in parts if part) or None
     for path in rule.paths:
         value = find(record, path)
         if not _is_blank(value):
@@ -171,21 +188,15 @@ def _raw(rule: FieldRule, record: Document[str, Any]) -> Any:
     return None
 
 
-def _value(rule: FieldRule, raw: Any, record: Document[str, Any], problems: list[Problem]) -> Value:
-    if _is_blank(raw):
-        return None
-    if isinstance(raw, dict | list):
+def _value(rule: FieldRule, kind: str, transform: str, raw: Any, record: Document[str, Any], problems: list[Problem]) -> Value:
+    """`raw` (never blank) cleaned, translated, transformed and fitted."""
+    if isinstance(raw, str):
+        raw = _tidy(rule, raw, problems)
+        if not raw:
+            return None
+    elif isinstance(raw, dict | list):
         problems.append(_note(rule, "invalid_text"))
         return None
-    if isinstance(raw, str):
-        if len(raw) > _MAX_TEXT:
-            raw = raw[:_MAX_TEXT]
-            problems.append(_note(rule, "cut_to_length"))
-        tidy = clean(raw)
-        # Trimming and NFC go without saying; a character that no field can hold is worth a word.
-        if any((letter < "\x20" and letter not in "\t\n\r") or "\ud800" <= letter <= "\udfff" for letter in raw):
-            problems.append(_note(rule, "cleaned"))
-        raw = tidy
     if rule.translate or rule.unknown == "reject":
         folded = one_line(str(raw)).casefold()
         if folded in rule.translate:
@@ -195,17 +206,26 @@ def _value(rule: FieldRule, raw: Any, record: Document[str, Any], problems: list
         if rule.unknown == "reject" and rule.translate:
             problems.append(_note(rule, "unknown_value", is_fatal=True))
             return None
-    return _fit(rule, _transformed(rule, raw, record, problems), problems)
+    value = _transformed(rule, transform, raw, record, problems)
+    return value if value is None or rule.schema is None else _fit(rule, rule.schema, kind, value, problems)
 
 
-def _transformed(rule: FieldRule, raw: Value, record: Document[str, Any], problems: list[Problem]) -> Value:
-    name = rule.transform or _BY_KIND.get(rule.kind, "")
+def _tidy(rule: FieldRule, raw: str, problems: list[Problem]) -> str:
+    if len(raw) > _MAX_TEXT:
+        raw = raw[:_MAX_TEXT]
+        problems.append(_note(rule, "cut_to_length"))
+    if raw.isprintable():
+        return clean(raw)
+    # Trimming and NFC go without saying; a character that no field can hold is worth a word.
+    if any((letter < "\x20" and letter not in "\t\n\r") or "\ud800" <= letter <= "\udfff" for letter in raw):
+        problems.append(_note(rule, "cleaned"))
+    return clean(raw)
+
+
+def _transformed(rule: FieldRule, name: str, raw: Value, record: Document[str, Any], problems: list[Problem]) -> Value:
     if not name:
-        return (
-            raw
-            if not isinstance(raw, str)
-            else (raw if rule.schema is not None and rule.schema.type == "textarea" else one_line(raw))
-        )
+        is_long = not isinstance(raw, str) or (rule.schema is not None and rule.schema.type == "textarea")
+        return raw if is_long else one_line(str(raw))
     args = rule.args
     if rule.region_path is not None:
         found = find(record, rule.region_path)
@@ -217,14 +237,11 @@ def _transformed(rule: FieldRule, raw: Value, record: Document[str, Any], proble
     return value
 
 
-def _fit(rule: FieldRule, value: Value, problems: list[Problem]) -> Value:
+def _fit(rule: FieldRule, schema: FieldSchema, kind: str, value: Value, problems: list[Problem]) -> Value:
     """`value` as the field can hold it; what had to be cut or left out is noted, never silent."""
-    schema = rule.schema
-    if schema is None or value is None:
-        return value
-    if rule.kind == "text" and not isinstance(value, str):
+    if kind == "text" and not isinstance(value, str):
         value = "true" if value is True else "false" if value is False else str(value)
-    if rule.kind == "number" and (isinstance(value, str | bool) or _digits(value) > (schema.precision - schema.scale or 18)):
+    if kind == "number" and (isinstance(value, str | bool) or _digits(value) > (schema.precision - schema.scale or 18)):
         problems.append(_note(rule, "number_out_of_range" if not isinstance(value, str | bool) else "invalid_number"))
         return None
     if not isinstance(value, str):
@@ -232,7 +249,7 @@ def _fit(rule: FieldRule, value: Value, problems: list[Problem]) -> Value:
     if schema.is_restricted and schema.picklist and schema.type == "picklist" and value not in schema.picklist:
         problems.append(_note(rule, "not_in_picklist", is_fatal=rule.unknown == "reject"))
         return None
-    if schema.length and len(value) > schema.length and rule.kind == "text":
+    if schema.length and len(value) > schema.length and kind == "text":
         if schema.type in _UNCUTTABLE:
             problems.append(_note(rule, "too_long"))
             return None

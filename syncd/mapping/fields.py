@@ -19,6 +19,15 @@ _UNKNOWN = ("keep", "no_value", "reject")
 _STYLES = ("name", "iso2", "iso3")
 
 
+def read_path(node: Node, problems: Problems) -> Path | None:
+    """The path that a scalar states, None (and a problem) if it is none."""
+    try:
+        return path_of(str(node.scalar))
+    except ValueError as error:
+        problems.add(node, str(error))
+        return None
+
+
 class FieldReader:
     """Reads lines of `lead:`; everything wrong goes to `problems`."""
 
@@ -65,7 +74,8 @@ class FieldReader:
         """`touch.at`: a path, or a mapping with from:, format: and zone:."""
         schema = FieldSchema("at", "datetime")
         if node.kind == "scalar":
-            return FieldRule("at", node.line, node.column, (path_of(str(node.scalar)),), transform="instant", schema=schema)
+            path = read_path(node, self._problems)
+            return FieldRule("at", node.line, node.column, () if path is None else (path,), transform="instant", schema=schema)
         self._problems.unknown_keys(node, ("from", "as", "format", "zone"), "touch.at")
         args = Args(formats=self._formats(node.get("format")), zone=self._zone(node.get("zone")))
         return FieldRule(
@@ -90,8 +100,8 @@ class FieldReader:
         for one in items:
             if one.kind != "scalar" or one.scalar is None or not str(one.scalar).strip():
                 self._problems.add(one, "from is a path of the record, or a list of them.")
-            else:
-                paths.append(path_of(str(one.scalar)))
+            elif (path := read_path(one, self._problems)) is not None:
+                paths.append(path)
         return tuple(paths)
 
     def _scalar(self, node: Node | None) -> Value:
@@ -143,7 +153,7 @@ class FieldReader:
             return "", None
         origin = node.get("from")
         if origin is not None:
-            return "", path_of(str(origin.scalar))
+            return "", read_path(origin, self._problems)
         code = str(node.scalar or "")
         if len(code) != 2 or country_code(code) != code.upper():
             found = country_code(code)

@@ -11,8 +11,9 @@ from syncd.document import Node, Problems, parse_document, suggest
 from syncd.errors import ConfigError
 from syncd.expressions import Expression, Kind, Schema, compile_condition
 from syncd.mapping.compiled import Mapping
-from syncd.mapping.fields import FieldReader
-from syncd.mapping.rules import FieldRule, Path, TouchRule, path_of
+from syncd.mapping.fields import FieldReader, read_path
+from syncd.mapping.paths import Joined, Path
+from syncd.mapping.rules import FieldRule, TouchRule
 from syncd.mapping.stock import lead_schema
 from syncd.model import ObjectSchema, OrgSchema, Overwrite
 from syncd.normalise.transforms import VERSION
@@ -151,7 +152,7 @@ class _Loader:
             campaign_paths=() if is_source else self._path(origin),
             campaign_is_source=is_source,
             source_url=self._path(node.get("source_url")),
-            consent=self._path(node.get("consent")),
+            consent=self._consent(node.get("consent")),
             utm=paths["utm"],
             click_ids=paths["click_ids"],
         )
@@ -169,7 +170,21 @@ class _Loader:
         if node is None:
             return ()
         items = node.items if node.kind == "sequence" else [node]
-        return tuple(path_of(str(one.scalar)) for one in items if one.scalar is not None)
+        paths = (read_path(one, self._problems) for one in items if one.scalar is not None)
+        return tuple(path for path in paths if path is not None)
+
+    def _consent(self, node: Node | None) -> tuple[Path, ...]:
+        """The evidence: a path, a list of which the first counts, or {from: [...], as: join, separator: TEXT} for all of them."""
+        paths = self._path(node)
+        if node is None or node.kind != "mapping":
+            return paths
+        self._problems.unknown_keys(node, ("from", "as", "separator"), "touch.consent")
+        named, separator = node.get("as"), node.get("separator")
+        if named is None:
+            return paths
+        if named.scalar != "join":
+            self._problems.add(named, "touch.consent takes as: join, or no as: at all.")
+        return (Joined(paths, str(separator.scalar) if separator is not None and separator.scalar else " "),)
 
     def _paths(self, node: Node | None, key: str) -> dict[str, tuple[Path, ...]]:
         if node is None:

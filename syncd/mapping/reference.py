@@ -30,7 +30,7 @@ _HEAD = """\
 
 | key | meaning |
 | --- | --- |
-| `from` | a path of the record, or a list: the first that is not blank. `merge_fields.FNAME`, `answers.0.text`, `First name` |
+| `from` | a path of the record, or a list: the first that is not blank. `merge_fields.FNAME`, `answers.0.text`, `First name`; see below |
 | `value` | a constant |
 | `as` | a transform |
 | `translate` | source value to Salesforce value; case and spaces do not count |
@@ -38,6 +38,21 @@ _HEAD = """\
 | `default` | on create only, if no source states a value; never evidence for a match |
 | `overwrite` | `always`, `if_unchanged`, `if_blank`, `first`, `never` |
 | `on_null` | `keep` or `clear` |
+
+## Paths
+
+| path | leads to |
+| --- | --- |
+| `merge_fields.FNAME` | a value inside objects |
+| `answers.0.text` | the first member of a list |
+| `First name`, `Tel.`, `Budget [EUR]` | the key of that very name: the whole text is looked up first |
+| `tags.*.name` | every member of a list |
+| `interests.*` | every value of an object; of an object of yes and no, the keys that are yes |
+| `marketing_permissions[enabled=true].text` | the members of a list whose `enabled` has the text `true` |
+| `answers[field.ref=email].email` | the same with a key inside the member |
+
+Of a path that leads to several values the first that is not blank counts; `as: join` takes all of them.
+`touch.consent` is a path, a list of which the first that is not blank counts, or `{from: [...], as: join, separator: "; "}` for all of them (255 characters).
 
 ## Overwriting
 

@@ -1,38 +1,16 @@
-"""The lines of a mapping as values, and how a path finds its way through a record. Pure."""
+"""The lines of a mapping as values. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from syncd.mapping.paths import Path as Path
+from syncd.mapping.paths import find as find
+from syncd.mapping.paths import find_all as find_all
+from syncd.mapping.paths import path_of as path_of
 from syncd.model import FieldSchema, Overwrite, Value
 from syncd.normalise.transforms import Args
-
-Path = tuple[str, tuple[str, ...]]
-"""The path as written, and its steps. A key that holds a dot itself is found by the whole text first."""
-
-
-def path_of(text: str) -> Path:
-    """A dotted path."""
-    return text, tuple(text.split("."))
-
-
-def find(record: Mapping[str, Any], path: Path) -> Any:
-    """The value at `path`, None if there is none; numbers step into lists."""
-    whole, steps = path
-    if whole in record:
-        return record[whole]
-    value: Any = record
-    for step in steps:
-        if isinstance(value, Mapping):
-            value = value.get(step)
-        elif isinstance(value, list) and step.isdecimal() and len(step) < 6:
-            value = value[int(step)] if int(step) < len(value) else None
-        else:
-            return None
-    return value
-
 
 _NO_ARGS = Args()
 

@@ -10,7 +10,7 @@ import msgspec
 from syncd.model.lead import Lead, Value
 from syncd.model.operation import Operation
 from syncd.model.org import OrgRecord
-from syncd.model.record import RecordRef
+from syncd.model.record import Lane, RecordRef
 
 
 class PersonState(StrEnum):
@@ -23,7 +23,7 @@ class PersonState(StrEnum):
 
 
 class PersonRecord(msgspec.Struct, frozen=True):
-    """The latest version of one source record of a person, mapped."""
+    """The latest version of one source record of a person, mapped. `lane`: a record of a back-fill is no news."""
 
     ref: RecordRef
     lead: Lead
@@ -31,6 +31,7 @@ class PersonRecord(msgspec.Struct, frozen=True):
     position: int = 0
     locator: str = ""
     mapping: str = ""
+    lane: Lane = Lane.INCREMENT
 
 
 class Hold(msgspec.Struct, frozen=True):

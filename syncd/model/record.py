@@ -10,12 +10,13 @@ import msgspec
 
 
 class Lane(IntEnum):
-    """How urgent a record is; lower goes first."""
+    """How urgent a record is; lower goes first. BACKFILL and REMAP bring no news: no assignment, no tasks, no SLA clock."""
 
     HOT = 0
     POLICY = 1
     INCREMENT = 2
     BACKFILL = 3
+    REMAP = 4
 
 
 class RecordRef(NamedTuple):

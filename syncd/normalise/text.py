@@ -58,11 +58,15 @@ _FORMULA = re.compile(r"^\s*[=@]|^\s*[+-](?=\D)(?![\s(]*\d)|^\s*[+-]\s*\d+\s*[+*
 
 def clean(text: str) -> str:
     """Without control and zero-width characters, in NFC, trimmed; line breaks stay."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
     return unicodedata.normalize("NFC", text.translate(_INVISIBLE)).strip()
 
 
 def one_line(text: str) -> str:
     """Clean, with every run of white space as one space."""
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()
     return _SPACES.sub(" ", clean(text)).strip()
 
 
@@ -117,6 +121,8 @@ def plain_text(text: str) -> str:
 def person_name(text: str) -> str:
     """A name with sane spacing; ALL CAPS and all lower case become Mixed Case, anything mixed stays as it was given."""
     name = one_line(text)
+    if not (name.isupper() or name.islower()):
+        return name
     letters = [letter for letter in name if letter.isalpha()]
     if len(letters) < 2 or not (all(c.isupper() for c in letters) or all(c.islower() for c in letters)):
         return name

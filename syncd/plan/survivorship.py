@@ -44,6 +44,8 @@ class Golden(msgspec.Struct, frozen=True):
 
 def golden(records: Sequence[PersonRecord]) -> Golden:
     """The surviving values of one person's records; the order of `records` does not matter."""
+    if len(records) == 1:
+        return _golden_of_one(records[0])
     newest_first = sorted(records, key=lambda record: (record.source_at, record.position, record.ref), reverse=True)
     useful = [record for record in newest_first if not record.lead.skipped]
     fields: dict[str, GoldenField] = {}
@@ -64,6 +66,18 @@ def golden(records: Sequence[PersonRecord]) -> Golden:
         {name: consent for name in CONSENT_FIELDS if (consent := _consent(name, newest_first)) != Consent()},
         may_create=any(record.lead.may_create for record in useful),
         newest_at=newest_first[0].source_at if newest_first else None,
+    )
+
+
+def _golden_of_one(record: PersonRecord) -> Golden:
+    """The same for the usual case, a single record: nothing competes."""
+    lead = record.lead
+    ordinary = {} if lead.skipped else lead.fields
+    return Golden(
+        {name: _golden(record, value) for name, value in ordinary.items() if name not in CONSENT_FIELDS},
+        {name: consent for name in CONSENT_FIELDS if name in lead.fields and (consent := _consent(name, [record])) != Consent()},
+        may_create=lead.may_create and not lead.skipped,
+        newest_at=record.source_at,
     )
 
 

@@ -1,4 +1,4 @@
-"""Map and resolve: inbox rows become persons, in one transaction per batch."""
+"""Map and resolve: inbox rows become persons, in one transaction per batch; new people are planned with it."""
 
 from __future__ import annotations
 
@@ -12,32 +12,52 @@ import msgspec
 from syncd import events
 from syncd.errors import ClaimConflictError
 from syncd.identity import Facts, LeadKeys, Resolution, lead_keys, resolve
-from syncd.model import CONSENT_FIELDS, InboxOutcome, Lead, RecordRef
-from syncd.ports import DeadLetter, InboxRow, KnownRecord, ResolvedRecord, Review
+from syncd.model import CONSENT_FIELDS, InboxOutcome, Lead, Operation, OperationState, PersonRecord, PersonView, RecordRef
+from syncd.ports import DeadLetter, InboxRow, KnownRecord, PersonPlan, ResolvedRecord, Review
 from syncd.run.context import LEADS_PER_COMMIT, PassContext, Source
+from syncd.run.planning import Planning
 
 _CONFLICT_ATTEMPTS = 8
 
 
-def advance_batch(ctx: PassContext, limit: int = LEADS_PER_COMMIT) -> int:
-    """Move up to `limit` waiting records one stage on; gives how many. Writes the store.
+class Advanced(msgspec.Struct):
+    """What one batch became: how many records moved on, and the creates that may be sent now."""
 
-    Another worker that takes a claim first makes the whole batch be resolved anew, with its person known.
+    count: int = 0
+    creates: list[Operation] = []
+
+
+def advance_batch(ctx: PassContext, planning: Planning | None, limit: int = LEADS_PER_COMMIT) -> Advanced:
+    """Move up to `limit` waiting records one stage on. Writes the store.
+
+    With `planning`, people who are new in this very batch are planned and stored with it: the keys that resolving has just
+    looked up say all there is to know of them. Another worker that takes a claim first makes the whole batch be resolved
+    anew, with its person known.
     """
     rows = ctx.store.take_inbox(limit, list(ctx.sources))
     if not rows:
-        return 0
+        return Advanced()
+    counted = ctx.creates_sent, dict(ctx.notes)
     for attempt in range(_CONFLICT_ATTEMPTS):
+        batch = _Batch(ctx, rows)
+        resolved = batch.resolve()
+        with ctx.watch.stage("plan"):
+            plans = [] if planning is None else batch.plan_new(planning, resolved)
         try:
-            resolved = _Batch(ctx, rows).resolve()
-            ctx.store.commit_resolved(ctx.run_id, resolved, ctx.clock.now())
+            with ctx.watch.stage("store"):
+                ctx.store.commit_resolved(ctx.run_id, resolved, ctx.clock.now(), plans)
         except ClaimConflictError:
             if attempt == _CONFLICT_ATTEMPTS - 1:
                 raise
+            ctx.creates_sent, ctx.notes = counted[0], dict(counted[1])
             continue
         _log_outcomes(ctx, resolved)
         break
-    return len(rows)
+    if planning is None:
+        return Advanced(len(rows))
+    planning.note(plans)
+    sendable = [one for plan in plans for one in plan.operations if one.state is OperationState.PLANNED]
+    return Advanced(len(rows), sendable)
 
 
 class _Mapped(msgspec.Struct):
@@ -59,11 +79,32 @@ class _Batch:
         self._rows = rows
 
     def resolve(self) -> list[ResolvedRecord]:
-        known = dict(self._ctx.store.known_records({row.ref for row in self._rows}))
-        mapped = [self._map(row, known) for row in self._rows]
-        self._drop_erased(mapped)
-        facts = self._facts(mapped)
-        return [self._finish(one, facts) for one in mapped]
+        watch = self._ctx.watch
+        with watch.stage("look up"):
+            known = dict(self._ctx.store.known_records({row.ref for row in self._rows}))
+        with watch.stage("map"):
+            mapped = [self._map(row, known) for row in self._rows]
+        with watch.stage("look up"):
+            self._drop_erased(mapped)
+            facts = self._facts(mapped)
+        with watch.stage("resolve"):
+            return [self._finish(one, facts) for one in mapped]
+
+    def plan_new(self, planning: Planning, resolved: Sequence[ResolvedRecord]) -> list[PersonPlan]:
+        """Plans of the people whom nobody knew before this batch, and who stand nowhere in the org."""
+        records: dict[str, list[ResolvedRecord]] = {}
+        for row in resolved:
+            if row.person_id:
+                records.setdefault(row.person_id, []).append(row)
+        new = {
+            one: rows
+            for one, rows in records.items()
+            if rows[0].is_new_person and not any(row.org_links or row.review for row in rows)
+        }
+        # After a lost store the org may hold the lead of this very record: its external id says so (DESIGN 4).
+        known = self._ctx.store.candidates({("external_id", one) for one in new})
+        views = (_view(one, rows) for one, rows in new.items() if ("external_id", one) not in known)
+        return [planning.within_limits(planning.plan(view)) for view in views]
 
     def _map(self, row: InboxRow, known: dict[RecordRef, KnownRecord]) -> _Mapped:
         source = self._ctx.sources[row.ref.source]
@@ -90,8 +131,9 @@ class _Batch:
             known[row.ref] = KnownRecord(row.digest, "", source.mapping.digest, at, row.position)
         elif lead.opt_outs and one.reason != "older_version":
             one.lead = _consent_only(lead)
-        else:
-            one.lead = None if one.outcome is not InboxOutcome.DEAD else msgspec.structs.replace(lead, fields={})
+        elif one.reason != "older_version":
+            # Without fields: nothing of it counts, but it is known that the record was here.
+            one.lead = msgspec.structs.replace(lead, fields={}, may_create=False)
         return one
 
     def _drop_erased(self, mapped: Sequence[_Mapped]) -> None:
@@ -116,7 +158,23 @@ class _Batch:
 
     def _finish(self, one: _Mapped, facts: Facts) -> ResolvedRecord:
         row = one.row
-        base = ResolvedRecord(sequence=row.sequence, ref=row.ref, outcome=one.outcome, reason=one.reason)
+        mapping = one.source.mapping
+        base = ResolvedRecord(
+            sequence=row.sequence,
+            ref=row.ref,
+            outcome=one.outcome,
+            reason=one.reason,
+            lead=one.lead,
+            digest=row.digest,
+            payload=row.payload,
+            packed=row.packed,
+            lane=row.lane,
+            mapping=mapping.name,
+            mapping_digest=mapping.digest,
+            source_at=row.source_at or row.received_at,
+            position=row.position,
+            locator=row.locator,
+        )
         if one.outcome is InboxOutcome.DEAD:
             base = msgspec.structs.replace(base, dead_letter=self._dead_letter(one))
         if not _is_resolvable(one) or one.lead is None or one.keys is None:
@@ -128,14 +186,6 @@ class _Batch:
             person_id=resolution.person_id,
             is_new_person=resolution.is_new,
             person_state=resolution.state,
-            lead=one.lead,
-            digest=row.digest,
-            payload=row.payload,
-            mapping=one.source.mapping.name,
-            mapping_digest=one.source.mapping.digest,
-            source_at=row.source_at or row.received_at,
-            position=row.position,
-            locator=row.locator,
             claims=resolution.claims,
             evidence=resolution.evidence,
             org_links=resolution.org_links,
@@ -178,6 +228,17 @@ class _Batch:
         )
 
 
+def _view(person_id: str, rows: Sequence[ResolvedRecord]) -> PersonView:
+    """A new person as planning sees them: of each record its latest version, and nothing in the org."""
+    latest = {row.ref: row for row in rows if row.lead is not None and row.source_at is not None}
+    records = tuple(
+        PersonRecord(row.ref, row.lead, row.source_at, row.position, row.locator, row.mapping, row.lane)
+        for row in latest.values()
+        if row.lead is not None and row.source_at is not None
+    )
+    return PersonView(person_id, rows[0].person_state, records)
+
+
 def _is_resolvable(one: _Mapped) -> bool:
     """Applied rows, and refused or skipped ones that withdraw consent (G6)."""
     return one.outcome is InboxOutcome.APPLIED or (one.lead is not None and bool(one.lead.opt_outs))
@@ -207,7 +268,7 @@ def _log_outcomes(ctx: PassContext, resolved: Sequence[ResolvedRecord]) -> None:
         if one.outcome is InboxOutcome.SKIPPED:
             ctx.log.debug(events.RECORD_SKIPPED, source=one.ref.source, stream=one.ref.stream, reason=one.reason)
             ctx.count_note(one.reason)
-        for problem in one.lead.problems if one.lead else ():
+        for problem in one.lead.problems if one.lead and one.outcome is not InboxOutcome.SKIPPED else ():
             ctx.count_note(f"value:{problem.reason}")
             adapted[one.ref.source, problem.reason] += 1
         if one.person_id:

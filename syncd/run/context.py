@@ -14,6 +14,7 @@ from syncd.mapping import Mapping as LeadMapping
 from syncd.model import Assignment, OrgIdentity, OrgSchema
 from syncd.policy import Policy
 from syncd.ports import Org, Store
+from syncd.run.stopwatch import Stopwatch
 
 LEADS_PER_ROUND = 1_000
 """Leads between two looks at the mirror and per round of pushes (DESIGN 6: at most once per 1,000 leads)."""
@@ -23,6 +24,9 @@ LEADS_PER_COMMIT = 200
 
 ROWS_PER_CALL = 200
 """Records of one collections call (REST: Create Records Using sObject Collections)."""
+
+CALLS_IN_FLIGHT = 4
+"""Calls to the org at the same time: a batch of 200 leads keeps several of the org's transactions busy already."""
 
 IDS_PER_READ = 2_000
 """Ids of one collections retrieve (REST: Get Records Using sObject Collections)."""
@@ -95,6 +99,11 @@ class PassContext:
     creates_sent: int = 0
     unfinished: list[str] = field(default_factory=list)
     pushing_stopped: str = ""
+    watch: Stopwatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start the watch."""
+        self.watch = Stopwatch(self.clock)
 
     def count_note(self, reason: str, count: int = 1) -> None:
         """Add to the sums of reasons that the summary shows (`kept_persons_edit`, `person_is_contact` ...)."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from syncd import events
 from syncd.errors import SyncdError
@@ -10,6 +12,9 @@ from syncd.model import ObjectSchema, Operation, OperationKind, OperationState, 
 from syncd.plan import canonical
 from syncd.ports import OperationResult
 from syncd.run.context import IDS_PER_READ, OrgSession, PassContext
+
+_ROWS_PER_COMMIT = 500
+"""Echoes per write unit: they fit into 20 ms (DESIGN 4)."""
 
 
 def echo_base(operation: Operation, row: OrgRow, schema: ObjectSchema | None, machine_users: frozenset[str]) -> dict[str, Value]:
@@ -30,23 +35,66 @@ def echo_base(operation: Operation, row: OrgRow, schema: ObjectSchema | None, ma
 
 
 def read_echoes(ctx: PassContext, session: OrgSession) -> None:
-    """Re-read what was written, 2,000 ids a call, and make it base. Writes the store.
+    """Re-read what was written and not read back yet, 2,000 ids a call, and make it base. Writes the store.
 
     A failed read leaves the operations waiting for their echo; the next pass begins with them.
     """
     while True:
         operations = ctx.store.operations_needing_echo(IDS_PER_READ)
-        if not operations:
+        if not operations or not _settle(ctx, session, operations):
             return
+
+
+class EchoReader:
+    """Reads the echoes of one pass beside its writes: one call for every 2,000 operations that were done."""
+
+    def __init__(self, ctx: PassContext, session: OrgSession) -> None:
+        """Nothing was written yet."""
+        self._ctx = ctx
+        self._session = session
+        self._done: list[Operation] = []
+        self._under_way: deque[Future[bool]] = deque()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="echo")
+
+    def add(self, done: Sequence[Operation]) -> None:
+        """Take operations that were done; a full call leaves at once."""
+        self._done.extend(done)
+        while len(self._done) >= IDS_PER_READ:
+            self._begin(self._done[:IDS_PER_READ])
+            del self._done[:IDS_PER_READ]
+        while len(self._under_way) > 1:
+            self._under_way.popleft().result()
+
+    def read_rest(self) -> None:
+        """Read what is outstanding, and wait for it."""
+        if self._done:
+            self._begin(self._done)
+            self._done = []
+        while self._under_way:
+            self._under_way.popleft().result()
+
+    def close(self) -> None:
+        """Let the call that is under way end."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _begin(self, operations: Sequence[Operation]) -> None:
+        self._under_way.append(self._pool.submit(_settle, self._ctx, self._session, tuple(operations)))
+
+
+def _settle(ctx: PassContext, session: OrgSession, operations: Sequence[Operation]) -> bool:
+    """One call; gives whether the org answered."""
+    with ctx.watch.stage("echo"):
         try:
             rows = _read(session, operations)
         except SyncdError as error:
             ctx.miss("What Salesforce made of the last writes could not be read back")
             ctx.log.warning(events.ORG_LOST, stage="echo", error_type=type(error).__name__)
-            return
+            return False
         machines = ctx.settings.machine_users | {session.identity.user_id}
         results = [_result(ctx, session, operation, rows, machines) for operation in operations]
-        ctx.store.commit_results(ctx.run_id, results, ctx.clock.now())
+        for start in range(0, len(results), _ROWS_PER_COMMIT):
+            ctx.store.commit_results(ctx.run_id, results[start : start + _ROWS_PER_COMMIT], ctx.clock.now())
+    return True
 
 
 def _read(session: OrgSession, operations: Sequence[Operation]) -> dict[tuple[str, str], OrgRow]:

@@ -1,98 +1,180 @@
-"""Extract: pages from a source into the inbox, page and cursor in one step."""
+"""Extract: pages from the sources into the inbox, page and cursor in one step."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 import msgspec
 
 from syncd import events
 from syncd.connector import Page
-from syncd.errors import StoreError, SyncdError
+from syncd.errors import ContractError, SourceUnavailableError, SyncdError
 from syncd.model import Lane
+from syncd.ports import DeadLetter
 from syncd.run.context import PassContext, Source
+from syncd.run.feed import Arrival, Feed, Task
+
+PATIENCE_SECONDS = 0.05
+"""How long to wait for another page when there is something to do already, but less than a round of it."""
 
 
 class Ingested(msgspec.Struct):
-    """What one pull of one source did. `reached_end` is False if any stream has more, or could not be read."""
+    """How far one source was read in this pass. `reached_end` is False if any stream has more, or could not be read."""
 
     records: int = 0
-    pages: int = 0
     reached_end: bool = True
     recheck_seconds: float | None = None
     notices: list[str] = []
     error: str = ""
 
 
-def ingest(ctx: PassContext, source: Source) -> Ingested:
-    """Pull every stream of `source` from its cursor into the inbox. Writes the store.
+class Ingest:
+    """Reads every source of a pass once; `step` stores one page.
 
-    A stream's failure never stops the others: it is noted, and the pass will not end as ok. Raises StoreError only.
+    A stream's failure never stops the others: it is noted, and the pass will not end as ok. A source that asked for a little
+    patience (a file still being written) is read again after it, at most `max_settle_wait_seconds` in all.
     """
-    done = Ingested()
-    until = ctx.clock.now()
-    for stream in source.connector.streams(source.options):
-        try:
-            _pull_stream(ctx, source, stream, until, done)
-        except StoreError:
-            raise
-        except SyncdError as error:
-            _lose(ctx, source, stream, done, type(error).__name__, str(error))
-        except Exception as error:  # noqa: BLE001 - the stream boundary of STYLE 4: a connector's bug stops its stream only
-            _lose(ctx, source, stream, done, type(error).__name__, f"The connector of {source.name} failed unexpectedly.")
-    if not done.error and ctx.regain(f"source {source.name}"):
-        ctx.log.info(events.SOURCE_RECOVERED, source=source.name, stage="extract")
-    return done
 
+    def __init__(self, ctx: PassContext, sources: Iterable[Source]) -> None:
+        """Nothing is read yet."""
+        self._ctx = ctx
+        self._sources = {source.name: source for source in sources}
+        self._done = {name: Ingested() for name in self._sources}
+        self._waited = 0.0
+        self._last: dict[tuple[str, str, str], Page] = {}
+        self._feed: Feed | None = self._begin(self._sources.values())
 
-def _pull_stream(ctx: PassContext, source: Source, stream: str, until: object, done: Ingested) -> None:
-    """Store the pages of one stream; the stream counts as read only when its last page says so."""
-    cursor = ctx.store.cursor(source.name, stream)
-    last: Page | None = None
-    for page in source.connector.pull(source.session, source.options, stream, cursor, until):  # type: ignore[arg-type]
-        last = page
+    @property
+    def is_over(self) -> bool:
+        """Whether every source was read as far as it can be in this pass."""
+        return self._feed is None
+
+    def step(self, patience_seconds: float | None) -> int | None:
+        """Store the next page; gives how many records wait because of it, None when nothing came in time (None: wait for it).
+
+        Raises:
+            StoreError: Without state nothing is safe.
+        """
+        if self._feed is None:
+            return None
+        arrival = self._feed.next(patience_seconds)
+        if arrival is None:
+            return None
+        waiting = 0
+        if arrival.page is not None:
+            with self._ctx.watch.stage("inbox"):
+                waiting = self._store(arrival.task, arrival.page)
+        else:
+            self._end_task(arrival)
+        if self._feed.is_over:
+            self._feed.__exit__()
+            self._feed = self._again()
+        return waiting
+
+    def close(self) -> None:
+        """Stop reading."""
+        if self._feed is not None:
+            self._feed.__exit__()
+            self._feed = None
+
+    def _begin(self, sources: Iterable[Source]) -> Feed | None:
+        until = self._ctx.clock.now()
+        tasks = [task for source in sources for task in tasks_of(self._ctx, source, until)]
+        self._last = {}
+        return Feed(self._ctx, tasks) if tasks else None
+
+    def _store(self, task: Task, page: Page) -> int:
+        ctx, name = self._ctx, task.source.name
+        done = self._done[name]
+        place = (name, task.stream, task.partition)
+        before = self._last[place].cursor if place in self._last else task.cursor
+        self._last[place] = page
         done.notices.extend([page.notice] if page.notice else [])
-        if page.records or page.rejects or page.cursor != cursor:
-            done.records += ctx.store.put_page(ctx.run_id, source.name, stream, page, Lane.INCREMENT, ctx.clock.now())
-            done.pages += 1
-            ctx.log.debug(events.PAGE_STORED, source=source.name, stream=stream, count=len(page.records))
-            for reason, count in Counter(reject.reason for reject in page.rejects).items():
-                ctx.log.warning(events.RECORD_DEAD_LETTERED, source=source.name, stage="extract", reason=reason, count=count)
-            ctx.progress("pulled", {source.name: done.records})
-        cursor = page.cursor
-    if last is None or not last.is_last:
+        if not (page.records or page.rejects or page.cursor != before):
+            return 0
+        page = msgspec.structs.replace(page, partition=task.partition) if task.partition else page
+        news_from = task.source.start_from
+        stored = ctx.store.put_page(ctx.run_id, name, task.stream, page, task.lane, ctx.clock.now(), news_from)
+        done.records += stored.held
+        ctx.log.debug(events.PAGE_STORED, source=name, stream=task.stream, count=len(page.records))
+        for reason, count in Counter(reject.reason for reject in page.rejects).items():
+            ctx.log.warning(events.RECORD_DEAD_LETTERED, source=name, stage="extract", reason=reason, count=count)
+        ctx.progress("pulled", {name: done.records})
+        return stored.waiting
+
+    def _end_task(self, arrival: Arrival) -> None:
+        """The stream counts as read only when its last page says so."""
+        task, error = arrival.task, arrival.error
+        done = self._done[task.source.name]
+        last = self._last.get((task.source.name, task.stream, task.partition))
+        if error is not None:
+            self._lose(task, error)
+        elif last is None or not last.is_last:
+            done.reached_end = False
+            if last is not None and last.recheck_seconds is not None:
+                done.recheck_seconds = max(last.recheck_seconds, done.recheck_seconds or 0.0)
+        elif task.partition:
+            self._ctx.store.end_backfill(task.source.name, task.stream, task.partition)
+
+    def _lose(self, task: Task, error: Exception) -> None:
+        ctx, name = self._ctx, task.source.name
+        is_expected = isinstance(error, SyncdError)
+        done = self._done[name]
         done.reached_end = False
-        waits = last.recheck_seconds if last else None
-        if waits is not None:
-            done.recheck_seconds = max(waits, done.recheck_seconds or 0.0)
+        done.error = str(error) if is_expected else f"The connector of {name} failed unexpectedly."
+        if isinstance(error, ContractError | SourceUnavailableError) and error.page:
+            ctx.store.put_dead_letters([_unread_page(ctx, task, error)])
+        if ctx.lose(f"source {name}"):
+            ctx.log.error(events.SOURCE_LOST, source=name, stream=task.stream, stage="extract", error_type=type(error).__name__)
+
+    def _again(self) -> Feed | None:
+        """Whoever asked for patience is read once more, while there is patience left; the others are finished here."""
+        ctx = self._ctx
+        asking = {name: done for name, done in self._done.items() if done.recheck_seconds is not None and not done.error}
+        pause = max([0.2, *(done.recheck_seconds or 0.0 for done in asking.values())])
+        if asking and self._waited + pause <= ctx.settings.max_settle_wait_seconds:
+            ctx.progress("waiting", {name: round(pause) for name in asking})
+            ctx.clock.sleep(pause)
+            self._waited += pause
+            for name in asking:
+                self._done[name] = Ingested(records=self._done[name].records)
+            return self._begin([self._sources[name] for name in asking])
+        for name, done in self._done.items():
+            self._finish(name, done)
+        return None
+
+    def _finish(self, name: str, done: Ingested) -> None:
+        ctx = self._ctx
+        if not done.error and ctx.regain(f"source {name}"):
+            ctx.log.info(events.SOURCE_RECOVERED, source=name, stage="extract")
+        if not done.reached_end:
+            ctx.miss(f"{name}: {done.error or '; '.join(dict.fromkeys(done.notices)) or 'not read to its end'}")
+            ctx.log.warning(events.STREAM_UNFINISHED, source=name, stage="extract")
 
 
-def _lose(ctx: PassContext, source: Source, stream: str, done: Ingested, error_type: str, message: str) -> None:
-    done.reached_end = False
-    done.error = message
-    if ctx.lose(f"source {source.name}"):
-        ctx.log.error(events.SOURCE_LOST, source=source.name, stream=stream, stage="extract", error_type=error_type)
+def tasks_of(ctx: PassContext, source: Source, until: object) -> list[Task]:
+    """What is to be read of a source: every stream from its cursor, and the back-fills that were asked for and are not done."""
+    tasks = []
+    for stream in source.connector.streams(source.options):
+        tasks.append(Task(source, stream, ctx.store.cursor(source.name, stream), until))  # type: ignore[arg-type]
+        tasks.extend(
+            Task(source, stream, one.cursor, one.until, one.partition, Lane.BACKFILL)
+            for one in ctx.store.backfills(source.name, stream)
+        )
+    return tasks
 
 
-def ingest_settled(ctx: PassContext, source: Source) -> Ingested:
-    """`ingest`, and once more when the source asked for a little patience (a file still being written).
-
-    Waits at most `max_settle_wait_seconds` in all; what is not settled by then makes the pass partial.
-    """
-    done = ingest(ctx, source)
-    waited = 0.0
-    while done.recheck_seconds is not None and not done.error:
-        pause = max(done.recheck_seconds, 0.2)
-        if waited + pause > ctx.settings.max_settle_wait_seconds:
-            break
-        ctx.progress("waiting", {source.name: round(pause)})
-        ctx.clock.sleep(pause)
-        waited += pause
-        again = ingest(ctx, source)
-        again.records += done.records
-        again.pages += done.pages
-        done = again
-    if not done.reached_end:
-        ctx.miss(f"{source.name}: {done.error or '; '.join(dict.fromkeys(done.notices)) or 'not read to its end'}")
-        ctx.log.warning(events.STREAM_UNFINISHED, source=source.name, stage="extract")
-    return done
+def _unread_page(ctx: PassContext, task: Task, error: ContractError | SourceUnavailableError) -> DeadLetter:
+    """The page that could not be read, kept as it came; the cursor has not moved, so it is asked for again."""
+    return DeadLetter(
+        kind="page",
+        stage="extract",
+        reason="unreadable_page",
+        message=str(error),
+        source=task.source.name,
+        stream=task.stream,
+        payload=error.page,
+        run_id=ctx.run_id,
+        at=ctx.clock.now(),
+    )

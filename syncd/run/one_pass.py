@@ -21,10 +21,13 @@ from syncd.model import OperationState, RunStatus, SourceCounts
 from syncd.run.advance import advance_batch
 from syncd.run.context import LEADS_PER_ROUND, OrgSession, PassContext
 from syncd.run.echo import read_echoes
-from syncd.run.ingest import ingest_settled
+from syncd.run.ingest import PATIENCE_SECONDS, Ingest
 from syncd.run.mirror import is_filled, open_org, refresh_mirror
-from syncd.run.push import MakeId, Pusher
+from syncd.run.planning import MakeId, Planning
+from syncd.run.push import Pusher
 from syncd.run.recover import recover, settle_unknown
+from syncd.run.remap import put_stale
+from syncd.run.send import Sender
 
 EXIT_CODES = {RunStatus.OK: 0, RunStatus.PARTIAL: 3, RunStatus.FAILED: 1, RunStatus.STOPPED: 4}
 
@@ -65,16 +68,16 @@ def run_pass(ctx: PassContext, make_id: MakeId) -> Summary:
     names = sorted(ctx.sources)
     ctx.store.start_run(ctx.run_id, ctx.clock.now(), names)
     ctx.log.info(events.RUN_STARTED, count=len(names))
-    pusher: Pusher | None = None
+    planning: Planning | None = None
     error = ""
     status = RunStatus.OK
     try:
-        pusher = _stages(ctx, make_id)
+        planning = _stages(ctx, make_id)
     except GuardError as guard:
         status, error = RunStatus.STOPPED, str(guard)
     except ConfigError as wrong:
         status, error = RunStatus.FAILED, str(wrong)
-    summary = _summary(ctx, names, status, error, pusher)
+    summary = _summary(ctx, names, status, error, planning)
     summary.api_calls = ctx.org.api_calls - calls_before
     summary.duration_seconds = round(ctx.clock.monotonic() - started, 3)
     ctx.store.finish_run(ctx.run_id, ctx.clock.now(), summary.status, msgspec.to_builtins(summary))
@@ -95,20 +98,24 @@ def run_pass(ctx: PassContext, make_id: MakeId) -> Summary:
     return summary
 
 
-def _stages(ctx: PassContext, make_id: MakeId) -> Pusher | None:
+def _stages(ctx: PassContext, make_id: MakeId) -> Planning | None:
     """The order of things. A lost org never stops pulling: what came is durable and waits."""
     recover(ctx)
     session = _connect(ctx)
-    for name in sorted(ctx.sources):
-        ingest_settled(ctx, ctx.sources[name])
-    if session is None:
-        return None
-    pusher = Pusher(ctx, session, make_id)
+    ingest = Ingest(ctx, [ctx.sources[name] for name in sorted(ctx.sources)])
     try:
-        _work(ctx, session, pusher)
-    except _ORG_LOST as error:
-        _lose_org(ctx, error)
-    return pusher
+        planning = None
+        if session is not None:
+            planning = Planning(ctx, session, make_id)
+            try:
+                _work(ctx, session, planning, ingest)
+            except _ORG_LOST as error:
+                _lose_org(ctx, error)
+        while not ingest.is_over:
+            ingest.step(None)
+    finally:
+        ingest.close()
+    return planning
 
 
 def _connect(ctx: PassContext) -> OrgSession | None:
@@ -125,41 +132,65 @@ def _connect(ctx: PassContext) -> OrgSession | None:
     return session
 
 
-def _work(ctx: PassContext, session: OrgSession, pusher: Pusher) -> None:
-    """Rounds of 1,000: look at the org, resolve, push; then what was held, then what was left unknown.
+def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ingest) -> None:
+    """Rounds of 1,000 while pages come: store pages, look at the org, resolve, push; then what was held or left unknown.
 
-    The org is looked at after pulling and once per round, so that 1,000 new leads cost eight calls (G5): the schema, one
-    look, five creates and the echo.
+    1,000 new leads cost eight calls at most (G5): the schema, one look, five creates and the echo.
     """
-    ctx.progress("mirror", {})
-    refresh_mirror(ctx, session)
-    if not is_filled(ctx, session):
-        ctx.miss("The first look at the org is not complete, so nothing was created")
-        return
-    while True:
-        moved = 0
-        while moved < LEADS_PER_ROUND and (count := advance_batch(ctx)):
-            moved += count
-            ctx.progress("resolved", {"records": count})
-        if not moved:
-            break
-        pusher.push_dirty()
-        if ctx.store.take_inbox(1, list(ctx.sources)):
-            refresh_mirror(ctx, session)
-    pusher.push_until_clean()
-    # What had no answer is settled before guarded operations are judged: they may belong to the same persons.
-    if settle_unknown(ctx, session, wait=True) == 0:
+    with Sender(ctx, session) as sender:
+        pusher = Pusher(ctx, session, planning, sender)
+        _rounds(ctx, session, planning, ingest, sender, pusher)
+        if not is_filled(ctx, session):
+            ctx.miss("The first look at the org is not complete, so nothing was created")
+            return
         pusher.push_until_clean()
-    pusher.release_held()
-    settle_unknown(ctx, session, wait=True)
-    pusher.push_until_clean()
-    read_echoes(ctx, session)
+        # What had no answer is settled before guarded operations are judged: they may belong to the same persons.
+        if settle_unknown(ctx, session, wait=True) == 0:
+            pusher.push_until_clean()
+        pusher.release_held()
+        settle_unknown(ctx, session, wait=True)
+        pusher.push_until_clean()
+        sender.drain()
+        read_echoes(ctx, session)
     limit = ctx.settings.max_creates_per_pass
     if ctx.notes.get("held_by_guard"):
         raise GuardError(
             f"{ctx.notes['held_by_guard']} more leads would have been created than guard.max_creates_per_pass ({limit}) allows.",
             advice='Look at them with "syncd plan"; "syncd run --once --force" creates them.',
         )
+
+
+def _rounds(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ingest, sender: Sender, pusher: Pusher) -> None:
+    """Until nothing waits and nothing comes: while one round's writes are under way, the next one is stored and resolved."""
+    waiting = sum(counts.waiting for name, counts in ctx.store.source_counts(ctx.run_id).items() if name in ctx.sources)
+    while True:
+        waiting += _stock(ingest, LEADS_PER_ROUND - waiting)
+        with ctx.watch.stage("mirror"):
+            refresh_mirror(ctx, session)
+        if not is_filled(ctx, session):
+            return
+        moved = 0
+        while moved < LEADS_PER_ROUND and (advanced := advance_batch(ctx, planning)).count:
+            moved += advanced.count
+            sender.add(advanced.creates)
+            ctx.progress("resolved", {"records": advanced.count})
+        waiting = max(waiting - moved, 0)
+        pusher.push_dirty()
+        if not moved and ingest.is_over:
+            waiting = put_stale(ctx)
+            if not waiting:
+                return
+
+
+def _stock(ingest: Ingest, wanted: int) -> int:
+    """Store pages until about `wanted` more records wait; gives how many do. Waits for a page while there is nothing to do."""
+    stored = 0
+    while stored < wanted and not ingest.is_over:
+        found = ingest.step(PATIENCE_SECONDS if stored or wanted < LEADS_PER_ROUND else None)
+        if found is None:
+            break
+        stored += found
+    return stored
 
 
 def _lose_org(ctx: PassContext, error: SyncdError) -> None:
@@ -169,11 +200,11 @@ def _lose_org(ctx: PassContext, error: SyncdError) -> None:
         ctx.log.error(events.ORG_LOST, stage="push", error_type=type(error).__name__)
 
 
-def _summary(ctx: PassContext, names: Sequence[str], status: RunStatus, error: str, pusher: Pusher | None) -> Summary:
+def _summary(ctx: PassContext, names: Sequence[str], status: RunStatus, error: str, planning: Planning | None) -> Summary:
     counts = {name: found for name, found in ctx.store.source_counts(ctx.run_id).items() if name in names or found.pulled}
     operations = dict(ctx.store.operation_counts(ctx.run_id))
-    if pusher is not None:
-        operations["unchanged"] = pusher.unchanged
+    if planning is not None:
+        operations["unchanged"] = planning.unchanged
     if status is RunStatus.OK:
         status = _judge(ctx, counts, operations)
     return Summary(

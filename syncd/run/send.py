@@ -5,8 +5,10 @@ An answer that does not come makes the operations unknown; `syncd.run.recover` l
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
 
 import msgspec
 
@@ -19,17 +21,14 @@ from syncd.errors import (
     SalesforceUnavailableError,
     UnknownOutcomeError,
 )
-from syncd.model import Candidate, Operation, OperationKind, OperationState, OrgFault, Recovery, RowOutcome, Value
-from syncd.ports import DeadLetter, OperationResult, Review
-from syncd.run.context import ROWS_PER_CALL, OrgSession, PassContext
-from syncd.run.echo import read_echoes
+from syncd.model import Operation, OperationKind, OperationState, RowOutcome, Value
+from syncd.ports import OperationResult
+from syncd.run.context import CALLS_IN_FLIGHT, ROWS_PER_CALL, OrgSession, PassContext
+from syncd.run.echo import EchoReader
+from syncd.run.judge import Judge
 
-_MAX_ATTEMPTS = 5
-"""Passes in a row in which a write may fail for a passing reason before it becomes a dead letter."""
-
-_SPIKE_COUNT = 20
-_SPIKE_SHARE = 0.2
-"""reference/salesforce.md 8.3: the same refusal of more than a fifth of 20 or more is configuration, not data."""
+_MAX_UNDER_WAY = 10
+"""Batches of 200 that may have been begun without an outcome: two rounds."""
 
 _DONE_EVENTS = {
     OperationState.DONE: events.OPERATION_DONE,
@@ -41,55 +40,110 @@ _DONE_EVENTS = {
 
 
 class Sender:
-    """Sends batches for one pass."""
+    """Sends batches for one pass, up to CALLS_IN_FLIGHT of them at the same time; a context manager.
+
+    A batch is marked as sent, called and its outcomes are stored by one thread of the pool, so that the others go on. What
+    stopped one batch (org down, budget, wrong credentials) stops those that have not begun; they are planned anew.
+    """
 
     def __init__(self, ctx: PassContext, session: OrgSession) -> None:
         """Nothing is sent yet."""
         self._ctx = ctx
         self._session = session
-        self._spikes: Counter[tuple[str, str]] = Counter()
-        self._answers = 0
-        self.failed: set[str] = set()
+        self._judge = Judge(ctx, session)
+        self._echoes = EchoReader(ctx, session)
+        self._waiting: list[Operation] = []
+        self._under_way: deque[Future[list[Operation]]] = deque()
+        self._pool = ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="push")
+        self._is_over = False
+
+    @property
+    def failed(self) -> set[str]:
         """People with a write that failed in this pass: the next pass tries again, not this one."""
+        return self._judge.failed
+
+    def __enter__(self) -> Self:
+        """Ready."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let the calls that are under way end; begin none."""
+        self._is_over = True
+        self._pool.shutdown(wait=True)
+        self._echoes.close()
+
+    def add(self, creates: Sequence[Operation]) -> None:
+        """Take creates; every full call of 200 leaves at once, the rest with the next ones or with `wait`.
+
+        Waits while more than two rounds are under way, so that memory stays bounded when the org is slower than we are.
+        """
+        self._waiting.extend(creates)
+        groups = list(_batches(self._waiting))
+        self._waiting = []
+        for batch in groups:
+            if len(batch) == ROWS_PER_CALL:
+                self._begin(batch)
+            else:
+                self._waiting.extend(batch)
+        while len(self._under_way) > _MAX_UNDER_WAY:
+            self._finish_oldest()
 
     def send(self, operations: Sequence[Operation]) -> None:
-        """Send `operations` in calls of 200, creates and updates apart, and read the echo of those that were done.
+        """Send `operations` in calls of 200, creates and updates apart, and wait for their outcomes."""
+        for batch in _batches(operations):
+            self._begin(batch)
+        self.wait()
 
-        What cannot be sent now (org down, budget, wrong credentials) goes back to planning and stops pushing for this pass.
-        """
-        waiting = list(_batches(operations))
-        done: list[str] = []
-        for index, batch in enumerate(waiting):
+    def wait(self) -> None:
+        """Send what waits, and wait for the outcomes of everything under way."""
+        for batch in _batches(self._waiting):
+            self._begin(batch)
+        self._waiting = []
+        while self._under_way:
+            self._finish_oldest()
+
+    def drain(self) -> None:
+        """`wait`, and read every echo that is still outstanding."""
+        self.wait()
+        self._echoes.read_rest()
+
+    def _begin(self, batch: Sequence[Operation]) -> None:
+        self._under_way.append(self._pool.submit(self._send_batch, batch))
+
+    def _finish_oldest(self) -> None:
+        """Wait for the oldest batch; what its thread raised leaves here."""
+        self._echoes.add(self._under_way.popleft().result())
+
+    def _send_batch(self, batch: Sequence[Operation]) -> list[Operation]:
+        """One call; gives the operations that were done, with the ids of their records. Runs in a thread of the pool."""
+        if self._is_over:
+            return []
+        with self._ctx.watch.stage("push"):
             if self._ctx.pushing_stopped:
-                self._unsend([operation for later in waiting[index:] for operation in later])
-                break
-            done.extend(self._send_batch(batch))
-        if done:
-            read_echoes(self._ctx, self._session)
-
-    def _send_batch(self, batch: Sequence[Operation]) -> list[str]:
-        """One call; gives the ids of operations that were done."""
-        ids = [operation.operation_id for operation in batch]
-        self._ctx.store.mark_sent(ids, self._ctx.clock.now())
-        try:
-            answers = self._call(batch)
-        except UnknownOutcomeError:
-            now = self._ctx.clock.now()
-            self._ctx.store.set_operation_states(ids, OperationState.UNKNOWN, dirty=False, at=now)
-            self._ctx.log.warning(events.OPERATION_UNKNOWN, stage="push", count=len(ids))
-            return []
-        except (SalesforceUnavailableError, RateLimitedError, AuthError, BudgetExhausted, ContractError) as error:
-            self._stop(str(error), type(error).__name__)
-            self._unsend(batch)
-            return []
-        results = [self._judge(operation, answer) for operation, answer in zip(batch, answers, strict=True)]
-        self._watch_spike(batch, results)
-        self.failed |= {
-            operation.person_id for operation, result in zip(batch, results, strict=True) if result.state is OperationState.FAILED
-        }
-        self._ctx.store.commit_results(self._ctx.run_id, results, self._ctx.clock.now())
-        self._report(results)
-        return [result.operation_id for result in results if result.state is OperationState.DONE]
+                self._unsend(batch)
+                return []
+            ids = [operation.operation_id for operation in batch]
+            self._ctx.store.mark_sent(ids, self._ctx.clock.now())
+            try:
+                answers = self._call(batch)
+            except UnknownOutcomeError:
+                now = self._ctx.clock.now()
+                self._ctx.store.set_operation_states(ids, OperationState.UNKNOWN, dirty=False, at=now)
+                self._ctx.log.warning(events.OPERATION_UNKNOWN, stage="push", count=len(ids))
+                return []
+            except (SalesforceUnavailableError, RateLimitedError, AuthError, BudgetExhausted, ContractError) as error:
+                self._judge.stop(str(error), type(error).__name__)
+                self._unsend(batch)
+                return []
+        with self._ctx.watch.stage("outcome"):
+            results = self._judge.results(batch, answers)
+            self._ctx.store.commit_results(self._ctx.run_id, results, self._ctx.clock.now())
+            self._report(results)
+        return [
+            msgspec.structs.replace(operation, sf_id=result.sf_id, state=OperationState.DONE)
+            for operation, result in zip(batch, results, strict=True)
+            if result.state is OperationState.DONE
+        ]
 
     def _call(self, batch: Sequence[Operation]) -> list[RowOutcome]:
         first = batch[0]
@@ -117,74 +171,6 @@ class Sender:
         blank = {record.row.sf_id for record in known if not record.row.external_id and record.is_survivor}
         return {one.sf_id: {external: one.person_id} for one in wanted if one.sf_id in blank}
 
-    def _judge(self, operation: Operation, answer: RowOutcome) -> OperationResult:
-        """Turn one answer into the end of one operation."""
-        fault = answer.fault
-        if fault is None:
-            return OperationResult(operation.operation_id, OperationState.DONE, sf_id=answer.sf_id or operation.sf_id)
-        if fault.recovery is Recovery.RERESOLVE and operation.attempt + 1 < _MAX_ATTEMPTS:
-            self._session.mirrored_at = None
-            return self._result(operation, OperationState.SUPERSEDED, fault, dirty=True)
-        if fault.recovery is Recovery.DUPLICATE:
-            return self._duplicate(operation, fault)
-        if fault.recovery in (Recovery.RETRY, Recovery.RETRY_ALONE, Recovery.RETRY_SMALLER, Recovery.UNKNOWN):
-            if operation.attempt + 1 < _MAX_ATTEMPTS:
-                self._ctx.miss(f"Salesforce could not save some records for a passing reason ({fault.code})")
-                return self._result(operation, OperationState.FAILED, fault, dirty=True)
-        elif fault.recovery in (Recovery.PAUSE, Recovery.CONFIG):
-            self._stop(f"Salesforce answered {fault.code}.", fault.code)
-            return self._result(operation, OperationState.FAILED, fault, dirty=True)
-        return self._result(operation, OperationState.REFUSED, fault, dead=True)
-
-    def _duplicate(self, operation: Operation, fault: OrgFault) -> OperationResult:
-        """The org's duplicate rule knows somebody like this: a person decides, the admins' rule stays on."""
-        kinds = {"00Q": "Lead", "003": "Contact"}
-        review = Review(
-            kind="duplicate_rule",
-            person_id=operation.person_id,
-            candidates=tuple(Candidate(kinds[one[:3]], one) for one in fault.matches if one[:3] in kinds),
-            reason="A duplicate rule of the org refused this lead: it may be somebody who is there already.",
-            source=operation.source,
-            run_id=self._ctx.run_id,
-            at=self._ctx.clock.now(),
-        )
-        result = self._result(operation, OperationState.REFUSED, fault)
-        return msgspec.structs.replace(result, review=review)
-
-    def _result(
-        self, operation: Operation, state: OperationState, fault: OrgFault, *, dirty: bool = False, dead: bool = False
-    ) -> OperationResult:
-        letter = refused_record(self._ctx, operation, fault.code, fault.message) if dead else None
-        return OperationResult(
-            operation.operation_id, state, code=fault.code, message=fault.message, dirty=dirty, dead_letter=letter
-        )
-
-    def _watch_spike(self, batch: Sequence[Operation], results: list[OperationResult]) -> None:
-        """Keep records queued instead of dead-lettering thousands when one refusal hits many (salesforce.md 8.3)."""
-        self._answers += len(batch)
-        for index, result in enumerate(results):
-            if result.state is OperationState.REFUSED and not result.review:
-                self._spikes[result.code, str(batch[index].kind)] += 1
-        for (code, kind), count in self._spikes.items():
-            if count < _SPIKE_COUNT or count <= _SPIKE_SHARE * self._answers:
-                continue
-            self._ctx.log.error(events.CONFIG_SPIKE_DETECTED, stage="push", reason=code, count=count)
-            self._stop(
-                f"Salesforce refused {count} of {self._answers} writes with {code} ({kind}): this looks like configuration.", code
-            )
-            for index, result in enumerate(results):
-                if result.code == code and result.state is OperationState.REFUSED:
-                    results[index] = OperationResult(
-                        result.operation_id, OperationState.FAILED, code=code, message=result.message, dirty=True
-                    )
-            return
-
-    def _stop(self, message: str, error_type: str) -> None:
-        if not self._ctx.pushing_stopped:
-            self._ctx.pushing_stopped = message
-            self._ctx.miss(message)
-            self._ctx.log.error(events.ORG_LOST, stage="push", error_type=error_type)
-
     def _unsend(self, batch: Sequence[Operation]) -> None:
         """Nothing of `batch` reached the org: plan those persons again in the next pass."""
         ids = [operation.operation_id for operation in batch]
@@ -210,22 +196,3 @@ def _batches(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
         group = groups[key]
         for start in range(0, len(group), ROWS_PER_CALL):
             yield group[start : start + ROWS_PER_CALL]
-
-
-def refused_record(ctx: PassContext, operation: Operation, code: str, message: str) -> DeadLetter:
-    """The dead letter of a write that the org refused, or that never got through."""
-    first = next(iter(operation.provenance.values()), None)
-    return DeadLetter(
-        kind="operation",
-        stage="push",
-        reason=code,
-        message=message,
-        source=operation.source or (first.source if first else ""),
-        stream=first.stream if first else "",
-        key=first.key if first else "",
-        locator=first.locator if first else "",
-        person_id=operation.person_id,
-        operation_id=operation.operation_id,
-        run_id=ctx.run_id,
-        at=ctx.clock.now(),
-    )

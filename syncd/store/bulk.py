@@ -27,40 +27,45 @@ def micros(at: datetime) -> int:
     return (at - EPOCH) // _MICROSECOND
 
 
-_inserts: dict[tuple[str, str, tuple[str, ...], bool], tuple[str, Any]] = {}
+ALL = ("*",)
+"""Every column that is no key, for `replacing`."""
+
+_inserts: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], tuple[str, Any]] = {}
 _compiled: dict[tuple[str, int], tuple[Executable, str, tuple[str, ...]]] = {}
 
 
 def insert_rows(
-    connection: Connection, table: Table, rows: Rows, *, keys: tuple[str, ...] = (), is_replacing: bool = False
+    connection: Connection, table: Table, rows: Rows, *, keys: tuple[str, ...] = (), replacing: tuple[str, ...] = ()
 ) -> int:
     """Insert rows, values in the order of the table's columns (without a serial number); gives how many were written.
 
-    With `keys` a row that is there already stays as it is, or is replaced (`is_replacing`). Rows are sorted by key so that two
+    With `keys` a row that is there already stays as it is, or takes the columns named in `replacing` (ALL of them). Rows are sorted by key so that two
     writers cannot deadlock; of rows with the same key the last one counts when replacing, the first one otherwise.
     """
     if not rows:
         return 0
-    sql, sort_key = _insert(connection, table, keys, is_replacing)
+    sql, sort_key = _insert(connection, table, keys, replacing)
     if sort_key is not None:
         rows.sort(key=sort_key)
     return int(connection.exec_driver_sql(sql, rows).rowcount)
 
 
-def _insert(connection: Connection, table: Table, keys: tuple[str, ...], is_replacing: bool) -> tuple[str, Any]:
+def _insert(connection: Connection, table: Table, keys: tuple[str, ...], replacing: tuple[str, ...]) -> tuple[str, Any]:
     name = connection.dialect.name
-    known = _inserts.get((name, table.name, keys, is_replacing))
+    known = _inserts.get((name, table.name, keys, replacing))
     if known is None:
         names = [column.name for column in table.columns if not (column.primary_key and column.autoincrement is True)]
         statement: Any = (sqlite.insert(table) if name == "sqlite" else postgresql.insert(table)).inline()
-        if keys and is_replacing:
-            changed = {one: statement.excluded[one] for one in names if one not in keys}
+        if keys and replacing:
+            changed = {
+                one: statement.excluded[one] for one in names if one not in keys and (replacing == ALL or one in replacing)
+            }
             statement = statement.on_conflict_do_update(index_elements=list(keys), set_=changed)
         elif keys:
             statement = statement.on_conflict_do_nothing(index_elements=list(keys))
         sql = str(statement.compile(dialect=connection.dialect, column_keys=names))
         sort_key = itemgetter(*(names.index(one) for one in keys)) if keys else None
-        known = _inserts[name, table.name, keys, is_replacing] = (sql, sort_key)
+        known = _inserts[name, table.name, keys, replacing] = (sql, sort_key)
     return known
 
 

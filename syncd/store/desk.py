@@ -14,7 +14,7 @@ from syncd.model import Candidate, Lane
 from syncd.ports import DeadLetter, Review
 from syncd.store import tables as t
 from syncd.store.engine import Database, chunks, pack
-from syncd.store.shared import mark_dirty, put_review, survivors
+from syncd.store.shared import mark_dirty, put_dead_letter, put_review, survivors
 
 _CANDIDATES = msgspec.json.Decoder(tuple[Candidate, ...])
 
@@ -34,6 +34,12 @@ class DeskStore:
             statement = statement.where(d.source == source)
         with self.db.read() as connection:
             return [_letter(row, with_payload=False) for row in connection.execute(statement)]
+
+    def put_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """Set things aside; what is open already is not set aside twice."""
+        with self.db.write() as connection:
+            for letter in letters:
+                put_dead_letter(connection, letter)
 
     def dead_letter(self, dead_letter_id: str) -> DeadLetter | None:
         """One dead letter with its payload."""

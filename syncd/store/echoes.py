@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, update
 
 from syncd.ports import OperationResult
 from syncd.store import tables as t
-from syncd.store.bulk import insert_rows, micros
+from syncd.store.bulk import ALL, insert_rows, micros
 from syncd.store.inbox import dumps
 from syncd.store.mirror import org_row_values
 from syncd.store.shared import org_rows
@@ -48,7 +48,7 @@ def settle_records(connection: Connection, pairs: Sequence[tuple[Any, OperationR
         if one.base:
             record["base"] = dumps(msgspec.json.decode(record["base"]) | one.base) if record["base"] != "{}" else dumps(one.base)
     rows = [tuple(record[name] if name != "stamp" else micros(record[name]) for name in _COLUMNS) for record in records.values()]
-    insert_rows(connection, t.org_record, rows, keys=("object", "sf_id"), is_replacing=True)
+    insert_rows(connection, t.org_record, rows, keys=("object", "sf_id"), replacing=ALL)
     o = t.org_record.c
     for name, sf_id in deleted:
         values = {"is_deleted": True, "deleted_by_us": True, "stamp": at}

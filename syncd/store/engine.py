@@ -7,7 +7,7 @@ import os
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,6 +48,7 @@ class Database:
             # Positional parameters: rows go to the driver as tuples (bulk.py).
             self.engine = create_engine(parsed, pool_pre_ping=True, paramstyle="format")
         self._turn = threading.RLock()
+        self._writer: Connection | None = None
         self._lock_file: int | None = None
         self._lock_connection: Connection | None = None
         self.fences: dict[str, int] = {}
@@ -73,13 +74,18 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A short write transaction; commits at the end, rolls back on any error. No network inside."""
-        with (
-            self._errors(),
-            self._turn if self.is_sqlite else nullcontext(),
-            self.engine.connect().execution_options(syncd_write=True) as connection,
-            connection.begin(),
-        ):
-            yield connection
+        if not self.is_sqlite:
+            with self._errors(), self.engine.connect() as connection, connection.begin():
+                yield connection
+            return
+        with self._errors(), self._turn, self._write_connection().begin():
+            yield self._write_connection()
+
+    def _write_connection(self) -> Connection:
+        """The one connection that writes to SQLite: a second one would throw its page cache away at each of the other's commits."""
+        if self._writer is None:
+            self._writer = self.engine.connect().execution_options(syncd_write=True)
+        return self._writer
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -157,6 +163,9 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.unlock()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
         self.engine.dispose()
 
 

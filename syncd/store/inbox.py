@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, and_, func, insert, select, text, update
 
 from syncd.model import InboxOutcome, Lane, Page, Record, RecordRef, RunStatus, SourceCounts
-from syncd.ports import Cursor, InboxRow, KnownRecord, RunRow
+from syncd.ports import Cursor, InboxRow, KnownRecord, RunRow, StoredPage
 from syncd.store import tables as t
 from syncd.store.bulk import Rows, among, insert_rows, micros
 from syncd.store.engine import Database, chunks, pack, unpack
@@ -108,15 +108,21 @@ class InboxStore:
             rows = connection.execute(select(t.cursor).order_by(t.cursor.c.source, t.cursor.c.stream, t.cursor.c.partition))
             return [Cursor(row.source, row.stream, row.partition, msgspec.json.decode(row.cursor), row.moved_at) for row in rows]
 
-    def put_page(self, run_id: str, source: str, stream: str, page: Page, lane: Lane, at: datetime) -> int:
-        """Store a page; its cursor moves in the transaction of its last records. Gives how many records and rejects it held.
+    def put_page(
+        self, run_id: str, source: str, stream: str, page: Page, lane: Lane, at: datetime, news_from: datetime | None = None
+    ) -> StoredPage:
+        """Store a page; its cursor moves in the transaction of its last records.
 
-        A page that was half stored when the process died comes again: versions that still wait are recognised.
+        A page that was half stored when the process died comes again: versions that still wait are recognised, and so are
+        those that are known already, which a source sends again by its overlap. Records from before `news_from` take the
+        back-fill lane.
         """
+        waiting = 0
         parts = list(chunks(page.records, _ROWS_PER_UNIT)) or [()]
         for index, part in enumerate(parts):
             with self.db.write() as connection:
-                counts = self._put_records(connection, run_id, (source, stream), part, lane, at)
+                counts = self._put_records(connection, run_id, (source, stream), part, lane, at, news_from)
+                waiting += counts["pulled"] - counts["unchanged"]
                 if index == len(parts) - 1:
                     counts += self._put_rejects(connection, run_id, (source, stream), page, at)
                     row = {
@@ -129,31 +135,42 @@ class InboxStore:
                     self.db.upsert(connection, t.cursor, [row], ("source", "stream", "partition"))
                 if counts:
                     self._count(connection, run_id, source, counts)
-        return len(page.records) + len(page.rejects)
+        return StoredPage(len(page.records) + len(page.rejects), waiting)
 
     def _put_records(
-        self, connection: Connection, run_id: str, home: tuple[str, str], records: Sequence[Record], lane: Lane, at: datetime
+        self,
+        connection: Connection,
+        run_id: str,
+        home: tuple[str, str],
+        records: Sequence[Record],
+        lane: Lane,
+        at: datetime,
+        news_from: datetime | None,
     ) -> Counter[str]:
-        c = t.inbox.c
-        statement = select(c.key, c.digest).where(
-            and_(
-                text("inbox.state = 'waiting'"),
-                c.source == home[0],
-                c.stream == home[1],
-                among(connection, c.key, {record.key for record in records}),
-            )
-        )
-        waiting = {(key, bytes(digest)) for key, digest in connection.execute(statement)} if records else set()
+        if not records:
+            return Counter()
+        c, r = t.inbox.c, t.record.c
+        keys = {record.key for record in records}
+        waits = and_(text("inbox.state = 'waiting'"), c.source == home[0], c.stream == home[1], among(connection, c.key, keys))
+        waiting = {(key, bytes(digest)) for key, digest in connection.execute(select(c.key, c.digest).where(waits))}
+        open_keys = {key for key, _ in waiting}
+        # What waits is newer than what is known: only without it an equal digest means that nothing has happened.
+        closed = and_(r.source == home[0], r.stream == home[1], among(connection, r.key, keys - open_keys))
+        settled = {(key, bytes(digest)) for key, digest in connection.execute(select(r.key, r.digest).where(closed))}
         rows: Rows = []
         known = 0
-        received_at, place = micros(at), int(lane)
+        received_at = micros(at)
         for record in records:
             digest = digest_of(record.payload)
-            if (record.key, digest) in waiting:
+            version = (record.key, digest)
+            if version in waiting or (version in settled and record.key not in open_keys):
                 known += 1
                 continue
-            waiting.add((record.key, digest))
+            waiting.add(version)
+            open_keys.add(record.key)
             source_at = None if record.source_at is None else micros(record.source_at)
+            is_old = news_from is not None and record.source_at is not None and record.source_at < news_from
+            place = int(max(lane, Lane.BACKFILL)) if is_old else int(lane)
             came = (record.key, digest, *pack(record.payload), source_at, received_at, record.position, record.locator, place)
             rows.append((*home, *came, "waiting", "", run_id, False))
         insert_rows(connection, t.inbox, rows)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, or_, select,
 from syncd.model import (
     Candidate,
     Hold,
+    Lane,
     Lead,
     Operation,
     OperationKind,
@@ -75,7 +76,7 @@ class PeopleStore:
         records: dict[str, list[PersonRecord]] = {}
         for row in connection.execute(select(t.record).where(t.record.c.person_id.in_(ids))):
             ref = RecordRef(row.source, row.stream, row.key)
-            one = PersonRecord(ref, _LEAD.decode(row.lead), row.source_at, row.position, row.locator, row.mapping)
+            one = PersonRecord(ref, _LEAD.decode(row.lead), row.source_at, row.position, row.locator, row.mapping, Lane(row.lane))
             records.setdefault(row.person_id, []).append(one)
         org: dict[str, list[OrgRecord]] = {}
         for row in connection.execute(select(t.org_record).where(t.org_record.c.person_id.in_(ids))):

@@ -7,16 +7,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from syncd.errors import ClaimConflictError
+from syncd.model import InboxOutcome, Lane
 from syncd.ports import PersonPlan, ResolvedRecord, Review
 from syncd.store import tables as t
-from syncd.store.bulk import Rows, among, insert_rows, micros, pairs
+from syncd.store.bulk import ALL, Rows, among, insert_rows, micros, pairs, run_rows
 from syncd.store.engine import Database, pack
 from syncd.store.inbox import OUTCOME_COUNTS, digest_of, dumps
 from syncd.store.outbox import operation_row
 from syncd.store.shared import instant_of, mark_dirty, put_dead_letter, put_review, survivors
+
+_SEEN = ("digest", "payload", "is_compressed", "mapping_digest", "source_at", "position", "locator", "lane")
+_REFUSED = (
+    update(t.record)
+    .where(
+        and_(
+            t.record.c.source == bindparam("its_source"),
+            t.record.c.stream == bindparam("its_stream"),
+            t.record.c.key == bindparam("its_key"),
+        )
+    )
+    .values(mapping_digest=bindparam("to_digest"))
+)
 
 
 class ResolvedStore:
@@ -43,6 +57,7 @@ class ResolvedStore:
             self._take_claims(connection, with_person)
             self._link_org_records(connection, [(row.person_id, row.org_links) for row in with_person if row.org_links])
             self._put_records_of(connection, with_person, at, run_id)
+            self._put_seen(connection, [row for row in rows if not row.person_id])
             self._add_operations(connection, plans, at)
             for row in rows:
                 if row.dead_letter:
@@ -124,16 +139,33 @@ class ResolvedStore:
             source_at = now if row.source_at is None else micros(row.source_at)
             content = (row.digest or digest_of(row.payload), *(row.packed or pack(row.payload)))
             mapped = (row.mapping, row.mapping_digest, dumps(row.lead))
-            records.append((*ref, *content, *mapped, row.person_id, source_at, row.position, row.locator))
+            records.append((*ref, *content, *mapped, row.person_id, source_at, row.position, row.locator, int(row.lane)))
             if row.is_new_person or row.link_evidence != "record":
                 links.append((*ref, row.person_id, row.link_evidence, run_id, now))
             touch = row.lead.touch if row.lead else None
             if touch is not None and (touch.channel or touch.at):
                 moment = instant_of(touch.at)
                 touches.append((*ref, source_at if moment is None else micros(moment), row.person_id, dumps(touch)))
-        insert_rows(connection, t.record, records, keys=("source", "stream", "key"), is_replacing=True)
+        insert_rows(connection, t.record, records, keys=("source", "stream", "key"), replacing=ALL)
         insert_rows(connection, t.link, links)
         insert_rows(connection, t.touch, touches, keys=("source", "stream", "key", "at"))
+
+    def _put_seen(self, connection: Connection, rows: Sequence[ResolvedRecord]) -> None:
+        """Remember records that were left alone, so that they are not news again, but are mapped anew when the mapping changes.
+
+        Of a record that counted before, the lead and the person stay as they are. A refused one is only no longer stale.
+        """
+        seen: Rows = []
+        refused: Rows = []
+        for row in rows:
+            if row.outcome is InboxOutcome.SKIPPED and row.lead is not None and row.source_at is not None:
+                content = (row.digest, *(row.packed or pack(row.payload)))
+                mapped = (row.mapping, row.mapping_digest, dumps(row.lead))
+                seen.append((*row.ref, *content, *mapped, "", micros(row.source_at), row.position, row.locator, int(row.lane)))
+            elif row.outcome is InboxOutcome.DEAD and row.lane is Lane.REMAP:
+                refused.append((row.mapping_digest, *row.ref))
+        insert_rows(connection, t.record, seen, keys=("source", "stream", "key"), replacing=_SEEN)
+        run_rows(connection, _REFUSED, ("to_digest", "its_source", "its_stream", "its_key"), refused)
 
     def _end_inbox_rows(self, connection: Connection, run_id: str, rows: Sequence[ResolvedRecord]) -> None:
         groups: dict[tuple[str, str], list[int]] = {}

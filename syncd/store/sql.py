@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import exists, func, insert, inspect, select, text
+from sqlalchemy import and_, exists, func, insert, inspect, select, text
 
 from syncd import __version__
 from syncd.clock import Clock
@@ -17,6 +17,7 @@ from syncd.store import tables as t
 from syncd.store.desk import DeskStore
 from syncd.store.engine import Database
 from syncd.store.inbox import InboxStore
+from syncd.store.lanes import LaneStore
 from syncd.store.lookup import LookupStore
 from syncd.store.mirror import MirrorStore
 from syncd.store.outbox import OutboxStore
@@ -28,7 +29,7 @@ from syncd.store.tables import SCHEMA_VERSION
 _COPY_ROWS = 1_000
 
 
-class SqlStore(InboxStore, LookupStore, ResolvedStore, PeopleStore, SearchStore, OutboxStore, MirrorStore, DeskStore):
+class SqlStore(InboxStore, LaneStore, LookupStore, ResolvedStore, PeopleStore, SearchStore, OutboxStore, MirrorStore, DeskStore):
     """`syncd.ports.Store` on SQLAlchemy Core; its rooms are the base classes. Safe for threads."""
 
     def __init__(self, url: str, clock: Clock, scratch: Path | None = None) -> None:
@@ -73,7 +74,9 @@ class SqlStore(InboxStore, LookupStore, ResolvedStore, PeopleStore, SearchStore,
                 found.extend(f"SQLite: {line}" for line in answer if line != "ok")
             r = t.record.c
             orphans = connection.execute(
-                select(func.count()).select_from(t.record).where(~exists().where(t.person.c.person_id == r.person_id))
+                select(func.count())
+                .select_from(t.record)
+                .where(and_(r.person_id != "", ~exists().where(t.person.c.person_id == r.person_id)))
             ).scalar()
             found.extend([f"{orphans} records belong to nobody."] if orphans else [])
             o = t.operation.c

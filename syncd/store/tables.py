@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The newest revision of `migrations/versions` that this program knows; revisions are four digits in order."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -93,7 +93,7 @@ Index(
     postgresql_where=text("state = 'waiting'"),
 )
 
-# The latest version of a record: payload, mapped lead, person.
+# The latest version of a record: payload, mapped lead, person ("" while it was only ever skipped).
 record = Table(
     "record",
     metadata,
@@ -110,8 +110,10 @@ record = Table(
     Column("source_at", Instant, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("locator", String, nullable=False),
+    Column("lane", Integer, nullable=False, server_default="2"),  # how its latest version came
 )
 Index("record_person", record.c.person_id)
+Index("record_mapping", record.c.source, record.c.mapping_digest)
 
 # Where a stream goes on; moves with the last chunk of its page.
 cursor = Table(

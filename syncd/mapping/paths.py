@@ -1,0 +1,154 @@
+"""How a line of a mapping finds its way through a record. Pure.
+
+A plain path is names with dots between: `merge_fields.FNAME`, `answers.0.text`. A wide path can lead to several values:
+`tags.*.name` goes through all members, `marketing_permissions[enabled=true].text` through those that have that text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+Plain = tuple[str, tuple[str, ...]]
+"""The path as written, and its steps. A key that holds a dot itself is found by the whole text first."""
+
+
+class Pick(NamedTuple):
+    """`[key=text]`: the members of a list whose `key` (several steps, if dotted) has that text. No key: `*`, all of them."""
+
+    key: tuple[str, ...]
+    text: str = ""
+
+
+class Wide(NamedTuple):
+    """A path that can lead to several values."""
+
+    whole: str
+    steps: tuple[str | Pick, ...]
+
+
+class Joined(NamedTuple):
+    """All values of several paths as one text."""
+
+    paths: tuple[Path, ...]
+    separator: str
+
+
+Path = Plain | Wide | Joined
+
+_EVERY = Pick(())
+_MEANT = re.compile(r"\[[^\]]*=|\[\d+\]|\]\s*\.|(?:^|\.)\*(?:\.|$)")
+"""What no column is called by chance: `[a=`, `[0]`, `].` and `*` as a step of its own."""
+_NAME = re.compile(r"[^.\[\]]+")
+_PICK = re.compile(r"\[([^\[\]=]*)=([^\[\]]*)\]")
+
+
+def path_of(text: str) -> Path:
+    """A path as an admin writes it. `Budget [EUR]` is the name of a column.
+
+    Raises:
+        ValueError: The text begins like a wide path and is none; the message is a sentence for the admin.
+    """
+    if not _MEANT.search(text):
+        return text, tuple(text.split("."))
+    return Wide(text, tuple(_steps(text)))
+
+
+def _steps(text: str) -> Iterator[str | Pick]:
+    at = 0
+    while True:
+        name = _NAME.match(text, at)
+        if name is None:
+            raise ValueError(f'The path "{text}" has a step without a name at character {at + 1}.')
+        yield _EVERY if name[0] == "*" else name[0]
+        at = name.end()
+        while text.startswith("[", at):
+            pick = _PICK.match(text, at)
+            key = pick[1].strip() if pick else ""
+            if pick is None or not all(key.split(".")):
+                raise ValueError(
+                    f'The path "{text}" needs [key=text] at character {at + 1}; the first member of a list is .0, every one .*'
+                )
+            yield Pick(tuple(key.split(".")), pick[2].strip())
+            at = pick.end()
+        if at == len(text):
+            return
+        if text[at] != ".":
+            raise ValueError(f'The path "{text}" needs a dot at character {at + 1}.')
+        at += 1
+
+
+def find(record: Mapping[str, Any], path: Path) -> Any:
+    """The value at `path`, None if there is none; numbers step into lists. Of several the first that is not blank."""
+    if type(path) is not tuple:
+        return next((value for value in find_all(record, path) if value != "" and not str(value).isspace()), None)
+    plain: Plain = path  # type: ignore[assignment]  # a plain path is the only bare tuple; this runs for every line and record
+    whole, steps = plain
+    if whole in record:
+        return record[whole]
+    value: Any = record
+    for step in steps:
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdecimal() and len(step) < 6:
+            value = value[int(step)] if int(step) < len(value) else None
+        else:
+            return None
+    return value
+
+
+def find_all(record: Mapping[str, Any], path: Path) -> list[Any]:
+    """Every value at `path`, in the record's order; no None. Of a wide path scalars only."""
+    if isinstance(path, Joined):
+        texts = [
+            _text(value).strip() for one in path.paths for value in find_all(record, one) if not isinstance(value, dict | list)
+        ]
+        joined = path.separator.join(text for text in texts if text)
+        return [joined] if joined else []
+    if not isinstance(path, Wide):
+        value = find(record, path)
+        return [] if value is None else [value]
+    if path.whole in record:
+        return [record[path.whole]]
+    return [value for value in _walk(record, path.steps) if value is not None and not isinstance(value, dict | list)]
+
+
+def _walk(value: Any, steps: tuple[str | Pick, ...]) -> Iterator[Any]:
+    if not steps:
+        yield value
+        return
+    step, rest = steps[0], steps[1:]
+    if isinstance(step, str):
+        yield from _walk(find(value, (step, (step,))) if isinstance(value, Mapping) else _member(value, step), rest)
+        return
+    for member in _members(value):
+        if not step.key or _has_text(member, step):
+            yield from _walk(member, rest)
+
+
+def _member(value: Any, step: str) -> Any:
+    is_inside = isinstance(value, list) and step.isdecimal() and len(step) < 6 and int(step) < len(value)
+    return value[int(step)] if is_inside else None
+
+
+def _members(value: Any) -> list[Any]:
+    """Members of a list, values of an object; of an object of yes and no the keys that are yes (Mailchimp's interests)."""
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, Mapping):
+        return []
+    if value and all(isinstance(one, bool) for one in value.values()):
+        return [key for key, one in value.items() if one]
+    return list(value.values())
+
+
+def _has_text(member: Any, pick: Pick) -> bool:
+    if not isinstance(member, Mapping):
+        return False
+    found = find(member, (".".join(pick.key), pick.key))
+    return found is not None and not isinstance(found, dict | list) and _text(found) == pick.text
+
+
+def _text(value: Any) -> str:
+    return "true" if value is True else "false" if value is False else str(value)

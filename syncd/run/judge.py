@@ -1,0 +1,135 @@
+"""From the org's answers to the ends of operations: done, refused, failed, a question, a dead letter, or a stop of the pass."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from syncd import events
+from syncd.model import Candidate, Operation, OperationState, OrgFault, Recovery, RowOutcome
+from syncd.ports import DeadLetter, OperationResult, Review
+from syncd.run.context import OrgSession, PassContext
+
+_MAX_ATTEMPTS = 5
+"""Passes in a row in which a write may fail for a passing reason before it becomes a dead letter."""
+
+_SPIKE_COUNT = 20
+_SPIKE_SHARE = 0.2
+"""reference/salesforce.md 8.3: the same refusal of more than a fifth of 20 or more is configuration, not data."""
+
+
+class Judge:
+    """Judges the answers of one pass; safe for threads."""
+
+    def __init__(self, ctx: PassContext, session: OrgSession) -> None:
+        """Nothing is answered yet."""
+        self._ctx = ctx
+        self._session = session
+        self._lock = threading.Lock()
+        self._spikes: Counter[tuple[str, str]] = Counter()
+        self._answers = 0
+        self.failed: set[str] = set()
+        """People with a write that failed in this pass."""
+
+    def results(self, batch: Sequence[Operation], answers: Sequence[RowOutcome]) -> list[OperationResult]:
+        """The end of each operation of a batch, in order."""
+        with self._lock:
+            results = [self._result_of(operation, answer) for operation, answer in zip(batch, answers, strict=True)]
+            self._watch_spike(batch, results)
+            self.failed |= {
+                operation.person_id
+                for operation, result in zip(batch, results, strict=True)
+                if result.state is OperationState.FAILED
+            }
+        return results
+
+    def _result_of(self, operation: Operation, answer: RowOutcome) -> OperationResult:
+        """Turn one answer into the end of one operation."""
+        fault = answer.fault
+        if fault is None:
+            return OperationResult(operation.operation_id, OperationState.DONE, sf_id=answer.sf_id or operation.sf_id)
+        if fault.recovery is Recovery.RERESOLVE and operation.attempt + 1 < _MAX_ATTEMPTS:
+            self._session.mirrored_at = None
+            return self._result(operation, OperationState.SUPERSEDED, fault, dirty=True)
+        if fault.recovery is Recovery.DUPLICATE:
+            return self._duplicate(operation, fault)
+        if fault.recovery in (Recovery.RETRY, Recovery.RETRY_ALONE, Recovery.RETRY_SMALLER, Recovery.UNKNOWN):
+            if operation.attempt + 1 < _MAX_ATTEMPTS:
+                self._ctx.miss(f"Salesforce could not save some records for a passing reason ({fault.code})")
+                return self._result(operation, OperationState.FAILED, fault, dirty=True)
+        elif fault.recovery in (Recovery.PAUSE, Recovery.CONFIG):
+            self.stop(f"Salesforce answered {fault.code}.", fault.code)
+            return self._result(operation, OperationState.FAILED, fault, dirty=True)
+        return self._result(operation, OperationState.REFUSED, fault, dead=True)
+
+    def _duplicate(self, operation: Operation, fault: OrgFault) -> OperationResult:
+        """The org's duplicate rule knows somebody like this: a person decides, the admins' rule stays on."""
+        kinds = {"00Q": "Lead", "003": "Contact"}
+        review = Review(
+            kind="duplicate_rule",
+            person_id=operation.person_id,
+            candidates=tuple(Candidate(kinds[one[:3]], one) for one in fault.matches if one[:3] in kinds),
+            reason="A duplicate rule of the org refused this lead: it may be somebody who is there already.",
+            source=operation.source,
+            run_id=self._ctx.run_id,
+            at=self._ctx.clock.now(),
+        )
+        result = self._result(operation, OperationState.REFUSED, fault)
+        return msgspec.structs.replace(result, review=review)
+
+    def _result(
+        self, operation: Operation, state: OperationState, fault: OrgFault, *, dirty: bool = False, dead: bool = False
+    ) -> OperationResult:
+        letter = refused_record(self._ctx, operation, fault.code, fault.message) if dead else None
+        return OperationResult(
+            operation.operation_id, state, code=fault.code, message=fault.message, dirty=dirty, dead_letter=letter
+        )
+
+    def _watch_spike(self, batch: Sequence[Operation], results: list[OperationResult]) -> None:
+        """Keep records queued instead of dead-lettering thousands when one refusal hits many (salesforce.md 8.3)."""
+        self._answers += len(batch)
+        for index, result in enumerate(results):
+            if result.state is OperationState.REFUSED and not result.review:
+                self._spikes[result.code, str(batch[index].kind)] += 1
+        for (code, kind), count in self._spikes.items():
+            if count < _SPIKE_COUNT or count <= _SPIKE_SHARE * self._answers:
+                continue
+            self._ctx.log.error(events.CONFIG_SPIKE_DETECTED, stage="push", reason=code, count=count)
+            self.stop(
+                f"Salesforce refused {count} of {self._answers} writes with {code} ({kind}): this looks like configuration.", code
+            )
+            for index, result in enumerate(results):
+                if result.code == code and result.state is OperationState.REFUSED:
+                    results[index] = OperationResult(
+                        result.operation_id, OperationState.FAILED, code=code, message=result.message, dirty=True
+                    )
+            return
+
+    def stop(self, message: str, error_type: str) -> None:
+        """Send nothing more in this pass; said once."""
+        if not self._ctx.pushing_stopped:
+            self._ctx.pushing_stopped = message
+            self._ctx.miss(message)
+            self._ctx.log.error(events.ORG_LOST, stage="push", error_type=error_type)
+
+
+def refused_record(ctx: PassContext, operation: Operation, code: str, message: str) -> DeadLetter:
+    """The dead letter of a write that the org refused, or that never got through."""
+    first = next(iter(operation.provenance.values()), None)
+    return DeadLetter(
+        kind="operation",
+        stage="push",
+        reason=code,
+        message=message,
+        source=operation.source or (first.source if first else ""),
+        stream=first.stream if first else "",
+        key=first.key if first else "",
+        locator=first.locator if first else "",
+        person_id=operation.person_id,
+        operation_id=operation.operation_id,
+        run_id=ctx.run_id,
+        at=ctx.clock.now(),
+    )

@@ -1,0 +1,112 @@
+"""From a person to a plan, inside one pass: policy, planner, and the limits of the pass. Reads and writes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from syncd import events
+from syncd.model import Assignment, Lane, Operation, OperationKind, OperationState, PersonView
+from syncd.plan import PlanSettings, plan_person
+from syncd.policy import decide
+from syncd.ports import PersonPlan
+from syncd.run.context import OrgSession, PassContext
+
+MakeId = Callable[[], str]
+
+
+class Planning:
+    """Plans people for one pass; remembers only sums."""
+
+    def __init__(self, ctx: PassContext, session: OrgSession, make_id: MakeId) -> None:
+        """Nothing is planned yet."""
+        self._ctx = ctx
+        self._session = session
+        self._make_id = make_id
+        self._settings = PlanSettings(
+            external_id_field=ctx.settings.external_id_field,
+            assignments={name: source.assignment for name, source in ctx.sources.items()},
+        )
+        self._starts = {name: source.start_from for name, source in ctx.sources.items()}
+        self.unchanged = 0
+
+    def plan(self, view: PersonView) -> PersonPlan:
+        """The plan of one person, ready to be stored: guarded operations held, assignment off where it must not run."""
+        ctx = self._ctx
+        decision = decide(ctx.policy, view)
+        plan = plan_person(
+            view,
+            decision,
+            self._session.schema,
+            self._settings,
+            make_id=self._make_id,
+            at=ctx.clock.now(),
+            run_id=ctx.run_id,
+        )
+        if not plan.operations:
+            return plan
+        return msgspec.structs.replace(plan, operations=tuple(self._adapted(view, one) for one in plan.operations))
+
+    def _adapted(self, view: PersonView, operation: Operation) -> Operation:
+        """Hold what is guarded until the pass is counted; leave assignment off where it must not run (DESIGN 5.3)."""
+        if view.failures:
+            operation = msgspec.structs.replace(operation, attempt=view.failures)
+        if operation.is_guarded or self._is_of_remapping(view, operation):
+            return msgspec.structs.replace(operation, state=OperationState.HELD)
+        if operation.kind is OperationKind.CREATE and operation.assignment and operation.assignment.use_rule:
+            is_old = self._is_old(view)
+            if is_old or view.was_create_sent:
+                return msgspec.structs.replace(operation, assignment=Assignment(use_rule=False))
+        return operation
+
+    @staticmethod
+    def _is_of_remapping(view: PersonView, operation: Operation) -> bool:
+        """Whether a known record would change because a mapping has changed, not because anybody did anything."""
+        if operation.kind is not OperationKind.UPDATE:
+            return False
+        remapped = {record.ref for record in view.records if record.lane is Lane.REMAP}
+        return bool(remapped) and any((why.source, why.stream, why.key) in remapped for why in operation.provenance.values())
+
+    def _is_old(self, view: PersonView) -> bool:
+        """Whether nothing of the person is news: every record is older than `start_from`, or came by a back-fill."""
+        return all(
+            record.lane >= Lane.BACKFILL
+            or ((start := self._starts.get(record.ref.source)) is not None and record.source_at < start)
+            for record in view.records
+        )
+
+    def within_limits(self, plan: PersonPlan) -> PersonPlan:
+        """Refuse creates beyond `max_creates_per_pass`; the person stays dirty.
+
+        Raises nothing here: the stop is raised when the pass is counted, so that updates still go out.
+        """
+        ctx = self._ctx
+        creates = sum(operation.kind is OperationKind.CREATE for operation in plan.operations)
+        if not creates:
+            return plan
+        limit = ctx.settings.max_creates_per_pass
+        if limit is None or ctx.settings.force or ctx.creates_sent + creates <= limit:
+            ctx.creates_sent += creates
+            return plan
+        ctx.count_note("held_by_guard", creates)
+        kept = tuple(operation for operation in plan.operations if operation.kind is not OperationKind.CREATE)
+        return msgspec.structs.replace(plan, operations=kept, stays_dirty=True)
+
+    def note(self, plans: Iterable[PersonPlan], views: Sequence[PersonView] = ()) -> None:
+        """Add plans to the sums of the pass. A field that is rewritten against us again and again is reported once (DESIGN 5.1)."""
+        before = {view.person_id: view.notes for view in views}
+        reasons: Counter[str] = Counter()
+        people = operations = 0
+        for plan in plans:
+            people += 1
+            operations += len(plan.operations)
+            self.unchanged += not plan.operations and not plan.stays_dirty
+            reasons.update(set(plan.notes.values()) - {"unchanged"})
+            for name, note in plan.notes.items():
+                if note == "field_contested" and before.get(plan.person_id, {}).get(name) != note:
+                    self._ctx.log.warning(events.FIELD_CONTESTED, person_id=plan.person_id, field=name, stage="plan")
+        for reason, count in reasons.items():
+            self._ctx.count_note(reason, count)
+        self._ctx.progress("planned", {"persons": people, "operations": operations})
