@@ -1,4 +1,4 @@
-"""The org inside a requests session: no socket, the same answers and the same faults."""
+"""A model inside a requests session: no socket, the same answers and the same faults."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import requests
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
-from syncd.sandbox.message import Request
+from syncd.sandbox.app import app_of
+from syncd.sandbox.mailchimp.account import SandboxMailchimp
+from syncd.sandbox.message import Request, Response, http_date
 from syncd.sandbox.org import SandboxOrg
-from syncd.sandbox.rest import handle
 
 
 class SandboxAdapter(BaseAdapter):
-    """Mount on `https://` of a session to talk to `org`."""
+    """Mount on `https://` of a session to talk to an org or a Mailchimp account."""
 
-    def __init__(self, org: SandboxOrg) -> None:
-        """Serve `org`."""
+    def __init__(self, model: SandboxOrg | SandboxMailchimp) -> None:
+        """Serve `model`."""
         super().__init__()
-        self._org = org
+        self._app = app_of(model)
 
     def send(
         self,
@@ -39,9 +40,12 @@ class SandboxAdapter(BaseAdapter):
         headers = {str(name): str(value) for name, value in request.headers.items()}
         headers.setdefault("Host", str(request.url).split("/")[2])
         asked = Request.of(str(request.method), str(request.url), headers, raw)
-        answer = handle(self._org, asked)
-        if answer.delay_seconds:
-            self._org.clock.sleep(answer.delay_seconds)
+        with self._app.serving(asked) as answer:
+            if answer.delay_seconds:
+                self._app.clock.sleep(answer.delay_seconds)
+            return self._answered(request, answer)
+
+    def _answered(self, request: requests.PreparedRequest, answer: Response) -> requests.Response:
         if answer.transport == "cut":
             raise requests.ConnectionError(ConnectionResetError(104, "Connection reset by peer"), request=request)
         if answer.transport == "late":
@@ -51,17 +55,14 @@ class SandboxAdapter(BaseAdapter):
         payload = b"" if request.method == "HEAD" else answer.payload
         if answer.transport == "half":
             payload = payload[: len(payload) // 2]
-        return self._response(request, answer.status, answer.headers, payload)
-
-    @staticmethod
-    def _response(request: requests.PreparedRequest, status: int, headers: dict[str, str], payload: bytes) -> requests.Response:
         response = requests.Response()
-        response.status_code = status
-        response.headers.update({"Content-Type": "application/json;charset=UTF-8", **headers})
+        response.status_code = answer.status
+        standard = {"Content-Type": "application/json;charset=UTF-8", "Date": http_date(self._app.clock.now())}
+        response.headers.update({**standard, **answer.headers})
         response.url = str(request.url)
         response.request = request
         response.raw = HTTPResponse(
-            body=io.BytesIO(payload), headers=dict(response.headers), status=status, preload_content=False
+            body=io.BytesIO(payload), headers=dict(response.headers), status=answer.status, preload_content=False
         )
         response._content = payload  # noqa: SLF001 - what requests' own adapters do by reading the stream
         response.encoding = "utf-8"

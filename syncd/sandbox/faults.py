@@ -1,4 +1,4 @@
-"""Faults on demand: what real networks and real orgs do to a client, switched on for chosen requests."""
+"""Faults on demand: what real networks, orgs and vendors do to a client, switched on for chosen requests; each shapes its own bodies."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What goes wrong."""
+    """What goes wrong. Those of rows are the org's only."""
 
-    UNAVAILABLE = "unavailable"  # 503 SERVER_UNAVAILABLE, nothing done
-    LIMIT = "limit"  # 403 REQUEST_LIMIT_EXCEEDED
-    THROTTLED = "throttled"  # 429, HTML body
-    EXPIRED = "expired"  # 401 INVALID_SESSION_ID; the token is dead
-    ERROR = "error"  # 500 UNKNOWN_EXCEPTION, nothing done
+    UNAVAILABLE = "unavailable"  # 503, nothing done
+    LIMIT = "limit"  # 403: REQUEST_LIMIT_EXCEEDED of the org, a bare one without JSON of Mailchimp
+    THROTTLED = "throttled"  # 429: an HTML body of the org, a problem without headers of Mailchimp
+    EXPIRED = "expired"  # 401: the org's token is dead; Mailchimp finds this one call's key invalid
+    FORBIDDEN = "forbidden"  # 403 as a problem, of Mailchimp only: the key's user may not
+    ERROR = "error"  # 500, nothing done
     CUT_BEFORE = "cut_before"  # connection cut before anything was done
     CUT_AFTER = "cut_after"  # done, but the answer is lost
     LATE = "late"  # the client gives up waiting; the work is done `seconds`, or `after` requests, afterwards
@@ -24,10 +25,14 @@ class Kind(StrEnum):
     CUT_STREAM = "cut_stream"  # done; the connection dies in the middle of the body
     HTML = "html"  # done; an HTML page with status 200
     HTML_503 = "html_503"  # nothing done; an HTML page with status 503
+    EMPTY_PAGE = "empty_page"  # of Mailchimp only: no members in a page, the total true
     LATENCY = "latency"  # slow, otherwise well
     ROW_LOCK = "row_lock"  # UNABLE_TO_LOCK_ROW for rows whose text matches `rows`
     POISON = "poison"  # a row whose text matches `rows` fails the whole call with 500
     GOVERNOR = "governor"  # a row that matches `rows`, or more than `after` rows, make a trigger fail for every row of the call
+
+
+_OF_ORGS = frozenset(Kind) - {Kind.FORBIDDEN, Kind.EMPTY_PAGE}
 
 
 @dataclass
@@ -57,18 +62,25 @@ class Fault:
 
 
 class FaultBox:
-    """The faults of one org; safe for threads."""
+    """The faults of one model; safe for threads."""
 
-    def __init__(self, seed: int = 0) -> None:
-        """No faults."""
+    def __init__(self, seed: int = 0, kinds: frozenset[Kind] = _OF_ORGS) -> None:
+        """No faults; `kinds` are those that the model can have."""
+        self._kinds = kinds
         self._faults: list[Fault] = []
         self._chance = random.Random(seed)
         self._lock = threading.Lock()
         self.hits: dict[str, int] = {}
 
     def add(self, kind: Kind | str, path: str = "", **options: object) -> Fault:
-        """Switch a fault on; see Fault for the options."""
+        """Switch a fault on; see Fault for the options.
+
+        Raises:
+            ValueError: The model cannot have it: a test that waits for it would prove nothing.
+        """
         fault = Fault(Kind(kind), path, **options)  # type: ignore[arg-type]
+        if fault.kind not in self._kinds:
+            raise ValueError(f"{kind} cannot strike here.")
         with self._lock:
             self._faults.append(fault)
         return fault

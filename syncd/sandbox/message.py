@@ -1,9 +1,11 @@
-"""Requests and responses of the sandbox, and its JSON errors; no socket, no org."""
+"""Requests and responses of the sandbox, and the org's JSON errors; no socket, no model."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -67,6 +69,11 @@ class Response:
         if self.body is None:
             return b""
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+def http_date(at: datetime) -> str:
+    """An instant as headers tell it (RFC 1123)."""
+    return format_datetime(at, usegmt=True)
 
 
 def fault(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Response:

@@ -1,4 +1,4 @@
-"""The org behind HTTPS on this machine: a certificate made at the start, keep-alive, faults on the wire, a page for people."""
+"""The models behind HTTP on this machine: keep-alive, faults on the wire; the org with a certificate made at the start."""
 
 from __future__ import annotations
 
@@ -13,29 +13,22 @@ from typing import Any, Self
 
 import trustme
 
-from syncd.sandbox import control
-from syncd.sandbox.message import Request, Response, fault
+from syncd.sandbox.app import App, app_of
+from syncd.sandbox.mailchimp.account import SandboxMailchimp
+from syncd.sandbox.message import Request, Response, http_date
 from syncd.sandbox.org import SandboxOrg
-from syncd.sandbox.rest import handle
 
 _MAX_BODY = 60_000_000
 _IDLE_SECONDS = 60
 _HOLD_SECONDS = 2.0
 
 
-class SandboxServer:
-    """Serves `org` at `url`; `ca_file` is the authority to trust. A context manager."""
+class _Service:
+    """A server on 127.0.0.1 in a thread of its own. A context manager."""
 
-    def __init__(self, org: SandboxOrg, *, folder: Path, port: int = 0) -> None:
-        """Make the certificate and bind to 127.0.0.1; `port` 0 takes any free one."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.org = org
-        self.ca_file = (folder / "ca.pem").resolve()
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(str(self.ca_file))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-        self._server = _Server(("127.0.0.1", port), org, context)
+    def __init__(self, app: App, *, port: int, context: ssl.SSLContext | None = None) -> None:
+        self._server = _Server(("127.0.0.1", port), app, context)
+        self._scheme = "http" if context is None else "https"
         self._thread: threading.Thread | None = None
 
     @property
@@ -45,8 +38,8 @@ class SandboxServer:
 
     @property
     def url(self) -> str:
-        """`https://127.0.0.1:PORT`."""
-        return f"https://127.0.0.1:{self.port}"
+        """Scheme, host and port."""
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     @property
     def crashes(self) -> list[str]:
@@ -77,13 +70,37 @@ class SandboxServer:
         self.stop()
 
 
+class SandboxServer(_Service):
+    """Serves `org` at `url` over HTTPS; `ca_file` is the authority to trust. A context manager."""
+
+    def __init__(self, org: SandboxOrg, *, folder: Path, port: int = 0) -> None:
+        """Make the certificate and bind to 127.0.0.1; `port` 0 takes any free one."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.org = org
+        self.ca_file = (folder / "ca.pem").resolve()
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(self.ca_file))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+        super().__init__(app_of(org), port=port, context=context)
+
+
+class MailchimpServer(_Service):
+    """Serves `mailchimp` at `url` over plain HTTP. A context manager."""
+
+    def __init__(self, mailchimp: SandboxMailchimp, *, port: int = 0) -> None:
+        """Bind to 127.0.0.1; `port` 0 takes any free one."""
+        self.mailchimp = mailchimp
+        super().__init__(app_of(mailchimp), port=port)
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], org: SandboxOrg, context: ssl.SSLContext) -> None:
+    def __init__(self, address: tuple[str, int], app: App, context: ssl.SSLContext | None) -> None:
         super().__init__(address, _Handler)
-        self.org = org
+        self.app = app
         self.context = context
         self.crashes: list[str] = []
         self._open: set[socket.socket] = set()
@@ -92,14 +109,15 @@ class _Server(ThreadingHTTPServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         # The handshake belongs to the connection's own thread: a silent client must not hold up the others.
         request.settimeout(_IDLE_SECONDS)
-        with self.context.wrap_socket(request, server_side=True) as secure:
+        with contextlib.ExitStack() as stack:
+            wire = request if self.context is None else stack.enter_context(self.context.wrap_socket(request, server_side=True))
             with self._lock:
-                self._open.add(secure)
+                self._open.add(wire)
             try:
-                super().finish_request(secure, client_address)
+                super().finish_request(wire, client_address)
             finally:
                 with self._lock:
-                    self._open.discard(secure)
+                    self._open.discard(wire)
 
     def hang_up(self) -> None:
         with self._lock:
@@ -119,17 +137,20 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def _answer(self) -> None:
+        app = self.server.app
         body = self._body()
         if body is None:
             self.close_connection = True
-            self._send(fault(413, "REQUEST_TOO_LARGE", "A body needs a Content-Length of at most 60 MB"))
+            self._send(app.refused())
             return
         request = Request.of(self.command, self.path, dict(self.headers.items()), body)
         try:
-            response = (control.handle if control.is_mine(request) else handle)(self.server.org, request)
+            with app.serving(request) as response:
+                self._wait(response)
         except Exception as error:  # noqa: BLE001 - a defect of the sandbox must look like one, not like a broken connection
             self.server.crashes.append(traceback.format_exc())
-            response = fault(500, "UNKNOWN_EXCEPTION", f"The sandbox itself failed: {type(error).__name__}")
+            response = app.failed(error)
+        # The request is over before the client can know of it: its next one must not meet this one.
         self._send(response)
 
     def _body(self) -> bytes | None:
@@ -155,22 +176,24 @@ class _Handler(BaseHTTPRequestHandler):
                 return body
         return None
 
+    def _wait(self, response: Response) -> None:
+        app = self.server.app
+        app.clock.sleep(response.delay_seconds)
+        if response.transport == "late":
+            app.clock.sleep(response.hold_seconds or _HOLD_SECONDS)
+            # Nobody else may come: what is due is done even when this was the last request.
+            app.settle()
+
     def _send(self, response: Response) -> None:
-        clock = self.server.org.clock
-        if response.delay_seconds:
-            clock.sleep(response.delay_seconds)
         if response.transport in ("cut", "late"):
-            if response.transport == "late":
-                clock.sleep(response.hold_seconds or _HOLD_SECONDS)
-                # Nobody else may come: what is due is done even when this was the last request.
-                self.server.org.later.settle(clock.now())
             self.close_connection = True
             return
         payload = response.payload
         if response.transport == "half":
             payload = payload[: len(payload) // 2]
         self.send_response_only(response.status)
-        headers = {"Content-Type": "application/json;charset=UTF-8", **response.headers}
+        standard = {"Content-Type": "application/json;charset=UTF-8", "Date": http_date(self.server.app.clock.now())}
+        headers = {**standard, **response.headers}
         if response.status not in (204, 304):
             headers["Content-Length"] = str(len(payload))
         for name, value in headers.items():
