@@ -6,26 +6,35 @@ clock or translate fields; it sees its options, a session and a cursor, nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
+from syncd.errors import SyncdError
 from syncd.model import Page as Page
 from syncd.model import Record as Record
 from syncd.model import Reject as Reject
+from syncd.model.secret import Secret as Secret
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+Row = type[SyncdError] | SyncdError | Callable[[bytes], type[SyncdError] | None]
+"""What a status means to one vendor: a class, a ready error with its own sentence, or a judge of the body (None: the table)."""
 
 
 class Options(BaseModel):
     """Base of a connector's own options; unknown keys are errors, values are frozen.
 
-    Every field declares a description, a default (or none), and an example; secrets are `SecretStr`.
+    Every field declares a description, a default (or none), and an example; a secret is a `Secret` (or `Secret | None`):
+    syncd.yaml gives it as `{env: NAME}`, `{file: PATH}` or `{credential: NAME}`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -35,6 +44,89 @@ class Health(msgspec.Struct, frozen=True):
     findings: tuple[str, ...] = ()
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """What a vendor bears; a connector states its own as `limits`.
+
+    Attributes:
+        connections: Calls under way at once.
+        calls_per_second: Calls begun per second; 0 where only `connections` counts.
+        read_timeout_seconds: Longest silence while an answer is awaited.
+    """
+
+    connections: int = 4
+    calls_per_second: float = 0.0
+    read_timeout_seconds: float = 120.0
+
+
+class Reply(Protocol[T_co]):
+    """A usable answer of the vendor."""
+
+    @property
+    def value(self) -> T_co:
+        """The body in the declared shape; what is declared as `msgspec.Raw` is a slice of `body`."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The bytes as they came."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By name, any case."""
+        ...
+
+    @property
+    def at(self) -> datetime | None:
+        """The vendor's `Date` (aware UTC), None without one."""
+        ...
+
+    @property
+    def received_at(self) -> datetime:
+        """Our own clock when the answer was complete (aware UTC)."""
+        ...
+
+
+class Http(Protocol):
+    """The way to the vendor: limited, retried, time-limited; errors name no query, header or body."""
+
+    def get(
+        self,
+        url: str,
+        shape: type[T],
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
+        rows: Mapping[int, Row] | None = None,
+        verify: Callable[[Any], None] | None = None,
+    ) -> Reply[T]:
+        """Ask for JSON of a declared shape, again while the fault is temporary.
+
+        Args:
+            url: Without a query.
+            shape: What msgspec makes of the body; lists of `msgspec.Raw` keep their members' own bytes.
+            params: The query.
+            headers: May hold secrets.
+            rows: The vendor's own meaning of statuses; goes before the common table.
+            verify: Looks at the Reply; its SourceUnavailableError is tried again like any other, other errors leave at once.
+
+        Raises:
+            SourceUnavailableError: Not reached, 5xx, an answer that broke off or is no JSON, after all tries.
+            RateLimitedError: Throttled after all tries, or at once when the wait that is asked for is too long for a run.
+            AuthError: Refused.
+            ContractError: JSON of another shape, a body beyond the limit, or a status that says so.
+        """
+        ...
+
+
+class _NoHttp:
+    """Stands where no way out was lent."""
+
+    def get(self, url: str, shape: type[T], **options: Any) -> Reply[T]:
+        del url, shape, options
+        raise RuntimeError("This session was lent without HTTP.")
+
+
 class Session(msgspec.Struct, frozen=True):
     """What the engine lends a connector for one pull.
 
@@ -42,16 +134,23 @@ class Session(msgspec.Struct, frozen=True):
         folder: Directory of syncd.yaml, against which relative paths are meant.
         settle_seconds: How long something must have been quiet before it counts as complete.
         page_size_records: How many records a page may hold.
+        overlap_seconds: How far behind its cursor a pull looks again.
+        http: The way to the vendor.
     """
 
     folder: Path
     settle_seconds: float = 30.0
     page_size_records: int = 500
+    overlap_seconds: float = 300.0
+    http: Http = _NoHttp()
 
 
 @runtime_checkable
 class PullConnector(Protocol):
-    """A connector that is asked for records."""
+    """A connector that is asked for records.
+
+    It may state `settle_seconds`, `page_size_records` and `limits` (a `Limits`) where the common values do not fit its vendor.
+    """
 
     name: str
     Options: type[Options]
@@ -72,5 +171,12 @@ class PullConnector(Protocol):
         The cursor never passes `until` (the run's start). The last page of a complete walk has `is_last`; when there is
         nothing new, one empty page with `is_last` is yielded. Raises SourceUnavailableError, RateLimitedError, AuthError or
         ContractError; whatever was yielded before stays valid.
+        """
+        ...
+
+    def cursor_at(self, options: Any, stream: str, at: datetime) -> dict[str, Any]:
+        """The cursor of somebody who has read everything before `at` (aware): where a back-fill by date begins.
+
+        A pull from it gives whatever the source dates at `at` or later, and possibly a little more.
         """
         ...

@@ -97,9 +97,21 @@ class ConfigError(SyncdError):
 
 
 class SourceUnavailableError(SyncdError):
-    """The source cannot be reached or answered with a temporary fault."""
+    """The source cannot be reached or answered with a temporary fault.
+
+    `page` is the raw answer where one came that could not be read (it may hold personal data: to be kept, never shown);
+    `retry_after_seconds` is the other side's wish, if it gave one.
+    """
 
     code = "E200"
+
+    def __init__(
+        self, message: str, *, advice: str = "", detail: str = "", page: bytes = b"", retry_after_seconds: float | None = None
+    ) -> None:
+        """Keep the raw answer and the wish apart from what is shown."""
+        super().__init__(message, advice=advice, detail=detail)
+        self.page = page
+        self.retry_after_seconds = retry_after_seconds
 
 
 class SalesforceUnavailableError(SyncdError):
@@ -132,9 +144,14 @@ class AuthError(SyncdError):
 
 
 class ContractError(SyncdError):
-    """An answer does not have the shape its documentation promises; the raw page is kept."""
+    """An answer does not have the shape its documentation promises; `page` is the raw answer, to be kept, never shown."""
 
     code = "E203"
+
+    def __init__(self, message: str, *, advice: str = "", detail: str = "", page: bytes = b"") -> None:
+        """Keep the raw answer apart from what is shown."""
+        super().__init__(message, advice=advice, detail=detail)
+        self.page = page
 
 
 class RecordError(SyncdError):

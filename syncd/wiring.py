@@ -22,18 +22,19 @@ from syncd import log
 from syncd.app.undo import UndoPlan, carry_out, plan_undo
 from syncd.checks import Checks
 from syncd.clock import Clock, SystemClock
-from syncd.config import Settings, SourceSettings, load_settings, show_settings, validate_options
+from syncd.config import Settings, SourceSettings, load_settings, secret_options, show_settings, validate_options
 from syncd.config.settings import ClientCredentialsSettings, ConfiguredSource
-from syncd.connector import Health, PullConnector, Session
+from syncd.connector import Health, Limits, PullConnector, Session
 from syncd.document import suggest
 from syncd.errors import ConfigError, ConfigProblem
+from syncd.http import Caller, make_session
 from syncd.mapping import Mapping as LeadMapping
 from syncd.mapping import load_mapping
 from syncd.model import Assignment, Operation, OrgSchema, RunStatus
 from syncd.policy import Policy, load_policy
 from syncd.ports import Org, Store
 from syncd.run.context import OrgSession, PassContext, PassSettings, Progress, Source, no_progress
-from syncd.run.ingest import ingest_settled
+from syncd.run.ingest import Ingest
 from syncd.run.mirror import open_org, refresh_mirror
 from syncd.run.one_pass import Summary, run_pass
 from syncd.run.recover import recover
@@ -65,6 +66,7 @@ def open_house(
     sessions: Callable[[], Any] | None = None,
     make_id: Callable[[], str] | None = None,
     wrap: Wrap | None = None,
+    source_sessions: Callable[[], Any] | None = None,
 ) -> House:
     """Read the configuration and make a house; nothing is opened before it is needed.
 
@@ -75,6 +77,7 @@ def open_house(
         sessions: For tests: the way to the org.
         make_id: For tests: operation ids.
         wrap: For tests: something between the stages and their ports.
+        source_sessions: For tests: the way to the sources.
 
     Raises:
         ConfigError: Everything that is wrong with the configuration.
@@ -85,7 +88,7 @@ def open_house(
     level = "debug" if debug else settings.log.level
     form = {"auto": None, "json": True, "console": False}[settings.log.format]
     log.configure(level, json=form, stream=sys.stderr, clock=clock)
-    return House(settings, clock, types, sessions, make_id or _new_id, wrap)
+    return House(settings, clock, types, sessions, make_id or _new_id, wrap, source_sessions)
 
 
 class House(Checks):
@@ -99,12 +102,15 @@ class House(Checks):
         sessions: Callable[[], Any] | None,
         make_id: Callable[[], str],
         wrap: Wrap | None,
+        source_sessions: Callable[[], Any] | None = None,
     ) -> None:
         """Made by `open_house`."""
         self.settings = settings
         self.clock = clock
         self._types = types
         self._sessions = sessions
+        self._source_sessions = source_sessions
+        self._callers: dict[str, Caller] = {}
         self._make_id = make_id
         self._wrap = wrap or (lambda port, name: port)  # noqa: ARG005 - the shape of a wrap
         self._owner = f"pid-{os.getpid()}"
@@ -212,11 +218,34 @@ class House(Checks):
             ConfigError: Everything that is wrong with the options.
         """
         connector = self._types[source.type]
-        options = validate_options(source, connector.Options)
+        allow_literal = self.settings.allow_literal_secrets
+        options = validate_options(source, connector.Options, os.environ, self.settings.folder, allow_literal=allow_literal)
         settle = source.common.settle_seconds
-        if settle is None:
-            settle = getattr(connector, "settle_seconds", 30.0)
-        return connector, options, Session(self.settings.folder, settle_seconds=settle)
+        session = Session(
+            self.settings.folder,
+            settle_seconds=getattr(connector, "settle_seconds", 30.0) if settle is None else settle,
+            page_size_records=getattr(connector, "page_size_records", 500),
+            overlap_seconds=source.common.overlap_seconds,
+            http=self._caller(source, connector),
+        )
+        return connector, options, session
+
+    def _caller(self, source: ConfiguredSource, connector: PullConnector) -> Caller:
+        """A source's way to its vendor; one for the life of the process, so that its limits hold for everything in it."""
+        if source.name not in self._callers:
+            limits: Limits = getattr(connector, "limits", Limits())
+            ca_file = str(self.settings.folder / source.common.ca_file) if source.common.ca_file else None
+            session = (
+                self._source_sessions()
+                if self._source_sessions is not None
+                else make_session(
+                    read_timeout=limits.read_timeout_seconds, ca_file=ca_file, pool_size=limits.connections, pool_block=True
+                )
+            )
+            self._callers[source.name] = Caller(
+                session, self.clock, connections=limits.connections, calls_per_second=limits.calls_per_second
+            )
+        return self._callers[source.name]
 
     def _start_of(self, name: str, common: SourceSettings) -> datetime | None:
         """From when on a source's records are news (DESIGN 3.3 `start_from`); None for all of them."""
@@ -329,8 +358,12 @@ class House(Checks):
         ctx = self._context(self.store, self.org, self._sources(names, live=False), force=False, progress=no_progress)
         started = self.clock.monotonic()
         self.store.start_run(ctx.run_id, self.clock.now(), sorted(ctx.sources))
-        for name in sorted(ctx.sources):
-            ingest_settled(ctx, ctx.sources[name])
+        ingest = Ingest(ctx, [ctx.sources[name] for name in sorted(ctx.sources)])
+        try:
+            while not ingest.is_over:
+                ingest.step(None)
+        finally:
+            ingest.close()
         counts = {name: found for name, found in self.store.source_counts(ctx.run_id).items() if name in ctx.sources}
         status = RunStatus.PARTIAL if ctx.unfinished or any(one.dead for one in counts.values()) else RunStatus.OK
         summary = Summary(ctx.run_id, status, counts, {}, 0, round(self.clock.monotonic() - started, 3), missed=ctx.unfinished)
@@ -348,7 +381,8 @@ class House(Checks):
 
     def shown_settings(self) -> list[tuple[str, Any, str]]:
         """Every setting with its value (secrets as ***) and where it came from."""
-        return show_settings(self.settings, os.environ)
+        secrets = {name: secret_options(connector.Options) for name, connector in self._types.items()}
+        return show_settings(self.settings, os.environ, secrets)
 
     def close(self) -> None:
         """Close what was opened."""
@@ -356,6 +390,8 @@ class House(Checks):
             self.store.close()
         if "salesforce" in self.__dict__:
             self.salesforce.close()
+        for caller in self._callers.values():
+            caller.close()
 
 
 class Undoing:

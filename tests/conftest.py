@@ -45,13 +45,13 @@ def store_url(engine: str, tmp_path: Path) -> str:
 
 @pytest.fixture
 def make_world(engine: str, tmp_path: Path) -> Callable[..., World]:
-    """Makes worlds on either engine; each in a folder of its own."""
+    """Makes worlds, or a `kind` of them, on either engine; each in a folder of its own."""
     made = itertools.count()
 
-    def make(**options: Any) -> World:
+    def make(kind: type[World] = World, **options: Any) -> World:
         folder = tmp_path / f"world{next(made)}"
         folder.mkdir()
-        return World(folder, store_url=store_url_for(engine, folder), **options)
+        return kind(folder, store_url=store_url_for(engine, folder), **options)
 
     return make
 

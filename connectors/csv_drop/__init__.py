@@ -105,6 +105,11 @@ class CsvDrop:
         is_whole = is_whole and recheck is None
         yield Page((), place.cursor(paths), is_last=is_whole, recheck_seconds=recheck, notice=" ".join(notices))
 
+    def cursor_at(self, options: CsvDropOptions, stream: str, at: datetime) -> dict[str, Any]:
+        """A cursor that leaves out files older than `at`; see the contract."""
+        del options, stream
+        return _Place({"since": at.timestamp()}).cursor()
+
     def _read(self, session: Session, options: CsvDropOptions, path: Path, place: _Place) -> Iterator[Page]:
         try:
             drop = look_at(path, options.delimiter, options.encoding, options.encoding_fallback)
@@ -169,10 +174,13 @@ class _Place:
         self._done: dict[str, list[Any]] = dict((cursor or {}).get("done", {}))
         self._digests: dict[str, None] = dict.fromkeys((cursor or {}).get("digests", ()))
         self._open: dict[str, Any] = dict((cursor or {}).get("open", {}))
+        self._since: float | None = (cursor or {}).get("since")
 
     def is_known(self, path: Path) -> bool:
-        """Whether this very file was read to its end (same name, size and time): it is not even opened."""
+        """Whether this very file was read to its end (same name, size and time), or is older than asked for: it is not opened."""
         stat = path.stat()
+        if self._since is not None and stat.st_mtime_ns / 1e9 < self._since:
+            return True
         return self._done.get(path.name) == [stat.st_size, stat.st_mtime_ns]
 
     def has_content(self, drop: Drop) -> bool:
@@ -200,7 +208,8 @@ class _Place:
         if present is not None:
             names = {path.name for path in present}
             self._done = {name: stamp for name, stamp in self._done.items() if name in names}
-        return {"done": dict(self._done), "digests": list(self._digests), "open": dict(self._open)}
+        found = {"done": dict(self._done), "digests": list(self._digests), "open": dict(self._open)}
+        return found if self._since is None else {**found, "since": self._since}
 
 
 def _listed(folder: Path, options: CsvDropOptions) -> list[Path]:

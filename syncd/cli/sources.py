@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from syncd.cli.output import Output, shown
@@ -126,7 +127,7 @@ Examples:
         with house(context) as opened:
             lead = opened.mapping(name).map(_read(file), source=name)
         if as_json:
-            output.json(lead)
+            output.json(_whole(lead))
         else:
             _show_lead(output, lead)
         return 1 if lead.is_fatal else 0
@@ -139,6 +140,15 @@ def _read(file: str) -> bytes:
         return Path(file).read_bytes()
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _whole(value: Any) -> Any:
+    """A value as a document in which nothing is left out; the store's own form leaves out what is as usual."""
+    if isinstance(value, msgspec.Struct):
+        return {name: _whole(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, dict):
+        return {name: _whole(one) for name, one in value.items()}
+    return [_whole(one) for one in value] if isinstance(value, tuple) else value
 
 
 def _show_lead(output: Output, lead: Lead) -> None:

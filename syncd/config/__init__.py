@@ -4,6 +4,7 @@ May be imported by daemon, wiring and the faces. Secrets are references; their v
 """
 
 from syncd.config.load import load_settings as load_settings
+from syncd.config.load import secret_options as secret_options
 from syncd.config.load import validate_options as validate_options
 from syncd.config.secret import Secret as Secret
 from syncd.config.settings import Settings as Settings

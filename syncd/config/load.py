@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -12,6 +12,7 @@ from syncd.config.secret import SecretReader
 from syncd.config.settings import ConfiguredSource, Settings, SourceSettings
 from syncd.document import Node, Problems, parse_document, suggest
 from syncd.errors import ConfigError
+from syncd.model.secret import Secret
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _SECRETS = (
@@ -77,9 +78,7 @@ def _values(root: Node, folder: Path, env: Mapping[str, str], problems: Problems
     return values
 
 
-def _placeholder() -> Any:
-    from syncd.config.secret import Secret
-
+def _placeholder() -> Secret:
     return Secret("unresolved", "nowhere")
 
 
@@ -111,26 +110,67 @@ def _sources(node: Node | None, problems: Problems, known_types: Collection[str]
     return found
 
 
-def validate_options(source: ConfiguredSource, model: type[_Model]) -> _Model:
-    """The connector's own options, typed.
+def validate_options(
+    source: ConfiguredSource,
+    model: type[_Model],
+    env: Mapping[str, str] | None = None,
+    folder: Path = Path(),
+    *,
+    allow_literal: bool = False,
+) -> _Model:
+    """The connector's own options, typed, with their secrets resolved.
+
+    Args:
+        source: As `load_settings` gives it.
+        model: The connector's options.
+        env: The environment, for secrets.
+        folder: Against which the files of secrets are meant.
+        allow_literal: Whether a secret may stand in the file.
 
     Raises:
         ConfigError: Everything that is wrong with them, with its place.
     """
     problems = Problems()
-    found = _validated(model, source.options, source.node, problems, legal=(*model.model_fields, *_COMMON))
+    reader = SecretReader(problems, env or {}, folder, allow_literal=allow_literal)
+    values = dict(source.options)
+    for name in secret_options(model):
+        node = source.node.get(name)
+        if node is not None and not (node.kind == "scalar" and node.scalar is None):
+            # The problem with one that cannot be had is noted; the placeholder keeps a second one away.
+            values[name] = reader.read(node, f"sources.{source.name}.{name}") or _placeholder()
+        elif model.model_fields[name].is_required():
+            values.pop(name, None)
+    is_known = not problems.found
+    legal = (*model.model_fields, *_COMMON)
+    found = _validated(model, values, source.node, problems, legal=legal, judges_whole=is_known)
     problems.raise_if_any()
     assert found is not None  # noqa: S101 - no problem means a value
     return found
 
 
+def secret_options(model: type[BaseModel]) -> frozenset[str]:
+    """Names of a connector's options that are secrets. Pure."""
+    return frozenset(
+        name for name, field in model.model_fields.items() if Secret in (field.annotation, *get_args(field.annotation))
+    )
+
+
 def _validated(
-    model: type[_Model], values: Any, root: Node, problems: Problems, *, legal: Collection[str] | None = None
+    model: type[_Model],
+    values: Any,
+    root: Node,
+    problems: Problems,
+    *,
+    legal: Collection[str] | None = None,
+    judges_whole: bool = True,
 ) -> _Model | None:
+    """The model, or None and its problems noted. Without `judges_whole` what concerns no single option is left out."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
         for wrong in error.errors(include_url=False, include_input=False):
+            if not wrong["loc"] and not judges_whole:
+                continue
             _note(model, wrong, root, problems, legal)
         return None
 
@@ -147,6 +187,8 @@ def _note(model: type[BaseModel], wrong: Any, root: Node, problems: Problems, le
         problems.add_key(parent, str(path[-1]), f'There is no option "{name}".', suggest(str(path[-1]), known))
     elif wrong["type"] == "missing":
         problems.add(root.at(path[:-1]), f"{name} is missing.")
+    elif not path:
+        problems.add(root, f"{str(wrong['msg']).removeprefix('Value error, ')}.")
     else:
         message = str(wrong["msg"]).removeprefix("Value error, ")
         problems.add(root.at(path), f"{name} is not right: {message[0].lower()}{message[1:]}.")
@@ -162,4 +204,4 @@ def _keys_at(model: type[BaseModel], path: list[Any]) -> list[str]:
     return [key for key in getattr(current, "model_fields", {}) if key != "folder"]
 
 
-__all__ = ["ConfigError", "load_settings", "validate_options"]
+__all__ = ["ConfigError", "load_settings", "secret_options", "validate_options"]

@@ -140,6 +140,9 @@ class SourceSettings(_Part):
         ge=0,
         description="How long something must be quiet to count as complete; the connector's default if not given.",
     )
+    ca_file: str | None = Field(
+        default=None, description="PEM file of one more authority to trust for this source (proxies, the sandbox)."
+    )
     start_from: str = Field(
         default="all", description="all, now, or a day: older records are imported without assignment.", examples=["2026-01-01"]
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -11,10 +11,12 @@ from syncd.config.secret import Secret
 from syncd.config.settings import ConfiguredSource, Settings
 
 
-def show_settings(settings: Settings, env: Mapping[str, str]) -> list[tuple[str, Any, str]]:
-    """(key, value, where from) of every option, in the order of the reference."""
+def show_settings(
+    settings: Settings, env: Mapping[str, str], secrets: Mapping[str, Collection[str]] | None = None
+) -> list[tuple[str, Any, str]]:
+    """(key, value, where from) of every option, in the order of the reference; `secrets` names those of each connector."""
     rows = []
-    for key, value, is_given in _walk("", settings):
+    for key, value, is_given in _walk("", settings, secrets or {}):
         origin = "syncd.yaml" if is_given else "default"
         if key == "store.url" and env.get("SYNCD_STORE_URL"):
             origin = "SYNCD_STORE_URL"
@@ -31,22 +33,33 @@ def _without_password(url: str) -> str:
     return f"{user}:***@{tail}" if at and colon and "//" in user else url
 
 
-def _walk(prefix: str, part: BaseModel) -> Iterator[tuple[str, Any, bool]]:
+def _walk(prefix: str, part: BaseModel, secrets: Mapping[str, Collection[str]]) -> Iterator[tuple[str, Any, bool]]:
     for name in type(part).model_fields:
         if name == "folder":
             continue
         value = getattr(part, name)
         key = f"{prefix}{name}"
         if isinstance(value, BaseModel):
-            yield from _walk(f"{key}.", value)
+            yield from _walk(f"{key}.", value, secrets)
         elif name == "sources":
             for source in value.values():
-                yield from _source(f"sources.{source.name}.", source)
+                yield from _walk(f"sources.{source.name}.", source.common, secrets)
+                yield from _options(f"sources.{source.name}.", source, secrets.get(source.type, ()))
         else:
             yield key, value, name in part.model_fields_set
 
 
-def _source(prefix: str, source: ConfiguredSource) -> Iterator[tuple[str, Any, bool]]:
-    yield from _walk(prefix, source.common)
+def _options(prefix: str, source: ConfiguredSource, secrets: Collection[str]) -> Iterator[tuple[str, Any, bool]]:
     for name, value in source.options.items():
-        yield f"{prefix}{name}", "***" if "secret" in name or ("key" in name.split("_")[:1] and name != "key") else value, True
+        # A connector that is not known here may call its secrets anything that sounds like one.
+        if name in secrets or any(word in name for word in ("secret", "token", "password", "api_key")):
+            yield f"{prefix}{name}", Secret("", _origin(value)), True
+        else:
+            yield f"{prefix}{name}", value, True
+
+
+def _origin(reference: Any) -> str:
+    """`env NAME` of a reference to a secret; `syncd.yaml` for one that stands there."""
+    if isinstance(reference, dict):
+        return " ".join(f"{kind} {reference[kind]}" for kind in ("env", "file", "credential") if kind in reference)
+    return "syncd.yaml"

@@ -42,6 +42,14 @@ sources:
     start_from: all
     # Who gets new leads: rule (the org's assignment rule), {queue: NAME} or {user: NAME}.
     assignment: {owner: rule}
+
+  # Members of Mailchimp audiences; take the "# " away, and see docs/connectors/mailchimp.md.
+  # newsletter:
+  #   type: mailchimp
+  #   api_key: {env: MAILCHIMP_API_KEY}
+  #   # Ids of the audiences to read; all of the account without it.
+  #   audiences: []
+  #   mapping: mailchimp
 """
 
 _IGNORE = "syncd.db*\nsandbox/\n"

@@ -87,9 +87,9 @@ def find(record: Mapping[str, Any], path: Path) -> Any:
     whole, steps = plain
     if whole in record:
         return record[whole]
-    value: Any = record
-    for step in steps:
-        if isinstance(value, Mapping):
+    value: Any = record.get(steps[0])
+    for step in steps[1:]:
+        if isinstance(value, dict):  # what JSON makes; to ask for any Mapping takes four times as long
             value = value.get(step)
         elif isinstance(value, list) and step.isdecimal() and len(step) < 6:
             value = value[int(step)] if int(step) < len(value) else None
@@ -122,8 +122,12 @@ def _walk(value: Any, steps: tuple[str | Pick, ...]) -> Iterator[Any]:
     if isinstance(step, str):
         yield from _walk(find(value, (step, (step,))) if isinstance(value, Mapping) else _member(value, step), rest)
         return
-    for member in _members(value):
-        if not step.key or _has_text(member, step):
+    if not step.key:
+        for member in _members(value):
+            yield from _walk(member, rest)
+        return
+    for member in value if isinstance(value, list) else [value]:
+        if _has_text(member, step):
             yield from _walk(member, rest)
 
 

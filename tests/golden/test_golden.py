@@ -1,4 +1,4 @@
-"""Golden cases: a file and a mapping in, the leads and rejects out, reviewed as code.
+"""Golden cases: what a source holds and a mapping in, the leads and rejects out, reviewed as code.
 
 `python -m tests.golden.test_golden` writes the outputs that are missing; with `--force` it writes all of them anew.
 """
@@ -7,53 +7,104 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
+import responses
 
-from connectors.csv_drop import CONNECTOR, CsvDropOptions
-from syncd.connector import Session
+from connectors.csv_drop import CONNECTOR as CSV_DROP
+from connectors.csv_drop import CsvDropOptions
+from connectors.mailchimp import CONNECTOR as MAILCHIMP
+from connectors.mailchimp import MailchimpOptions
+from syncd.clock import FixedClock
+from syncd.connector import Page, Secret, Session
+from syncd.http import Caller, make_session
 from syncd.mapping import load_mapping
 from tests.contract.connectors.cases import NOW
 
-HERE = Path(__file__).parent / "csv_drop"
-MAPPING = Path(__file__).parents[2] / "mappings" / "csv_drop.yaml"
-INPUTS = sorted(HERE.glob("*/*.csv"))
+HERE = Path(__file__).parent
+MAPPINGS = HERE.parents[1] / "mappings"
+
+
+def csv_drop(path: Path) -> list[Page]:
+    """A folder with one file."""
+    os.utime(path, (NOW.timestamp() - 3600,) * 2)
+    return list(CSV_DROP.pull(Session(path.parent), CsvDropOptions(folder=path.parent), "rows", None, NOW))
+
+
+def mailchimp(path: Path) -> list[Page]:
+    """An audience that holds the members of a file, and `tags` by member for those with more than a page shows."""
+    vendor = json.loads(path.read_text(encoding="utf-8"))
+
+    def members(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        query = parse_qs(urlsplit(str(request.url)).query)
+        found = [] if query.get("status") == ["archived"] else vendor["members"]
+        return 200, {}, json.dumps({"members": found, "total_items": len(found)}, ensure_ascii=False)
+
+    def tags(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        found = vendor["tags"][urlsplit(str(request.url)).path.split("/")[-2]]
+        return 200, {}, json.dumps({"tags": found, "total_items": len(found)})
+
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as wire:
+        root = "https://us21.api.mailchimp.com/3.0/lists/L1/members"
+        wire.add_callback(responses.GET, root, members)
+        wire.add_callback(responses.GET, re.compile(f"{root}/[^/]+/tags"), tags)
+        session = Session(path.parent, page_size_records=1000, http=Caller(make_session(), FixedClock(NOW)))
+        options = MailchimpOptions(api_key=Secret("golden-us21", "test"), audiences=["L1"])
+        return list(MAILCHIMP.pull(session, options, "members", None, NOW))
+
+
+SOURCES: dict[str, tuple[str, Callable[[Path], list[Page]]]] = {
+    "csv_drop": ("*/*.csv", csv_drop),
+    "mailchimp": ("*/*.json", mailchimp),
+}
+"""Connector to the files of its cases and how they are read."""
+
+INPUTS = sorted(
+    path for name, (pattern, _) in SOURCES.items() for path in (HERE / name).glob(pattern) if path.name != "expected.json"
+)
 
 
 def leads(path: Path) -> list[dict[str, Any]]:
-    """What the shipped mapping makes of each row of a file, rejects last."""
-    os.utime(path, (NOW.timestamp() - 3600,) * 2)
-    mapping = load_mapping(MAPPING.read_text(encoding="utf-8"), "csv_drop.yaml", name="csv_drop")
-    options = CsvDropOptions(folder=path.parent)
-    found = list(CONNECTOR.pull(Session(path.parent), options, "rows", None, NOW))
+    """What the shipped mapping makes of each record, rejects last."""
+    name = path.parents[1].name
+    mapping = load_mapping((MAPPINGS / f"{name}.yaml").read_text(encoding="utf-8"), f"{name}.yaml", name=name)
+    found = SOURCES[name][1](path)
     made = []
     for record in (record for page in found for record in page.records):
         lead = mapping.map(record.payload, source="booth")
-        made.append(
-            {
-                "row": record.locator,
-                "fields": {name: one.value for name, one in lead.fields.items()},
-                "touch_at": lead.touch.at,
-                "problems": [f"{problem.field}: {problem.reason}" for problem in lead.problems],
-            }
-        )
+        one: dict[str, Any] = {
+            "row": record.locator,
+            "fields": {field: value.value for field, value in lead.fields.items()},
+            "touch_at": lead.touch.at,
+            "problems": [f"{problem.field}: {problem.reason}" for problem in lead.problems],
+        }
+        if lead.skipped:
+            one["skipped"] = lead.skipped
+        if name != "csv_drop":
+            one |= {"key": record.key, "consent": lead.touch.consent, "tags": len(json.loads(record.payload).get("tags") or ())}
+        made.append(one)
     made.extend({"row": one.locator, "reject": one.reason} for page in found for one in page.rejects)
     return made
 
 
-@pytest.mark.parametrize("path", INPUTS, ids=[path.parent.name for path in INPUTS])
+@pytest.mark.parametrize("path", INPUTS, ids=["-".join(path.parts[-3:-1]) for path in INPUTS])
 def test_a_golden_case_is_as_it_was(path: Path) -> None:
     """A change here is a change of behaviour: review it."""
     expected = json.loads((path.parent / "expected.json").read_text(encoding="utf-8"))
     assert leads(path) == expected
 
 
-def test_there_are_at_least_three_cases() -> None:
+@pytest.mark.parametrize("name", SOURCES)
+def test_there_are_at_least_three_cases(name: str) -> None:
     """Bronze asks for three (STYLE 1a)."""
-    assert len(INPUTS) >= 3
+    assert sum(path.parents[1].name == name for path in INPUTS) >= 3
 
 
 if __name__ == "__main__":

@@ -7,10 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -237,44 +233,3 @@ def test_the_control_calls_are_not_counted_and_need_no_token(org: SandboxOrg, tm
         assert session.post(f"{server.url}/sandbox/delete", data=parts, timeout=5).json() == {"ok": True}
         assert server.crashes == []
     assert org.api_calls == 0
-
-
-def test_the_program_prints_what_to_configure_and_keeps_its_state(tmp_path: Path) -> None:
-    """Started twice on one state file: the lead made in the first life is there in the second."""
-
-    def start() -> tuple[subprocess.Popen[str], str, Path]:
-        port_file = tmp_path / "port"
-        port_file.unlink(missing_ok=True)
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "syncd.sandbox", "--folder", str(tmp_path / "box"), "--empty"),
-                *("--port-file", str(port_file), "--state", str(tmp_path / "org.json")),
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(6)]
-        url = next(line.split()[1] for line in lines if line.strip().startswith("login_url:"))
-        ca_file = next(line.split()[1] for line in lines if line.strip().startswith("ca_file:"))
-        assert any(CONSUMER_KEY in line and CONSUMER_SECRET in line for line in lines)
-        assert url.endswith(f":{port_file.read_text()}")
-        return process, url, Path(ca_file)
-
-    def stop(process: subprocess.Popen[str]) -> None:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
-        assert process.returncode == 0
-
-    process, url, ca_file = start()
-    with requests.Session() as session:
-        session.verify, session.trust_env = str(ca_file), False
-        made = session.post(f"{url}/sandbox/create", json={"fields": {"LastName": "Roe", "Company": "c"}}, timeout=10).json()
-    stop(process)
-    assert json.loads((tmp_path / "org.json").read_text())["version"] == 1
-    process, url, ca_file = start()
-    with requests.Session() as session:
-        session.verify, session.trust_env = str(ca_file), False
-        rows = session.get(f"{url}/sandbox/records", params={"object": "Lead"}, timeout=10).json()
-    stop(process)
-    assert [row["Id"] for row in rows] == [made["id"]]

@@ -32,7 +32,7 @@ def pages(case: Case, cursor: dict[str, Any] | None = None) -> list[Page]:
     return [
         page
         for stream in case.connector.streams(options)
-        for page in case.connector.pull(case.session, options, stream, cursor, NOW)
+        for page in case.connector.pull(case.session, options, stream, cursor, case.clock.now())
     ]
 
 
@@ -79,7 +79,7 @@ def test_a_pull_resumed_after_any_page_loses_nothing(case: Case) -> None:
         # The cursor has been through the store: it must survive JSON.
         after = keys(pages(case, json.loads(json.dumps(whole[index].cursor))))
         assert set(before) | set(after) == everything, f"lost after page {index}"
-        assert len(set(before) & set(after)) <= case.session.page_size_records
+        assert len(set(before) & set(after)) <= case.repeated
 
 
 def test_a_pull_without_news_gives_nothing(case: Case) -> None:
@@ -94,6 +94,7 @@ def test_a_pull_without_news_gives_nothing(case: Case) -> None:
 def test_what_comes_later_is_found_from_the_cursor(case: Case) -> None:
     case.fill(40)
     first = pages(case)
+    case.clock.advance(7200)
     case.fill(TOTAL)
     assert set(keys(first)) | set(keys(pages(case, first[-1].cursor))) == set(keys(pages(case)))
     assert len(set(keys(pages(case)))) == TOTAL
@@ -119,6 +120,19 @@ def test_nothing_newer_than_the_runs_start_is_passed_over(case: Case) -> None:
         assert not found[-1].is_last
         assert found[-1].recheck_seconds is not None
     assert set(keys(found)) | set(keys(pages(case, found[-1].cursor))) == set(keys(pages(case)))
+
+
+def test_a_cursor_by_date_gives_everything_from_that_instant_on(case: Case) -> None:
+    case.fill(TOTAL)
+    options = case.connector.Options(**case.options)
+    stream = case.connector.streams(options)[0]
+    dated = {record.key: record.source_at for page in pages(case) for record in page.records if record.source_at is not None}
+    at = sorted(dated.values())[TOTAL // 2]
+    begin = case.connector.cursor_at(options, stream, at)
+    found = pages(case, json.loads(json.dumps(begin)))
+    assert {key for key, when in dated.items() if when >= at} <= set(keys(found))
+    assert len(keys(found)) < TOTAL
+    assert keys(pages(case, found[-1].cursor)) == []
 
 
 def test_what_cannot_be_read_is_an_error_never_the_end(case: Case) -> None:

@@ -1,0 +1,253 @@
+"""Mailchimp audiences by the Marketing API 3.0 (vendor's spec 3.0.55 to 3.0.91, read 2026-08).
+
+Limits: 10 connections per user over all apps, else 429 or, from the edge, a bare 403; no rate headers; 120 s per call. Oddities:
+`last_changed` has a grain of one second and imports give thousands of equal ones; whether bounds include is not documented; a
+bound that cannot be read gives the whole audience; archived members are left out unless asked for; of tags a page holds 50.
+What a status means is the mapping's business. See docs/connectors/mailchimp.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from connectors.mailchimp.api import PAGE_SIZE, Api, Ping, audiences, completed, text_of
+from connectors.mailchimp.walk import Listing, Part, Walk
+from syncd.connector import Health, Limits, Options, Page, Secret, Session
+from syncd.errors import ContractError, SourceUnavailableError, SyncdError
+
+_SKEW_SECONDS = 60.0
+_MAX_SKEW = timedelta(days=1)
+"""A vendor's clock further behind than this would silently read nothing."""
+_RELIST = timedelta(hours=1)
+"""How long the list of all audiences is believed."""
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class MailchimpOptions(Options):
+    """Options of `type: mailchimp`."""
+
+    api_key: Secret = Field(description="API key; its end names the data centre.", examples=[{"env": "MAILCHIMP_API_KEY"}])
+    base_url: str | None = Field(
+        default=None,
+        description="Root of the API; `https://DC.api.mailchimp.com/3.0` of the key's data centre if not given.",
+        examples=["https://us21.api.mailchimp.com/3.0"],
+    )
+    audiences: list[str] = Field(
+        default=[], description="Ids of the audiences to read; all of the account if empty.", examples=[["a1b2c3d4e5"]]
+    )
+    reconcile_hours: float = Field(
+        default=24.0, ge=0, description="How often archived members are asked for, which an audience does not list; 0 = never."
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _safe(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if not parts.hostname or parts.query or parts.fragment or parts.username:
+            raise ValueError("it is an address such as https://us21.api.mailchimp.com/3.0")
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+            raise ValueError("it begins with https://; http:// is for this machine only")
+        return value.rstrip("/") if parts.path.strip("/") else f"{value.rstrip('/')}/3.0"
+
+    @field_validator("audiences")
+    @classmethod
+    def _ids(cls, value: list[str]) -> list[str]:
+        for one in value:
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", one):
+                raise ValueError(f'"{one}" is no id of an audience (Audience, Settings, "Audience ID")')
+        return list(dict.fromkeys(value))
+
+    @model_validator(mode="after")
+    def _has_address(self) -> MailchimpOptions:
+        if self.base_url is None and not self.data_centre:
+            raise ValueError("api_key names no data centre: a whole key ends in -us21 or the like; otherwise give base_url")
+        return self
+
+    @property
+    def data_centre(self) -> str:
+        """`us21` of a key that ends in `-us21`, `""` if it names none."""
+        found = re.fullmatch(r"\S+-([a-z]{2,4}\d{1,3})", self.api_key.reveal())
+        return found[1] if found else ""
+
+    @property
+    def root(self) -> str:
+        """Address of the API, without a slash at its end."""
+        return self.base_url or f"https://{self.data_centre}.api.mailchimp.com/3.0"
+
+
+class Mailchimp:
+    """The connector; has no state of its own."""
+
+    name = "mailchimp"
+    Options = MailchimpOptions
+    settle_seconds = 30.0
+    page_size_records = PAGE_SIZE
+    limits = Limits(connections=4, read_timeout_seconds=120.0)
+    """Ten connections per user are the limit over all apps of the account; the vendor ends a call after 120 s."""
+
+    def check(self, session: Session, options: MailchimpOptions) -> Health:
+        """Ping the account, then ask each chosen audience for one member as `pull` would."""
+        api = Api(session, options.root, options.api_key)
+        findings = []
+        try:
+            api.get("/ping", Ping)
+            findings.append("The key is accepted.")
+            known = {one.id: one for one in audiences(api)}
+        except SyncdError as error:
+            return Health(False, (*findings, str(error)))
+        is_ok = True
+        for list_id in options.audiences or list(known):
+            try:
+                page = api.members(list_id, {"count": "1"}, 1, 0).value
+                findings.append(f"Audience {list_id} was read: {page.total_items} members, not counting archived ones.")
+            except SyncdError as error:
+                is_ok = False
+                findings.append(str(error))
+        if not is_ok or not known:
+            names = ", ".join(sorted(known)) or "none"
+            findings.append(f"Audiences of the account: {names}.")
+        return Health(is_ok, tuple(findings))
+
+    def streams(self, options: MailchimpOptions) -> tuple[str, ...]:
+        """One stream: members of all chosen audiences."""
+        del options
+        return ("members",)
+
+    def cursor_at(self, options: MailchimpOptions, stream: str, at: datetime) -> dict[str, Any]:
+        """A cursor from which every audience is read from `at` on; see the contract."""
+        del options, stream
+        return {"audiences": {}, "from": text_of(int(at.timestamp()))}
+
+    def pull(
+        self, session: Session, options: MailchimpOptions, stream: str, cursor: Mapping[str, Any] | None, until: datetime
+    ) -> Iterator[Page]:
+        """Yield the members changed since the cursor, audience by audience; see the contract.
+
+        An audience that fails does not stop the others: the first error is raised at the end. A refused key and a throttle,
+        which concern the whole account, are raised at once.
+        """
+        del stream
+        api, place = Api(session, options.root, options.api_key), _Place(cursor)
+        steps = place.steps(options, api, until)
+        failed: dict[str, SyncdError] = {}
+        notices: list[str] = []
+        given = dict(cursor or {})
+        is_last = False
+        for number, (list_id, is_archive) in enumerate(steps, start=1):
+            if list_id in failed:
+                continue
+            try:
+                for part in self._parts(session, api, place, list_id, until, notices, is_archive=is_archive):
+                    records, rejects = completed(api, list_id, part.rows)
+                    place.advance(list_id, part, until, is_archive=is_archive)
+                    is_last = part.is_end and number == len(steps) and not failed
+                    if records or rejects or is_last:
+                        given = place.cursor()
+                        yield Page(tuple(records), given, tuple(rejects), is_last=is_last, notice=" ".join(notices))
+                        notices.clear()
+            except (SourceUnavailableError, ContractError) as error:
+                failed[list_id] = error  # the others go on; of this one also the archive is left
+        if failed:
+            place.forget_list()
+        if not is_last and (not failed or place.cursor() != given):
+            yield Page((), place.cursor(), is_last=not failed, notice=" ".join(notices))
+        for first in failed.values():
+            raise first
+
+    @staticmethod
+    def _parts(
+        session: Session, api: Api, place: _Place, list_id: str, until: datetime, notices: list[str], *, is_archive: bool
+    ) -> Iterator[Part]:
+        """The new rows of one audience, or of its archive, in the window from its cursor to the vendor's now."""
+        since = place.since(list_id, session.overlap_seconds, is_archive=is_archive)
+        end = int((until - timedelta(seconds=session.settle_seconds)).timestamp())
+        if since is not None and since >= end:
+            return  # the window is empty: this machine's clock was set back, or the source is read again at once
+
+        def narrowed(listing: Listing) -> int:
+            skew = listing.at - listing.received_at if listing.at is not None else timedelta()
+            if skew < -_MAX_SKEW:
+                raise ContractError(
+                    "The clock of Mailchimp is more than a day behind this machine's.", advice="Set the clock of this machine."
+                )
+            if abs(skew.total_seconds()) > _SKEW_SECONDS and not notices:
+                notices.append(f"The clocks of Mailchimp and of this machine differ by {abs(skew.total_seconds()):.0f} s.")
+            if listing.at is None:
+                return end
+            return int((listing.at - timedelta(seconds=session.settle_seconds)).timestamp())
+
+        size = min(session.page_size_records, PAGE_SIZE)
+        name = f"The archive of audience {list_id}" if is_archive else f"Audience {list_id}"
+        yield from Walk(name, api.asking(list_id, size, is_archive=is_archive), since, end, size).parts(narrowed)
+
+
+class _Place:
+    """The cursor: per audience the second up to which its members, and those of its archive, were delivered."""
+
+    def __init__(self, cursor: Mapping[str, Any] | None) -> None:
+        given = dict(cursor or {})
+        self._audiences: dict[str, dict[str, str]] = {name: dict(one) for name, one in given.get("audiences", {}).items()}
+        self._from: str | None = given.get("from")
+        self._list: dict[str, Any] | None = given.get("list")
+
+    def steps(self, options: MailchimpOptions, api: Api, until: datetime) -> list[tuple[str, bool]]:
+        """(audience, whether its archive) to read now; asks for the list of audiences when it is wanted and old."""
+        wanted = options.audiences or self._all(api, until)
+        found = [(list_id, False) for list_id in wanted]
+        every = timedelta(hours=options.reconcile_hours)
+        for list_id in wanted if every else ():
+            last = self._audiences.get(list_id, {}).get("reconciled_at")
+            if last is None or until - _instant(last) >= every:
+                found.append((list_id, True))
+        return found
+
+    def _all(self, api: Api, until: datetime) -> list[str]:
+        if self._list is None or not timedelta() <= until - _instant(self._list["at"]) < _RELIST:
+            self._list = {"ids": [one.id for one in audiences(api)], "at": text_of(int(until.timestamp()))}
+        return list(self._list["ids"])
+
+    def forget_list(self) -> None:
+        """Ask for the list of audiences next time: one of them may be gone."""
+        self._list = None
+
+    def since(self, list_id: str, overlap_seconds: float, *, is_archive: bool) -> int | None:
+        """The bound to ask from, None for the beginning. At least a second before the cursor: the bound may be exclusive."""
+        at = self._audiences.get(list_id, {}).get("archived_at" if is_archive else "at", self._from)
+        return None if at is None else int(_instant(at).timestamp() - max(overlap_seconds, 1.0))
+
+    def advance(self, list_id: str, part: Part, until: datetime, *, is_archive: bool) -> None:
+        """Move an audience's cursor over what was delivered without a gap; never back."""
+        state = self._audiences.setdefault(list_id, {})
+        name = "archived_at" if is_archive else "at"
+        known = state.get(name, self._from)
+        if known is None or _instant(known).timestamp() < part.safe:
+            state[name] = text_of(part.safe)
+        if is_archive and part.is_end:
+            state["reconciled_at"] = text_of(int(until.timestamp()))
+
+    def cursor(self) -> dict[str, Any]:
+        """As JSON."""
+        found: dict[str, Any] = {"audiences": {name: dict(one) for name, one in self._audiences.items()}}
+        if self._from is not None:
+            found["from"] = self._from
+        if self._list is not None:
+            found["list"] = self._list
+        return found
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+CONNECTOR = Mailchimp()
+"""What `wiring` uses."""
+
+__all__ = ["CONNECTOR", "Mailchimp", "MailchimpOptions"]
