@@ -98,21 +98,25 @@ Examples:
         return run_demo(globals_of(context).output(as_json=as_json), keep)
 
     @app.command(
-        help="""A Salesforce org on this machine to try things on: HTTPS on 127.0.0.1, nothing leaves the machine.
+        help="""A Salesforce org (HTTPS) and a Mailchimp (HTTP) on 127.0.0.1 to try things on; nothing leaves the machine.
+
+It prints what to put into syncd.yaml. Everything is in memory and gone when it stops.
 
 Examples:
   syncd sandbox
-  syncd sandbox --port 8443 --folder sandbox
+  syncd sandbox --empty                             without the sample leads and members
+  syncd sandbox --port 9443 --mailchimp-port 9480
 """
     )
     def sandbox(
-        port: Annotated[int, typer.Option("--port", help="0 takes any free one.")] = 8443,
-        folder: Annotated[Path, typer.Option("--folder", help="For the certificate and the state.")] = Path("sandbox"),
-        empty: Annotated[bool, typer.Option("--empty", help="Without the sample leads.")] = False,
+        port: Annotated[int, typer.Option("--port", help="Of the org; 0 takes any free one.")] = 8443,
+        mailchimp_port: Annotated[int, typer.Option("--mailchimp-port", help="Of Mailchimp; 0 takes any free one.")] = 8480,
+        folder: Annotated[Path, typer.Option("--folder", help="For the certificate authority to trust.")] = Path("sandbox"),
+        empty: Annotated[bool, typer.Option("--empty", help="Without the sample leads and members.")] = False,
     ) -> None:
         from syncd.sandbox.__main__ import run_sandbox
 
-        run_sandbox(folder, port=port, empty=empty)
+        run_sandbox(folder, port=port, mailchimp_port=mailchimp_port, empty=empty)
 
     @app.command(name="help", help="The page of an error code.\n\nExamples:\n  syncd help E500\n")
     def help_(context: typer.Context, code: Annotated[str, typer.Argument(help="For example E500.", metavar="CODE")]) -> None:

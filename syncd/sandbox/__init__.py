@@ -11,7 +11,9 @@ from syncd.sandbox.org import CONSUMER_KEY as CONSUMER_KEY
 from syncd.sandbox.org import CONSUMER_SECRET as CONSUMER_SECRET
 from syncd.sandbox.org import SandboxOrg as SandboxOrg
 from syncd.sandbox.people import Person as Person
+from syncd.sandbox.population import AUDIENCE as AUDIENCE
 from syncd.sandbox.population import populate as populate
+from syncd.sandbox.population import populate_mailchimp as populate_mailchimp
 from syncd.sandbox.schema import Field as Field
 from syncd.sandbox.server import MailchimpServer as MailchimpServer
 from syncd.sandbox.server import SandboxServer as SandboxServer
