@@ -29,6 +29,7 @@ from syncd.model import (
     Page,
     PersonState,
     PersonView,
+    Provenance,
     RecordRef,
     RowOutcome,
     RunStatus,
@@ -43,7 +44,7 @@ Key = tuple[str, str]
 # ---------------------------------------------------------------- inbox and records
 
 
-class InboxRow(msgspec.Struct, frozen=True):
+class InboxRow(msgspec.Struct, frozen=True, gc=False):
     """One version of one record, waiting. `digest` is blake2b-16 of the payload.
 
     `is_replay`: an equal digest is no reason to skip it. `packed` is the payload as the store keeps it, so that it is compressed once.
@@ -62,7 +63,7 @@ class InboxRow(msgspec.Struct, frozen=True):
     packed: tuple[bytes, bool] | None = None
 
 
-class KnownRecord(msgspec.Struct, frozen=True):
+class KnownRecord(msgspec.Struct, frozen=True, gc=False):
     """What is stored of the latest version of a record."""
 
     digest: bytes
@@ -72,7 +73,7 @@ class KnownRecord(msgspec.Struct, frozen=True):
     position: int = 0
 
 
-class DeadLetter(msgspec.Struct, frozen=True):
+class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     """Something set aside with its reason, ready to be replayed.
 
     `kind` is `record` (payload kept), `page` (an answer nobody could read; its payload is kept, its records come again) or
@@ -97,7 +98,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
     dead_letter_id: str = ""
 
 
-class Review(msgspec.Struct, frozen=True):
+class Review(msgspec.Struct, frozen=True, gc=False):
     """A question for a person.
 
     `kind`: `several_matches`, `clashing_names`, `weak_match`, `merge`, `on_deleted`, `duplicate_rule`.
@@ -119,7 +120,7 @@ class Review(msgspec.Struct, frozen=True):
     decision: str = ""
 
 
-class ResolvedRecord(msgspec.Struct, frozen=True):
+class ResolvedRecord(msgspec.Struct, frozen=True, gc=False):
     """What became of one inbox row; written with all its consequences in one transaction.
 
     For `applied`: `lead`, `person_id` and `mapping*` are set and the record row is replaced.
@@ -158,10 +159,18 @@ class ResolvedRecord(msgspec.Struct, frozen=True):
 # ---------------------------------------------------------------- operations
 
 
-class PersonPlan(msgspec.Struct, frozen=True):
+class GoldenValue(msgspec.Struct, frozen=True, gc=False):
+    """A person's surviving value of one field and where it comes from."""
+
+    value: Value
+    provenance: Provenance
+    is_default: bool = False
+
+
+class PersonPlan(msgspec.Struct, frozen=True, gc=False):
     """What planning decided for one person; stored in one transaction.
 
-    `golden` is field -> {value, provenance...} as one document. `operations` may be empty. `stays_dirty` when
+    `golden` holds the surviving values by field. `operations` may be empty. `stays_dirty` when
     more is to be planned after these operations (consent goes first). `dead_letter` and `review`: what a person must know
     of a lead that cannot be created. `bases` are (object, sf_id, field -> value) adopted without
     a write (theirs = ours). `notes` are reasons per field (`kept_persons_edit`), for `lead show`.
@@ -169,7 +178,7 @@ class PersonPlan(msgspec.Struct, frozen=True):
 
     person_id: str
     operations: tuple[Operation, ...] = ()
-    golden: dict[str, Any] = {}
+    golden: dict[str, GoldenValue] = {}
     notes: dict[str, str] = {}
     bases: tuple[tuple[str, str, dict[str, Value]], ...] = ()
     stays_dirty: bool = False
@@ -177,7 +186,7 @@ class PersonPlan(msgspec.Struct, frozen=True):
     review: Review | None = None
 
 
-class OperationResult(msgspec.Struct, frozen=True):
+class OperationResult(msgspec.Struct, frozen=True, gc=False):
     """The end of one sent operation. `state` done, refused, failed, superseded or unknown.
 
     `echo` is the row as re-read after the write (None if it could not be read yet: the operation is kept as needing an echo).
@@ -197,7 +206,7 @@ class OperationResult(msgspec.Struct, frozen=True):
     review: Review | None = None
 
 
-class RunRow(msgspec.Struct, frozen=True):
+class RunRow(msgspec.Struct, frozen=True, gc=False):
     """One run as listed."""
 
     run_id: str
@@ -207,7 +216,7 @@ class RunRow(msgspec.Struct, frozen=True):
     summary: dict[str, Any]
 
 
-class Cursor(msgspec.Struct, frozen=True):
+class Cursor(msgspec.Struct, frozen=True, gc=False):
     """A stream's position and when it was stored."""
 
     source: str
@@ -217,14 +226,14 @@ class Cursor(msgspec.Struct, frozen=True):
     moved_at: datetime
 
 
-class StoredPage(msgspec.Struct, frozen=True):
+class StoredPage(msgspec.Struct, frozen=True, gc=False):
     """What became of a page: how many records and rejects it held, and how many records wait now because of it."""
 
     held: int = 0
     waiting: int = 0
 
 
-class Backfill(msgspec.Struct, frozen=True):
+class Backfill(msgspec.Struct, frozen=True, gc=False):
     """A range of a stream that was asked for once more; `cursor` is its own, the stream's stays where it is.
 
     `partition` names it: `backfill:FROM..UNTIL`, both ISO instants.
@@ -326,7 +335,7 @@ class Store(Protocol):
 # ---------------------------------------------------------------- the org
 
 
-class ChangedRows(msgspec.Struct, frozen=True):
+class ChangedRows(msgspec.Struct, frozen=True, gc=False):
     """One page of a mirror read. `covered_until` is set on the last page: the stamp the next read may start from."""
 
     rows: tuple[OrgRow, ...]

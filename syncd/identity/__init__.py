@@ -4,6 +4,7 @@ Exact evidence only: strong keys are claims (one person each); phones and shared
 Several matches never pick one silently. The rules are explained in docs/explanation/identity.md.
 """
 
+from syncd.identity.keys import RECORD_CLAIM as RECORD_CLAIM
 from syncd.identity.keys import LeadKeys as LeadKeys
 from syncd.identity.keys import lead_keys as lead_keys
 from syncd.identity.keys import org_keys as org_keys

@@ -11,10 +11,13 @@ from syncd.normalise.keys import email_key, is_role_mailbox, phone_key
 
 Key = tuple[str, str]
 
+RECORD_CLAIM = "record"
+"""The kind of the claim that a source record itself is; the store keeps it as the record's own row."""
+
 _PHONE_FIELDS = ("Phone", "MobilePhone")
 
 
-class LeadKeys(msgspec.Struct, frozen=True):
+class LeadKeys(msgspec.Struct, frozen=True, gc=False):
     """Strong keys (`claims`, the record's own first) and shared ones (`evidence`) of one record."""
 
     claims: tuple[Key, ...]
@@ -53,7 +56,7 @@ def org_keys(row: OrgRow) -> tuple[Key, ...]:
 
 def record_claim(ref: RecordRef) -> Key:
     """The claim of a source record; lengths keep (a|b, c) apart from (a, b|c)."""
-    return "record", f"{len(ref.source)}:{ref.source}|{len(ref.stream)}:{ref.stream}|{ref.key}"
+    return RECORD_CLAIM, f"{len(ref.source)}:{ref.source}|{len(ref.stream)}:{ref.stream}|{ref.key}"
 
 
 def person_id_for(ref: RecordRef, secret: bytes) -> str:

@@ -13,7 +13,7 @@ MAX_SHARED = 50
 """A shared key with more holders than this says nothing about a person (a call centre, a hotel)."""
 
 
-class ReviewWish(msgspec.Struct, frozen=True):
+class ReviewWish(msgspec.Struct, frozen=True, gc=False):
     """A question for a person; candidates in a fixed order."""
 
     kind: str
@@ -21,7 +21,7 @@ class ReviewWish(msgspec.Struct, frozen=True):
     candidates: tuple[Candidate, ...]
 
 
-class Names(msgspec.Struct, frozen=True):
+class Names(msgspec.Struct, frozen=True, gc=False):
     """The names and the mailbox a lead states."""
 
     first: str = ""
@@ -87,7 +87,7 @@ def _other_mailbox(left: str, right: str) -> bool:
     return email_key(left) != email_key(right)
 
 
-class Placement(msgspec.Struct, frozen=True):
+class Placement(msgspec.Struct, frozen=True, gc=False):
     """Where a person already is in the org: records to link, or a question."""
 
     org_links: tuple[tuple[str, str], ...] = ()

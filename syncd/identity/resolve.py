@@ -11,7 +11,7 @@ from syncd.identity.match import MAX_SHARED, Names, ReviewWish, clashes, group, 
 from syncd.model import Candidate, Lead, PersonState, RecordRef
 
 
-class Resolution(msgspec.Struct, frozen=True):
+class Resolution(msgspec.Struct, frozen=True, gc=False):
     """The answer for one record.
 
     `rule` names the evidence (`record`, `email`, `org_email`, `phone_and_name`, `new`, `review`).
@@ -76,7 +76,7 @@ def resolve(ref: RecordRef, lead: Lead, keys: LeadKeys, facts: Facts, secret: by
     return _answer(ref, keys, secret, _by_shared_keys(names, keys, facts))
 
 
-class _Finding(msgspec.Struct, frozen=True):
+class _Finding(msgspec.Struct, frozen=True, gc=False):
     """Whom the keys point to: a group of candidates that is this person, or a question, or nobody."""
 
     rule: str

@@ -28,7 +28,7 @@ class Overwrite(StrEnum):
     NEVER = "never"
 
 
-class FieldValue(msgspec.Struct, frozen=True):
+class FieldValue(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One mapped field of one record.
 
     Attributes:
@@ -44,7 +44,7 @@ class FieldValue(msgspec.Struct, frozen=True):
     line: int = 0
 
 
-class Problem(msgspec.Struct, frozen=True):
+class Problem(msgspec.Struct, frozen=True, gc=False):
     """Something wrong with one record's field; never holds the record's value.
 
     `reason` is a constant word (`invalid_email`, `cut_to_length`, `unknown_picklist_value`).
@@ -59,7 +59,7 @@ class Problem(msgspec.Struct, frozen=True):
     is_fatal: bool = False
 
 
-class Touch(msgspec.Struct, frozen=True):
+class Touch(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One interaction on one channel. Texts may be empty; `at` is ISO UTC text or None."""
 
     channel: str = ""
@@ -71,7 +71,7 @@ class Touch(msgspec.Struct, frozen=True):
     consent: str = ""
 
 
-class Lead(msgspec.Struct, frozen=True):
+class Lead(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A record after mapping.
 
     Attributes:

@@ -38,14 +38,14 @@ OPEN_STATES = (OperationState.PLANNED, OperationState.HELD, OperationState.SENT,
 """At most one operation per target (object, record or person) is in one of these; the store enforces it."""
 
 
-class Assignment(msgspec.Struct, frozen=True):
+class Assignment(msgspec.Struct, frozen=True, gc=False):
     """Who gets a new lead: the org's rule (`Sforce-Auto-Assign`), or a fixed owner id."""
 
     use_rule: bool = True
     owner_id: str = ""
 
 
-class Provenance(msgspec.Struct, frozen=True):
+class Provenance(msgspec.Struct, frozen=True, gc=False):
     """Why one field is written: source record, mapping line and rule (G7)."""
 
     source: str = ""
@@ -57,7 +57,7 @@ class Provenance(msgspec.Struct, frozen=True):
     rule: str = ""
 
 
-class Operation(msgspec.Struct, frozen=True):
+class Operation(msgspec.Struct, frozen=True, gc=False):
     """One write.
 
     Attributes:

@@ -10,7 +10,7 @@ import msgspec
 from syncd.model.lead import Value
 
 
-class FieldSchema(msgspec.Struct, frozen=True):
+class FieldSchema(msgspec.Struct, frozen=True, gc=False):
     """One field of a describe (REST `sobjects/X/describe`, API 62.0). `length` in characters, 0 if none."""
 
     name: str
@@ -35,14 +35,21 @@ class FieldSchema(msgspec.Struct, frozen=True):
         return self.is_createable and not self.is_nillable and not self.is_defaulted
 
 
-class ObjectSchema(msgspec.Struct, frozen=True):
+class ObjectSchema(msgspec.Struct, frozen=True, gc=False):
     """The fields of one object that the integration user may see, by API name."""
 
     name: str
     fields: dict[str, FieldSchema]
+    required: tuple[str, ...] = ()
+    """Fields without which nothing can be created; worked out from `fields`."""
+
+    def __post_init__(self) -> None:
+        """Work out what is asked for every new lead."""
+        needed = tuple(name for name, field in self.fields.items() if field.is_required)
+        msgspec.structs.force_setattr(self, "required", needed)
 
 
-class OrgIdentity(msgspec.Struct, frozen=True):
+class OrgIdentity(msgspec.Struct, frozen=True, gc=False):
     """Whose org this is. Ids have 18 characters."""
 
     org_id: str
@@ -51,14 +58,14 @@ class OrgIdentity(msgspec.Struct, frozen=True):
     is_sandbox: bool = False
 
 
-class OrgSchema(msgspec.Struct, frozen=True):
+class OrgSchema(msgspec.Struct, frozen=True, gc=False):
     """Objects by name, lead statuses by API name (value: whether it is a converted one), queue and user ids by name."""
 
     objects: dict[str, ObjectSchema]
     lead_statuses: dict[str, bool] = {}
 
 
-class OrgRow(msgspec.Struct, frozen=True):
+class OrgRow(msgspec.Struct, frozen=True, gc=False):
     """One record as the org returned it just now.
 
     `fields` holds the queried data fields only; system fields have attributes of their own.
@@ -77,7 +84,7 @@ class OrgRow(msgspec.Struct, frozen=True):
     contact_id: str = ""
 
 
-class OrgRecord(msgspec.Struct, frozen=True):
+class OrgRecord(msgspec.Struct, frozen=True, gc=False):
     """One record of the mirror: the org's row, the person it belongs to, and base per field (DESIGN 5.1).
 
     `person_id` is `""` while nobody knows whose it is. `is_survivor` is False for a second record of a
@@ -108,7 +115,7 @@ class Recovery(StrEnum):
     UNKNOWN = "unknown"
 
 
-class OrgFault(msgspec.Struct, frozen=True):
+class OrgFault(msgspec.Struct, frozen=True, gc=False):
     """A refusal normalised from any of the API's shapes.
 
     `message` may hold record values (admins' validation texts): store it, show it to an operator who
@@ -122,7 +129,7 @@ class OrgFault(msgspec.Struct, frozen=True):
     matches: tuple[str, ...] = ()
 
 
-class RowOutcome(msgspec.Struct, frozen=True):
+class RowOutcome(msgspec.Struct, frozen=True, gc=False):
     """The answer for one row of a write, in request order: an id, or a fault."""
 
     sf_id: str = ""

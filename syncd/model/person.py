@@ -22,7 +22,7 @@ class PersonState(StrEnum):
     ERASED = "erased"
 
 
-class PersonRecord(msgspec.Struct, frozen=True):
+class PersonRecord(msgspec.Struct, frozen=True, gc=False):
     """The latest version of one source record of a person, mapped. `lane`: a record of a back-fill is no news."""
 
     ref: RecordRef
@@ -34,7 +34,7 @@ class PersonRecord(msgspec.Struct, frozen=True):
     lane: Lane = Lane.INCREMENT
 
 
-class Hold(msgspec.Struct, frozen=True):
+class Hold(msgspec.Struct, frozen=True, gc=False):
     """A field value that a person or an undo told syncd to leave alone until a source sends another."""
 
     field: str
@@ -42,7 +42,7 @@ class Hold(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-class PersonView(msgspec.Struct, frozen=True):
+class PersonView(msgspec.Struct, frozen=True, gc=False):
     """Everything planning needs of one person, read in one go.
 
     `open_operations` block a new plan for their target. `refused_operations` are refusals that nobody replayed
@@ -66,7 +66,7 @@ class PersonView(msgspec.Struct, frozen=True):
     notes: dict[str, str] = {}
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """Somebody a lead might be: a person of ours or a record of the org.
 
     `kind` is `person`, `Lead` or `Contact`; `person_id` may be `""` for an org record nobody claimed yet.

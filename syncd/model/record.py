@@ -27,7 +27,7 @@ class RecordRef(NamedTuple):
     key: str
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One item as the source sent it; never edited.
 
     Attributes:
@@ -45,7 +45,7 @@ class Record(msgspec.Struct, frozen=True):
     locator: str = ""
 
 
-class Reject(msgspec.Struct, frozen=True):
+class Reject(msgspec.Struct, frozen=True, gc=False):
     """One item of a page that cannot be a record; it becomes a dead letter of stage `extract`.
 
     `reason` is a constant word (`ragged_row`), `message` a sentence without record values,
@@ -59,7 +59,7 @@ class Reject(msgspec.Struct, frozen=True):
     locator: str = ""
 
 
-class Page(msgspec.Struct, frozen=True):
+class Page(msgspec.Struct, frozen=True, gc=False):
     """What one extract call returned: records plus the next cursor.
 
     Attributes:

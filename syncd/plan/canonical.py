@@ -34,6 +34,8 @@ def canonical(value: Value, field: FieldSchema | None) -> Value:
 
 def same(left: Value, right: Value, field: FieldSchema | None) -> bool:
     """Whether the org would not tell `left` from `right`."""
+    if left is right or (left == right and type(left) is type(right)):
+        return True
     return canonical(left, field) == canonical(right, field)
 
 

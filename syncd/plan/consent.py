@@ -10,7 +10,7 @@ from syncd.model import ObjectSchema, OrgRecord, OrgSchema, PersonView, Provenan
 from syncd.plan.survivorship import Consent
 
 
-class ConsentWrite(msgspec.Struct, frozen=True):
+class ConsentWrite(msgspec.Struct, frozen=True, gc=False):
     """Checkboxes to set (or, allowed and proven, to clear) on one org record."""
 
     record: OrgRecord

@@ -15,7 +15,7 @@ MAX_REPEATS = 3
 """How often the same value is written against somebody who changes it back (DESIGN 5.1)."""
 
 
-class Diff(msgspec.Struct, frozen=True):
+class Diff(msgspec.Struct, frozen=True, gc=False):
     """Fields to write, values to adopt as base without a write, and why the others stay."""
 
     writes: dict[str, Value]

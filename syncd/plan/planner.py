@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -23,10 +22,10 @@ from syncd.plan.consent import ConsentWrite, consent_writes, is_withdrawn
 from syncd.plan.fields import diff, fitting
 from syncd.plan.survivorship import Golden, golden, provenance_of
 from syncd.policy import Decision
-from syncd.ports import DeadLetter, PersonPlan, Review
+from syncd.ports import DeadLetter, GoldenValue, PersonPlan, Review
 
 
-class PlanSettings(msgspec.Struct, frozen=True):
+class PlanSettings(msgspec.Struct, frozen=True, gc=False):
     """What planning needs of the configuration. `assignments`: source name to who gets its new leads."""
 
     external_id_field: str | None = "Syncd_Id__c"
@@ -99,11 +98,11 @@ class _Planner:
             review=self._review,
         )
 
-    def _document(self) -> dict[str, Any]:
-        document = {name: msgspec.to_builtins(value) for name, value in self._golden.fields.items()}
+    def _document(self) -> dict[str, GoldenValue]:
+        document = {name: GoldenValue(one.value, one.provenance, one.is_default) for name, one in self._golden.fields.items()}
         for name, one in self._golden.consent.items():
             withdrawn = is_withdrawn(one, allow_clear=self._decision.allow_clear)
-            document[name] = {"value": withdrawn, "provenance": msgspec.to_builtins(one.withdrawn_by)}
+            document[name] = GoldenValue(withdrawn, one.withdrawn_by)
         return document
 
     def _target(self) -> OrgRecord | None:
@@ -211,7 +210,7 @@ class _Planner:
             elif value is not None:
                 fields[name], why[name] = value, one.provenance
         self._add_decided(fields, why)
-        missing = [name for name, field in lead.fields.items() if field.is_required and fields.get(name) in (None, "")]
+        missing = [name for name in lead.required if fields.get(name) in (None, "")]
         if missing:
             self._notes["create"] = "missing_required"
             self._dead_letter = self._incomplete(sorted(missing))

@@ -14,7 +14,7 @@ import msgspec
 from syncd.model import CONSENT_FIELDS, GROUPS, NAME_GROUP, FieldValue, Overwrite, PersonRecord, Provenance, Value
 
 
-class GoldenField(msgspec.Struct, frozen=True):
+class GoldenField(msgspec.Struct, frozen=True, gc=False):
     """A field's surviving value with its reason."""
 
     value: Value
@@ -24,7 +24,7 @@ class GoldenField(msgspec.Struct, frozen=True):
     provenance: Provenance
 
 
-class Consent(msgspec.Struct, frozen=True):
+class Consent(msgspec.Struct, frozen=True, gc=False):
     """The newest withdrawal and the newest explicit opt-in of one purpose; None if there was none."""
 
     withdrawn_at: datetime | None = None
@@ -33,7 +33,7 @@ class Consent(msgspec.Struct, frozen=True):
     given_by: Provenance = Provenance()
 
 
-class Golden(msgspec.Struct, frozen=True):
+class Golden(msgspec.Struct, frozen=True, gc=False):
     """Surviving values by field, and consent by consent field."""
 
     fields: dict[str, GoldenField]

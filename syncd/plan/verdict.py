@@ -20,7 +20,7 @@ class Verdict(StrEnum):
     NONE = "none"
 
 
-class FieldVerdict(msgspec.Struct, frozen=True):
+class FieldVerdict(msgspec.Struct, frozen=True, gc=False):
     """A verdict with its reason word (see docs/explanation/delivery.md)."""
 
     verdict: Verdict

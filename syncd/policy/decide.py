@@ -8,7 +8,7 @@ from syncd.model import PersonView
 from syncd.policy.load import Policy
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """What the policy wants for one person, with the rule that said so.
 
     `status_on_create` is `""` when the org's default is to be used. `on_deleted` is skip, review or create.

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from syncd import events
 from syncd.errors import ClaimConflictError
-from syncd.identity import Facts, LeadKeys, Resolution, lead_keys, resolve
+from syncd.identity import RECORD_CLAIM, Facts, LeadKeys, Resolution, lead_keys, resolve
 from syncd.model import CONSENT_FIELDS, InboxOutcome, Lead, Operation, OperationState, PersonRecord, PersonView, RecordRef
 from syncd.ports import DeadLetter, InboxRow, KnownRecord, PersonPlan, ResolvedRecord, Review
 from syncd.run.context import LEADS_PER_COMMIT, PassContext, Source
@@ -34,7 +34,8 @@ def advance_batch(ctx: PassContext, planning: Planning | None, limit: int = LEAD
     looked up say all there is to know of them. Another worker that takes a claim first makes the whole batch be resolved
     anew, with its person known.
     """
-    rows = ctx.store.take_inbox(limit, list(ctx.sources))
+    with ctx.watch.stage("take"):
+        rows = ctx.store.take_inbox(limit, list(ctx.sources))
     if not rows:
         return Advanced()
     counted = ctx.creates_sent, dict(ctx.notes)
@@ -60,7 +61,7 @@ def advance_batch(ctx: PassContext, planning: Planning | None, limit: int = LEAD
     return Advanced(len(rows), sendable)
 
 
-class _Mapped(msgspec.Struct):
+class _Mapped(msgspec.Struct, gc=False):
     """A row with what mapping made of it; `outcome` set when nothing more is to be resolved."""
 
     row: InboxRow
@@ -82,11 +83,12 @@ class _Batch:
         watch = self._ctx.watch
         with watch.stage("look up"):
             known = dict(self._ctx.store.known_records({row.ref for row in self._rows}))
+            owners = {ref: one.person_id for ref, one in known.items() if one.person_id}
         with watch.stage("map"):
             mapped = [self._map(row, known) for row in self._rows]
         with watch.stage("look up"):
             self._drop_erased(mapped)
-            facts = self._facts(mapped)
+            facts = self._facts(mapped, owners)
         with watch.stage("resolve"):
             return [self._finish(one, facts) for one in mapped]
 
@@ -102,7 +104,8 @@ class _Batch:
             if rows[0].is_new_person and not any(row.org_links or row.review for row in rows)
         }
         # After a lost store the org may hold the lead of this very record: its external id says so (DESIGN 4).
-        known = self._ctx.store.candidates({("external_id", one) for one in new})
+        with self._ctx.watch.stage("look up"):
+            known = self._ctx.store.candidates({("external_id", one) for one in new})
         views = (_view(one, rows) for one, rows in new.items() if ("external_id", one) not in known)
         return [planning.within_limits(planning.plan(view)) for view in views]
 
@@ -149,11 +152,13 @@ class _Batch:
             one = digests[digest]
             one.outcome, one.reason, one.lead = InboxOutcome.SKIPPED, "erased", None
 
-    def _facts(self, mapped: Sequence[_Mapped]) -> Facts:
-        wanted = [one.keys for one in mapped if one.keys and one.lead and _is_resolvable(one)]
-        claims = {key for keys in wanted for key in keys.claims}
-        every = claims | {key for keys in wanted for key in keys.evidence}
-        owners = self._ctx.store.claims(claims)
+    def _facts(self, mapped: Sequence[_Mapped], owners_by_ref: Mapping[RecordRef, str]) -> Facts:
+        wanted = [one for one in mapped if one.keys and one.lead and _is_resolvable(one)]
+        claims = {key for one in wanted if one.keys for key in one.keys.claims if key[0] != RECORD_CLAIM}
+        every = claims | {key for one in wanted if one.keys for key in one.keys.evidence}
+        owners = dict(self._ctx.store.claims(claims))
+        # A record that is known is a claim of its person.
+        owners |= {one.keys.claims[0]: owner for one in wanted if one.keys and (owner := owners_by_ref.get(one.row.ref))}
         return Facts(owners, self._ctx.store.candidates(every), self._ctx.store.person_candidates(set(owners.values())))
 
     def _finish(self, one: _Mapped, facts: Facts) -> ResolvedRecord:

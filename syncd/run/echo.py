@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from syncd import events
 from syncd.errors import SyncdError
 from syncd.model import ObjectSchema, Operation, OperationKind, OperationState, OrgRow, Value
-from syncd.plan import canonical
+from syncd.plan import same
 from syncd.ports import OperationResult
 from syncd.run.context import IDS_PER_READ, OrgSession, PassContext
 
@@ -29,8 +29,7 @@ def echo_base(operation: Operation, row: OrgRow, schema: ObjectSchema | None, ma
     for name, sent in operation.fields.items():
         held = row.fields.get(name)
         field = schema.fields.get(name) if schema else None
-        is_same = canonical(held, field) == canonical(sent, field)
-        base[name] = held if is_machine or is_same else sent
+        base[name] = held if is_machine or same(held, sent, field) else sent
     return base
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from syncd import events
-from syncd.identity import lead_keys, place
+from syncd.identity import RECORD_CLAIM, lead_keys, place
 from syncd.model import OperationKind, PersonView
 from syncd.ports import Key, PersonPlan, Review
 from syncd.run.context import PassContext
@@ -59,4 +59,4 @@ def settle_late_matches(ctx: PassContext, views: Sequence[PersonView], plans: Se
 def _keys(ref: object, lead: object) -> tuple[Key, ...]:
     """Claims and evidence of one record, without the record's own claim (the org cannot know it)."""
     keys = lead_keys(ref, lead)  # type: ignore[arg-type]
-    return (*(key for key in keys.claims if key[0] != "record"), *keys.evidence)
+    return (*(key for key in keys.claims if key[0] != RECORD_CLAIM), *keys.evidence)

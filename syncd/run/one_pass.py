@@ -37,7 +37,8 @@ _ORG_LOST = (SalesforceUnavailableError, RateLimitedError, AuthError, BudgetExha
 class Summary(msgspec.Struct):
     """What `syncd run --once --json` prints (DESIGN 3.2), and a little more for the terminal.
 
-    `notes` counts reasons (`kept_persons_edit`, `value:invalid_phone`), `missed` are sentences on what was not reached.
+    `notes` counts reasons (`kept_persons_edit`, `value:invalid_phone`), `missed` are sentences on what was not reached, `stages`
+    tells CPU seconds per stage over all threads.
     """
 
     run_id: str
@@ -49,6 +50,7 @@ class Summary(msgspec.Struct):
     notes: dict[str, int] = {}
     missed: list[str] = []
     error: str = ""
+    stages: dict[str, float] = {}
 
     @property
     def exit_code(self) -> int:
@@ -80,6 +82,7 @@ def run_pass(ctx: PassContext, make_id: MakeId) -> Summary:
     summary = _summary(ctx, names, status, error, planning)
     summary.api_calls = ctx.org.api_calls - calls_before
     summary.duration_seconds = round(ctx.clock.monotonic() - started, 3)
+    summary.stages = {stage: round(seconds, 4) for stage, seconds in ctx.watch.seconds.items()}
     ctx.store.finish_run(ctx.run_id, ctx.clock.now(), summary.status, msgspec.to_builtins(summary))
     ctx.log.info(
         events.RUN_FINISHED,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, insert, select, text, update
+from sqlalchemy import Connection, and_, insert, select, text, tuple_, update
 
 from syncd.errors import StoreError
 from syncd.model import Candidate, Lane
@@ -197,17 +197,13 @@ class DeskStore:
             self._merge_people(connection, person_id, owner, at)
 
     def _merge_people(self, connection: Connection, loser: str, survivor: str, at: datetime) -> None:
-        """Everything of `loser` becomes the survivor's; its id redirects for ever."""
-        for table in (t.record, t.claim, t.touch, t.org_record):
+        """Everything of `loser` becomes the survivor's; its id redirects for ever, also for the keys that are found under it."""
+        r, u = t.record.c, t.touch.c
+        its_records = select(r.source, r.stream, r.key).where(r.person_id == loser)
+        touches = update(t.touch).where(tuple_(u.source, u.stream, u.key).in_(its_records))
+        connection.execute(touches.values(person_id=survivor))
+        for table in (t.record, t.org_record):
             connection.execute(update(table).where(table.c.person_id == loser).values(person_id=survivor))
-        b = t.block_key.c
-        mine = and_(b.subject_kind == "person", b.subject_id == loser)
-        rows = [
-            {"kind": row.kind, "value": row.value, "subject_kind": "person", "subject_id": survivor}
-            for row in connection.execute(select(t.block_key).where(mine))
-        ]
-        connection.execute(delete(t.block_key).where(mine))
-        self.db.add_missing(connection, t.block_key, rows, ("kind", "value", "subject_kind", "subject_id"))
         self._second_records_step_back(connection, survivor, at)
         connection.execute(
             update(t.person).where(t.person.c.person_id == loser).values(state="merged", redirect=survivor, is_dirty=False)

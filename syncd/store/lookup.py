@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import Connection, and_, select, tuple_
+from sqlalchemy import Connection, and_, select
 
-from syncd.model import Candidate, Lead
+from syncd.model import Candidate
 from syncd.ports import Key
 from syncd.store import tables as t
+from syncd.store.bulk import among
 from syncd.store.engine import Database, chunks
-from syncd.store.shared import follow_merge, org_rows, survivors
+from syncd.store.shared import LEAD, follow_merge, org_rows, survivors
 
 _MAX_HOLDERS = 60
-_LEAD = msgspec.json.Decoder(Lead)
+
+
+def _by_kind(keys: Iterable[Key]) -> dict[str, set[str]]:
+    """The values of each kind: one search of the index for each, all values as one parameter."""
+    found: dict[str, set[str]] = {}
+    for kind, value in keys:
+        found.setdefault(kind, set()).add(value)
+    return found
 
 
 class LookupStore:
@@ -27,9 +35,11 @@ class LookupStore:
         c = t.claim.c
         found: dict[Key, str] = {}
         with self.db.read() as connection:
-            for part in chunks(sorted(set(keys))):
-                rows = connection.execute(select(c.kind, c.value, c.person_id).where(tuple_(c.kind, c.value).in_(part)))
-                found.update({(row.kind, row.value): row.person_id for row in rows})
+            for kind, values in _by_kind(keys).items():
+                here = and_(c.kind == kind, among(connection, c.value, values))
+                found.update(
+                    {(kind, value): owner for value, owner in connection.execute(select(c.value, c.person_id).where(here))}
+                )
             redirects = survivors(connection, set(found.values()))
         return {key: redirects.get(owner, owner) for key, owner in found.items()}
 
@@ -38,12 +48,18 @@ class LookupStore:
         c = t.block_key.c
         holders: dict[Key, list[tuple[str, str]]] = {}
         with self.db.read() as connection:
-            for part in chunks(sorted(set(keys))):
-                statement = select(t.block_key).where(tuple_(c.kind, c.value).in_(part)).order_by(c.subject_kind, c.subject_id)
-                for row in connection.execute(statement):
-                    known = holders.setdefault((row.kind, row.value), [])
+            for kind, values in _by_kind(keys).items():
+                statement = (
+                    select(c.value, c.subject_kind, c.subject_id)
+                    .where(and_(c.kind == kind, among(connection, c.value, values)))
+                    .order_by(c.subject_kind, c.subject_id)
+                )
+                for value, subject_kind, subject_id in connection.execute(statement):
+                    known = holders.setdefault((kind, value), [])
                     if len(known) < _MAX_HOLDERS:
-                        known.append((row.subject_kind, row.subject_id))
+                        known.append((subject_kind, subject_id))
+            if not holders:
+                return {}
             subjects = {subject for found in holders.values() for subject in found}
             people = self._people(connection, {name for kind, name in subjects if kind == "person"})
             records = self._org_candidates(connection, {subject for subject in subjects if subject[0] != "person"})
@@ -61,6 +77,8 @@ class LookupStore:
             return self._people(connection, set(person_ids))
 
     def _people(self, connection: Connection, person_ids: set[str]) -> dict[str, Candidate]:
+        if not person_ids:
+            return {}
         redirects = survivors(connection, person_ids)
         wanted = sorted({redirects.get(one, one) for one in person_ids})
         names: dict[str, Candidate] = {}
@@ -68,7 +86,7 @@ class LookupStore:
         for part in chunks(wanted):
             statement = select(r.person_id, r.lead).where(r.person_id.in_(part)).order_by(r.source_at, r.position)
             for row in connection.execute(statement):
-                lead = _LEAD.decode(row.lead)
+                lead = LEAD.decode(row.lead)
                 first, last, email = (str(lead.evidence(name) or "") for name in ("FirstName", "LastName", "Email"))
                 before = names.get(row.person_id)
                 if before is None or (first or last):
@@ -115,9 +133,12 @@ class LookupStore:
 
     def tombstones(self, digests: Iterable[str]) -> set[str]:
         """Those of `digests` that belong to erased people."""
+        wanted = sorted(set(digests))
         with self.db.read() as connection:
+            if connection.execute(select(t.tombstone.c.digest).limit(1)).first() is None:
+                return set()
             return {
                 digest
-                for part in chunks(sorted(set(digests)))
+                for part in chunks(wanted)
                 for (digest,) in connection.execute(select(t.tombstone.c.digest).where(t.tombstone.c.digest.in_(part)))
             }

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, select, tuple_, update
+from sqlalchemy import Connection, and_, delete, select, text, tuple_, update
 
 from syncd.model import Candidate, OrgRecord, OrgRow
 from syncd.ports import Key, Review
@@ -151,7 +151,8 @@ class MirrorStore:
         for name in sorted({row.object for row in rows}):
             ids = [row.sf_id for row in rows if row.object == name]
             for part in chunks(ids):
-                connection.execute(delete(t.block_key).where(and_(b.subject_kind == name, b.subject_id.in_(part))))
+                here = and_(b.subject_kind == name, b.subject_id.in_(part), text(t.OF_ORG_RECORDS_SQL))
+                connection.execute(delete(t.block_key).where(here))
         keys = {
             (kind, value, row.object, row.sf_id): {
                 "kind": kind,

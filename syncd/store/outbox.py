@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from syncd.errors import LeaseLostError
-from syncd.model import Assignment, Operation, OperationKind, OperationState, Provenance, Value
+from syncd.model import Operation, OperationKind, OperationState
 from syncd.ports import OperationResult
 from syncd.store import tables as t
 from syncd.store.bulk import Rows, among, insert_rows, micros, run_rows
+from syncd.store.documents import operation_document, operation_text
 from syncd.store.echoes import settle_records
 from syncd.store.engine import Database
-from syncd.store.inbox import dumps
 from syncd.store.shared import mark_dirty, put_dead_letter, put_review
 
 _FENCE = "engine"
@@ -29,22 +28,8 @@ _END = (
 )
 
 
-class _Document(msgspec.Struct, frozen=True):
-    """What of an operation is never searched for."""
-
-    fields: dict[str, Value]
-    before: dict[str, Value]
-    provenance: dict[str, Provenance]
-    assignment: Assignment | None
-    is_guarded: bool
-
-
-_DOCUMENT = msgspec.json.Decoder(_Document)
-
-
 def operation_row(one: Operation, at: datetime) -> tuple[Any, ...]:
     """An operation as stored, in the order of the columns."""
-    document = _Document(one.fields, one.before, one.provenance, one.assignment, one.is_guarded)
     return (
         one.operation_id,
         one.person_id,
@@ -53,7 +38,7 @@ def operation_row(one: Operation, at: datetime) -> tuple[Any, ...]:
         one.target,
         one.kind.value,
         one.state.value,
-        dumps(document),
+        operation_text(one.fields, one.before, one.provenance, one.assignment, is_guarded=one.is_guarded),
         one.source,
         one.run_id,
         one.attempt,
@@ -69,7 +54,7 @@ def operation_row(one: Operation, at: datetime) -> tuple[Any, ...]:
 
 def operation_of(row: Any) -> Operation:
     """A stored operation as a value."""
-    document = _DOCUMENT.decode(row.document)
+    document = operation_document(row.document)
     return Operation(
         operation_id=row.operation_id,
         person_id=row.person_id,

@@ -13,7 +13,6 @@ from syncd.model import (
     Candidate,
     Hold,
     Lane,
-    Lead,
     Operation,
     OperationKind,
     OperationState,
@@ -27,13 +26,13 @@ from syncd.model import (
 )
 from syncd.ports import PersonPlan
 from syncd.store import tables as t
-from syncd.store.bulk import Rows, insert_rows, run_rows
+from syncd.store.bulk import Rows, among, insert_rows, run_rows
+from syncd.store.documents import golden_text
 from syncd.store.engine import Database, chunks
 from syncd.store.inbox import dumps
 from syncd.store.outbox import operation_of, operation_row
-from syncd.store.shared import mark_dirty, put_dead_letter, put_review
+from syncd.store.shared import LEAD, mark_dirty, put_dead_letter, put_review
 
-_LEAD = msgspec.json.Decoder(Lead)
 _CANDIDATES = msgspec.json.Decoder(tuple[Candidate, ...])
 _OPEN = ("planned", "held", "sent", "unknown")
 _SLICE = 500
@@ -72,21 +71,25 @@ class PeopleStore:
         return found
 
     def _views(self, connection: Connection, ids: Sequence[str]) -> list[PersonView]:
-        people = {row.person_id: row for row in connection.execute(select(t.person).where(t.person.c.person_id.in_(ids)))}
+        people = {
+            row.person_id: row for row in connection.execute(select(t.person).where(among(connection, t.person.c.person_id, ids)))
+        }
         records: dict[str, list[PersonRecord]] = {}
-        for row in connection.execute(select(t.record).where(t.record.c.person_id.in_(ids))):
+        for row in connection.execute(select(t.record).where(among(connection, t.record.c.person_id, ids))):
             ref = RecordRef(row.source, row.stream, row.key)
-            one = PersonRecord(ref, _LEAD.decode(row.lead), row.source_at, row.position, row.locator, row.mapping, Lane(row.lane))
+            one = PersonRecord(ref, LEAD.decode(row.lead), row.source_at, row.position, row.locator, row.mapping, Lane(row.lane))
             records.setdefault(row.person_id, []).append(one)
         org: dict[str, list[OrgRecord]] = {}
-        for row in connection.execute(select(t.org_record).where(t.org_record.c.person_id.in_(ids))):
+        for row in connection.execute(select(t.org_record).where(among(connection, t.org_record.c.person_id, ids))):
             org.setdefault(row.person_id, []).append(org_record_of(row))
         holds: dict[str, list[Hold]] = {}
-        for row in connection.execute(select(t.hold).where(t.hold.c.person_id.in_(ids))):
+        for row in connection.execute(select(t.hold).where(among(connection, t.hold.c.person_id, ids))):
             holds.setdefault(row.person_id, []).append(Hold(row.field, msgspec.json.decode(row.value), row.reason))
         operations: dict[str, list[Operation]] = {}
         answered: set[str] = set()
-        statement = select(t.operation).where(t.operation.c.person_id.in_(ids)).order_by(t.operation.c.operation_id)
+        statement = (
+            select(t.operation).where(among(connection, t.operation.c.person_id, ids)).order_by(t.operation.c.operation_id)
+        )
         for row in connection.execute(statement):
             operations.setdefault(row.person_id, []).append(operation_of(row))
             if row.is_answered:
@@ -143,7 +146,7 @@ class PeopleStore:
             free = [plan for plan in plans if not any(one.target in taken for one in plan.operations)]
             rows = [operation_row(one, at) for plan in free for one in plan.operations]
             insert_rows(connection, t.operation, rows)
-            planned: Rows = [(dumps(plan.golden), dumps(plan.notes), plan.stays_dirty, plan.person_id) for plan in free]
+            planned: Rows = [(golden_text(plan.golden), dumps(plan.notes), plan.stays_dirty, plan.person_id) for plan in free]
             run_rows(connection, _PLANNED, _PLANNED_NAMES, planned)
             for plan in free:
                 for name, sf_id, base in plan.bases:

@@ -10,10 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from syncd.errors import ClaimConflictError
+from syncd.identity import RECORD_CLAIM
 from syncd.model import InboxOutcome, Lane
 from syncd.ports import PersonPlan, ResolvedRecord, Review
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, Rows, among, insert_rows, micros, pairs, run_rows
+from syncd.store.documents import golden_text
 from syncd.store.engine import Database, pack
 from syncd.store.inbox import OUTCOME_COUNTS, digest_of, dumps
 from syncd.store.outbox import operation_row
@@ -80,7 +82,7 @@ class ResolvedStore:
             if plan is None:
                 unplanned.append((one, str(row.person_state), "{}", "{}", True, None, created_at))
             else:
-                documents = dumps(plan.golden), dumps(plan.notes)
+                documents = golden_text(plan.golden), dumps(plan.notes)
                 planned.append((one, str(row.person_state), *documents, plan.stays_dirty, None, created_at))
         if insert_rows(connection, t.person, planned, keys=("person_id",)) != len(planned):
             raise ClaimConflictError("A person who was new is known by now.", advice="The batch is resolved again.")
@@ -88,7 +90,7 @@ class ResolvedStore:
         mark_dirty(connection, {row.person_id for row in rows if row.dirty and row.person_id not in plans})
 
     def _take_claims(self, connection: Connection, rows: Sequence[ResolvedRecord]) -> None:
-        wanted = {key: row.person_id for row in rows for key in row.claims}
+        wanted = {key: row.person_id for row in rows for key in row.claims if key[0] != RECORD_CLAIM}
         claims = [(kind, value, owner) for (kind, value), owner in wanted.items()]
         if insert_rows(connection, t.claim, claims, keys=("kind", "value")) != len(claims):
             self._check_claims(connection, wanted)

@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, or_, select
 
-from syncd.model import PersonView
+from syncd.identity import lead_keys
+from syncd.model import PersonView, Value
 from syncd.ports import Key
 from syncd.store import tables as t
+from syncd.store.documents import golden_document, golden_values
 from syncd.store.engine import Database, chunks
-from syncd.store.shared import survivors
+from syncd.store.shared import LEAD, ref_of, survivors
 
 _SLICE = 500
 
@@ -75,7 +77,7 @@ class SearchStore:
         found: dict[str, None] = {}
         folded = wanted.casefold()
         for row in connection.execution_options(yield_per=_SLICE).execute(select(p.person_id, p.golden).order_by(p.person_id)):
-            golden = msgspec.json.decode(row.golden)
+            golden = golden_values(row.golden)
             parts = [_value(golden.get(name)) for name in ("FirstName", "LastName", "Company", "Email")]
             names = f"{parts[0]} {parts[1]}", f"{parts[1]} {parts[0]}", parts[2], parts[3]
             if any(folded in name.casefold() for name in names):
@@ -91,16 +93,16 @@ class SearchStore:
             for part in chunks(list(person_ids)):
                 for row in connection.execute(select(t.person).where(t.person.c.person_id.in_(part))):
                     found[row.person_id] = {
-                        "golden": msgspec.json.decode(row.golden),
+                        "golden": golden_document(row.golden),
                         "notes": msgspec.json.decode(row.notes),
                         "keys": [],
                     }
-                for row in connection.execute(select(t.claim).where(t.claim.c.person_id.in_(part))):
-                    found[row.person_id]["keys"].append((row.kind, row.value))
-                b = t.block_key.c
-                statement = select(t.block_key).where(and_(b.subject_kind == "person", b.subject_id.in_(part)))
+                r = t.record.c
+                statement = select(r.source, r.stream, r.key, r.lead, r.person_id).where(r.person_id.in_(part))
                 for row in connection.execute(statement):
-                    found[row.subject_id]["keys"].append((row.kind, row.value))
+                    keys = lead_keys(ref_of(row), LEAD.decode(row.lead))
+                    mine = found[row.person_id]["keys"]
+                    mine.extend(key for key in (*keys.claims, *keys.evidence) if key not in mine)
         return found
 
     def export_persons(self) -> Iterator[tuple[PersonView, dict[str, Any]]]:
@@ -123,6 +125,5 @@ class SearchStore:
                 yield view, documents.get(view.person_id, {})
 
 
-def _value(document: Any) -> str:
-    value = document.get("value") if isinstance(document, dict) else document
+def _value(value: Value) -> str:
     return "" if value is None else str(value)

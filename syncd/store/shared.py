@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, and_, insert, select, text, update
 
-from syncd.model import RecordRef
+from syncd.model import Lead, RecordRef
 from syncd.ports import DeadLetter, Review
 from syncd.store import tables as t
 from syncd.store.bulk import among, pairs
@@ -16,6 +17,8 @@ from syncd.store.engine import Database
 from syncd.store.inbox import digest_of, dumps
 
 _MAX_HOPS = 8
+LEAD = msgspec.json.Decoder(Lead)
+"""Leads as the record table holds them."""
 
 
 def survivors(connection: Connection, person_ids: set[str]) -> dict[str, str]:

@@ -1,0 +1,121 @@
+"""Documents as stored: where a value comes from is written once per record, not once per field.
+
+A person's ten fields usually come from one record; spelling that out ten times made half of the store's bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from syncd.model import Assignment, Provenance, Value
+from syncd.ports import GoldenValue
+
+
+class _Origin(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """The part of a provenance that fields of one record share."""
+
+    source: str
+    stream: str
+    key: str
+    locator: str
+    mapping: str
+
+
+class _Why(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_defaults=True):
+    """The part of a provenance that belongs to one field; `origin` counts in the list beside."""
+
+    origin: int
+    line: int = 0
+    rule: str = ""
+
+
+class _Golden(msgspec.Struct, frozen=True, gc=False):
+    values: dict[str, Value] = {}
+    why: dict[str, _Why] = {}
+    origins: list[_Origin] = []
+    defaults: list[str] = []
+
+
+class OperationDocument(msgspec.Struct, frozen=True, gc=False):
+    """What of an operation is never searched for."""
+
+    fields: dict[str, Value]
+    before: dict[str, Value]
+    assignment: Assignment | None
+    is_guarded: bool
+    why: dict[str, _Why] = {}
+    origins: list[_Origin] = []
+
+    @property
+    def provenance(self) -> dict[str, Provenance]:
+        """Why each field is written."""
+        return _unpacked(self.why, self.origins)
+
+
+_GOLDEN = msgspec.json.Decoder(_Golden)
+_OPERATION = msgspec.json.Decoder(OperationDocument)
+_ENCODE = msgspec.json.Encoder().encode
+
+
+def golden_text(golden: Mapping[str, GoldenValue]) -> str:
+    """A person's surviving values as stored."""
+    why, origins = _packed((name, one.provenance) for name, one in golden.items())
+    defaults = [name for name, one in golden.items() if one.is_default]
+    return _ENCODE(_Golden({name: one.value for name, one in golden.items()}, why, origins, defaults)).decode()
+
+
+def golden_document(text: str) -> dict[str, dict[str, Any]]:
+    """The same for faces: field name to `value`, `is_default` and `provenance`."""
+    found = _GOLDEN.decode(text)
+    why = _unpacked(found.why, found.origins)
+    return {
+        name: {
+            "value": value,
+            "is_default": name in found.defaults,
+            "provenance": msgspec.to_builtins(why[name]) if name in why else {},
+        }
+        for name, value in found.values.items()
+    }
+
+
+def golden_values(text: str) -> dict[str, Value]:
+    """Only the values."""
+    return _GOLDEN.decode(text).values
+
+
+def operation_text(
+    fields: Mapping[str, Value],
+    before: Mapping[str, Value],
+    provenance: Mapping[str, Provenance],
+    assignment: Assignment | None,
+    *,
+    is_guarded: bool,
+) -> str:
+    """An operation's document as stored."""
+    why, origins = _packed(provenance.items())
+    return _ENCODE(OperationDocument(dict(fields), dict(before), assignment, is_guarded, why, origins)).decode()
+
+
+def operation_document(text: str) -> OperationDocument:
+    """An operation's document as a value."""
+    return _OPERATION.decode(text)
+
+
+def _packed(provenance: Iterable[tuple[str, Provenance]]) -> tuple[dict[str, _Why], list[_Origin]]:
+    places: dict[tuple[str, str, str, str, str], int] = {}
+    why: dict[str, _Why] = {}
+    for name, one in provenance:
+        origin = (one.source, one.stream, one.key, one.locator, one.mapping)
+        why[name] = _Why(places.setdefault(origin, len(places)), one.line, one.rule)
+    return why, [_Origin(*origin) for origin in places]
+
+
+def _unpacked(why: Mapping[str, _Why], origins: list[_Origin]) -> dict[str, Provenance]:
+    found = {}
+    for name, one in why.items():
+        origin = origins[one.origin]
+        found[name] = Provenance(origin.source, origin.stream, origin.key, origin.locator, origin.mapping, one.line, one.rule)
+    return found
