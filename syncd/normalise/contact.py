@@ -31,7 +31,7 @@ class PhoneNumber(NamedTuple):
     extension: str
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def email_of(text: str) -> tuple[str, str]:
     """(address in lower case, `""`) or (`""`, reason): `invalid_email`, `junk_email`. No DNS is asked."""
     value = clean(text).strip("<>,;. \"'").removeprefix("mailto:").strip()
@@ -49,12 +49,12 @@ def email_of(text: str) -> tuple[str, str]:
     return lowered, ""
 
 
-_MAX_MADE = 200_000
+_MAX_MADE = 20_000
 _made: set[str] = set()
 """E.164 numbers that came out of `phone_of`: reading one again gives itself, and parsing is most of a lead's cost."""
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def phone_of(text: str, region: str | None) -> PhoneNumber | None:
     """A phone number, None if the text is none (words, `1.2.3`, `4.9E+11`, all the same digit)."""
     if text in _made:
@@ -138,7 +138,7 @@ def _suffixes() -> PublicSuffixList:
     return PublicSuffixList(accept_unknown=True)
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def domain_of(text: str) -> str:
     """The registrable domain of an address, URL or host (`www.shop.example.co.uk` gives `example.co.uk`); `""` if there is none."""
     value = clean(text).lower()
@@ -154,7 +154,7 @@ def domain_of(text: str) -> str:
     return str(_suffixes().privatesuffix(host) or "")
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def url_of(text: str) -> str:
     """A web address with scheme and lower-case host; `""` if it is none."""
     value = clean(text)

@@ -52,7 +52,7 @@ _DIGRAPHS = str.maketrans(
 _SIMPLE = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ß": "ss", "þ": "th", "ð": "d", "ł": "l", "đ": "d", "ı": "i"})
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def email_key(email: str) -> str:
     """A mailbox in comparison form: lower case, NFC, domain in punycode; dots and +tags ignored for Gmail only. `""` if it is none."""
     text = unicodedata.normalize("NFC", email.strip().casefold())
@@ -88,7 +88,7 @@ def phone_key(text: str, region: str | None) -> str | None:
     return found.e164 if found is not None else None
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=10_000)
 def name_key(text: str) -> frozenset[str]:
     """The foldings of one name word or several: Müller, Mueller and Muller share one; other scripts keep themselves."""
     plain = one_line(text).casefold()

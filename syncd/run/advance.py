@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -27,12 +28,14 @@ class Advanced(msgspec.Struct):
     creates: list[Operation] = []
 
 
-def advance_batch(ctx: PassContext, planning: Planning | None, limit: int = LEADS_PER_COMMIT) -> Advanced:
+def advance_batch(
+    ctx: PassContext, planning: Planning | None, limit: int = LEADS_PER_COMMIT, *, is_sent_next: bool = False
+) -> Advanced:
     """Move up to `limit` waiting records one stage on. Writes the store.
 
     With `planning`, people who are new in this very batch are planned and stored with it: the keys that resolving has just
     looked up say all there is to know of them. Another worker that takes a claim first makes the whole batch be resolved
-    anew, with its person known.
+    anew, with its person known. `is_sent_next`: the creates leave at once, so they are stored as sent, in the same transaction.
     """
     with ctx.watch.stage("take"):
         rows = ctx.store.take_inbox(limit, list(ctx.sources))
@@ -44,6 +47,8 @@ def advance_batch(ctx: PassContext, planning: Planning | None, limit: int = LEAD
         resolved = batch.resolve()
         with ctx.watch.stage("plan"):
             plans = [] if planning is None else batch.plan_new(planning, resolved)
+            if is_sent_next:
+                plans = [_as_sent(plan, ctx.clock.now()) for plan in plans]
         try:
             with ctx.watch.stage("store"):
                 ctx.store.commit_resolved(ctx.run_id, resolved, ctx.clock.now(), plans)
@@ -57,7 +62,7 @@ def advance_batch(ctx: PassContext, planning: Planning | None, limit: int = LEAD
     if planning is None:
         return Advanced(len(rows))
     planning.note(plans)
-    sendable = [one for plan in plans for one in plan.operations if one.state is OperationState.PLANNED]
+    sendable = [one for plan in plans for one in plan.operations if one.state is not OperationState.HELD]
     return Advanced(len(rows), sendable)
 
 
@@ -231,6 +236,14 @@ class _Batch:
             run_id=self._ctx.run_id,
             at=self._ctx.clock.now(),
         )
+
+
+def _as_sent(plan: PersonPlan, at: datetime) -> PersonPlan:
+    operations = tuple(
+        msgspec.structs.replace(one, state=OperationState.SENT, sent_at=at) if one.state is OperationState.PLANNED else one
+        for one in plan.operations
+    )
+    return msgspec.structs.replace(plan, operations=operations) if operations else plan
 
 
 def _view(person_id: str, rows: Sequence[ResolvedRecord]) -> PersonView:

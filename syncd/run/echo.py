@@ -116,10 +116,11 @@ def _result(
     row = rows.get((operation.object, operation.sf_id))
     if row is None:
         # Gone again before we could look (or deleted by our own undo): the mirror will tell; what we sent is the best base.
-        return OperationResult(operation.operation_id, OperationState.DONE, operation.sf_id, base=dict(operation.fields))
+        base = dict(operation.fields)
+        return OperationResult(operation.operation_id, OperationState.DONE, operation.sf_id, base=base, operation=operation)
     base = echo_base(operation, row, session.schema.objects.get(operation.object), machines)
     if operation.kind is OperationKind.CREATE and row.owner_id == session.identity.user_id:
         # Nobody got the lead: no assignment rule is active, or it has no entry for this one (DESIGN 6).
         ctx.count_note("lead_unassigned")
         ctx.log.warning(events.LEAD_UNASSIGNED, stage="echo", sf_id=row.sf_id)
-    return OperationResult(operation.operation_id, OperationState.DONE, row.sf_id, echo=row, base=base)
+    return OperationResult(operation.operation_id, OperationState.DONE, row.sf_id, echo=row, base=base, operation=operation)

@@ -50,7 +50,8 @@ class Judge:
         """Turn one answer into the end of one operation."""
         fault = answer.fault
         if fault is None:
-            return OperationResult(operation.operation_id, OperationState.DONE, sf_id=answer.sf_id or operation.sf_id)
+            sf_id = answer.sf_id or operation.sf_id
+            return OperationResult(operation.operation_id, OperationState.DONE, sf_id=sf_id, operation=operation)
         if fault.recovery is Recovery.RERESOLVE and operation.attempt + 1 < _MAX_ATTEMPTS:
             self._session.mirrored_at = None
             return self._result(operation, OperationState.SUPERSEDED, fault, dirty=True)

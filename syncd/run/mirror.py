@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
 
 from syncd import events
 from syncd.errors import GuardError
@@ -58,14 +60,44 @@ def mirrored_fields(schema: OrgSchema, mapped: Iterable[str]) -> dict[str, tuple
     }
 
 
-def refresh_mirror(ctx: PassContext, session: OrgSession, *, force: bool = False) -> None:
-    """Read what changed in the org since the last look; the first time, everything. Writes the store.
+class Look:
+    """Keeps the mirror fresh while a pass runs; a context manager.
 
-    Skipped while the last look is younger than 2 s, unless `force`.
+    The first look is waited for. Later ones, at most one every 2 s, are taken beside the work: two round trips to the org
+    would hold up everything else.
     """
-    now = ctx.clock.monotonic()
-    if not force and session.mirrored_at is not None and now - session.mirrored_at < _REFRESH_SECONDS:
-        return
+
+    def __init__(self, ctx: PassContext, session: OrgSession) -> None:
+        """Nothing was looked at yet in this pass."""
+        self._ctx = ctx
+        self._session = session
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="mirror")
+        self._under_way: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        """Ready."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let the look that is under way end."""
+        self._pool.shutdown(wait=True)
+
+    def refresh(self) -> None:
+        """Look, if it is time. Raises what an earlier look met."""
+        if self._under_way is not None:
+            if not self._under_way.done():
+                return
+            self._under_way.result()
+            self._under_way = None
+        at = self._session.mirrored_at
+        if at is None:
+            refresh_mirror(self._ctx, self._session)
+        elif self._ctx.clock.monotonic() - at >= _REFRESH_SECONDS:
+            self._under_way = self._pool.submit(refresh_mirror, self._ctx, self._session)
+
+
+def refresh_mirror(ctx: PassContext, session: OrgSession) -> None:
+    """Read what changed in the org since the last look; the first time, everything. Writes the store."""
     # Fields that were not read before have no value in the mirror: read everything once more.
     digest = hashlib.blake2b(repr(sorted(session.fields.items())).encode(), digest_size=16).hexdigest()
     is_same = ctx.store.setting("mirror_fields") == digest

@@ -22,7 +22,7 @@ from syncd.run.advance import advance_batch
 from syncd.run.context import LEADS_PER_ROUND, OrgSession, PassContext
 from syncd.run.echo import read_echoes
 from syncd.run.ingest import PATIENCE_SECONDS, Ingest
-from syncd.run.mirror import is_filled, open_org, refresh_mirror
+from syncd.run.mirror import Look, is_filled, open_org
 from syncd.run.planning import MakeId, Planning
 from syncd.run.push import Pusher
 from syncd.run.recover import recover, settle_unknown
@@ -166,30 +166,44 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
 def _rounds(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ingest, sender: Sender, pusher: Pusher) -> None:
     """Until nothing waits and nothing comes: while one round's writes are under way, the next one is stored and resolved."""
     waiting = sum(counts.waiting for name, counts in ctx.store.source_counts(ctx.run_id).items() if name in ctx.sources)
-    while True:
-        waiting += _stock(ingest, LEADS_PER_ROUND - waiting)
-        with ctx.watch.stage("mirror"):
-            refresh_mirror(ctx, session)
-        if not is_filled(ctx, session):
-            return
-        moved = 0
-        while moved < LEADS_PER_ROUND and (advanced := advance_batch(ctx, planning)).count:
-            moved += advanced.count
-            sender.add(advanced.creates)
-            ctx.progress("resolved", {"records": advanced.count})
-        waiting = max(waiting - moved, 0)
-        pusher.push_dirty()
-        if not moved and ingest.is_over:
-            waiting = put_stale(ctx)
-            if not waiting:
+    with Look(ctx, session) as look:
+        while True:
+            waiting += _stock(ingest, LEADS_PER_ROUND - waiting, PATIENCE_SECONDS)
+            if not waiting and not ingest.is_over:
+                sender.flush()
+                waiting += _stock(ingest, 1, None)
+            with ctx.watch.stage("mirror"):
+                look.refresh()
+            if not is_filled(ctx, session):
                 return
+            moved = _advance(ctx, planning, sender)
+            waiting = max(waiting - moved, 0)
+            pusher.push_dirty()
+            if not moved and ingest.is_over:
+                waiting = put_stale(ctx)
+                if not waiting:
+                    return
 
 
-def _stock(ingest: Ingest, wanted: int) -> int:
-    """Store pages until about `wanted` more records wait; gives how many do. Waits for a page while there is nothing to do."""
+def _advance(ctx: PassContext, planning: Planning, sender: Sender) -> int:
+    """One round of what waits, mapped and resolved; new people leave for the org as they are found. Gives how many records."""
+    moved = 0
+    while moved < LEADS_PER_ROUND:
+        can_push = planning if not ctx.pushing_stopped else None
+        advanced = advance_batch(ctx, can_push, is_sent_next=sender.has_room)
+        if not advanced.count:
+            break
+        moved += advanced.count
+        sender.add(advanced.creates)
+        ctx.progress("resolved", {"records": advanced.count})
+    return moved
+
+
+def _stock(ingest: Ingest, wanted: int, patience_seconds: float | None) -> int:
+    """Store pages until `wanted` more records wait, or none comes in time (None: wait); gives how many do."""
     stored = 0
     while stored < wanted and not ingest.is_over:
-        found = ingest.step(PATIENCE_SECONDS if stored or wanted < LEADS_PER_ROUND else None)
+        found = ingest.step(patience_seconds)
         if found is None:
             break
         stored += found

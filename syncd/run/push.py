@@ -132,7 +132,7 @@ class Pusher:
 
     def _settle_missing(self, name: str, missing: Sequence[str]) -> None:
         """Records that cannot be read: deleted, merged (the mirror knows the survivor), or hidden from us."""
-        refresh_mirror(self._ctx, self._session, force=True)
+        refresh_mirror(self._ctx, self._session)
         known = self._ctx.store.org_records([(name, sf_id) for sf_id in missing])
         gone: list[OrgRow] = [
             msgspec.structs.replace(record.row, is_deleted=True) for record in known if not record.row.is_deleted

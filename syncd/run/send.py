@@ -72,6 +72,11 @@ class Sender:
         self._pool.shutdown(wait=True)
         self._echoes.close()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether creates that are stored now may be marked as sent at once, because their call is next."""
+        return len(self._under_way) <= CALLS_IN_FLIGHT and not self._ctx.pushing_stopped
+
     def add(self, creates: Sequence[Operation]) -> None:
         """Take creates; every full call of 200 leaves at once, the rest with the next ones or with `wait`.
 
@@ -85,7 +90,7 @@ class Sender:
                 self._begin(batch)
             else:
                 self._waiting.extend(batch)
-        while len(self._under_way) > _MAX_UNDER_WAY:
+        while self._under_way and (self._under_way[0].done() or len(self._under_way) > _MAX_UNDER_WAY):
             self._finish_oldest()
 
     def send(self, operations: Sequence[Operation]) -> None:
@@ -94,11 +99,15 @@ class Sender:
             self._begin(batch)
         self.wait()
 
-    def wait(self) -> None:
-        """Send what waits, and wait for the outcomes of everything under way."""
+    def flush(self) -> None:
+        """Let also calls that are not full leave."""
         for batch in _batches(self._waiting):
             self._begin(batch)
         self._waiting = []
+
+    def wait(self) -> None:
+        """Send what waits, and wait for the outcomes of everything under way."""
+        self.flush()
         while self._under_way:
             self._finish_oldest()
 
@@ -123,7 +132,8 @@ class Sender:
                 self._unsend(batch)
                 return []
             ids = [operation.operation_id for operation in batch]
-            self._ctx.store.mark_sent(ids, self._ctx.clock.now())
+            if any(operation.state is not OperationState.SENT for operation in batch):
+                self._ctx.store.mark_sent(ids, self._ctx.clock.now())
             try:
                 answers = self._call(batch)
             except UnknownOutcomeError:
@@ -139,8 +149,9 @@ class Sender:
             results = self._judge.results(batch, answers)
             self._ctx.store.commit_results(self._ctx.run_id, results, self._ctx.clock.now())
             self._report(results)
+        now = self._ctx.clock.now()
         return [
-            msgspec.structs.replace(operation, sf_id=result.sf_id, state=OperationState.DONE)
+            msgspec.structs.replace(operation, sf_id=result.sf_id, state=OperationState.DONE, finished_at=now)
             for operation, result in zip(batch, results, strict=True)
             if result.state is OperationState.DONE
         ]
@@ -173,8 +184,7 @@ class Sender:
 
     def _unsend(self, batch: Sequence[Operation]) -> None:
         """Nothing of `batch` reached the org: plan those persons again in the next pass."""
-        ids = [operation.operation_id for operation in batch]
-        self._ctx.store.set_operation_states(ids, OperationState.SUPERSEDED, dirty=True, at=self._ctx.clock.now())
+        self._ctx.store.take_back([operation.operation_id for operation in batch], self._ctx.clock.now())
 
     def _report(self, results: Sequence[OperationResult]) -> None:
         states = Counter(result.state for result in results)

@@ -19,7 +19,7 @@ from syncd.salesforce.connection import Answer, Connection
 from syncd.salesforce.ids import chunks_of_literals, is_sf_id, quoted, select, to_18
 from syncd.salesforce.mirror import MirrorReader
 from syncd.salesforce.queries import query, query_many, query_path
-from syncd.salesforce.rows import row_from_json, selected_fields
+from syncd.salesforce.rows import row_reader, selected_fields
 from syncd.salesforce.settings import OrgSettings
 from syncd.salesforce.tokens import TokenProvider
 
@@ -124,12 +124,13 @@ class SalesforceOrg:
         external = self._catalogue.external_id_of(object)
         known = self._catalogue.known(object)
         body = {"ids": list(sf_ids), "fields": selected_fields(object, fields, external)}
+        read = row_reader(object, fields, external, known)
 
         def parse(answer: Answer) -> list[OrgRow | None]:
             records: Any = answer.body
             if not isinstance(records, list) or len(records) != len(sf_ids):
                 raise ContractError("Salesforce answered a retrieve with another number of records than was asked for.")
-            rows = [None if one is None else row_from_json(object, one, fields, external, known) for one in records]
+            rows = [None if one is None else read(one) for one in records]
             if any(row is not None and row.sf_id != to_18(sf_id) for row, sf_id in zip(rows, sf_ids, strict=True)):
                 raise ContractError("Salesforce answered a retrieve in another order than was asked for.")
             return rows
@@ -160,8 +161,9 @@ class SalesforceOrg:
         # Equality of text ignores case in the org unless the field is case-sensitive.
         by_folded = {value.casefold(): value for value in wanted}
         known = self._catalogue.known(object)
+        read = row_reader(object, fields, external, known)
         for record in records:
-            row = row_from_json(object, record, fields, external, known)
+            row = read(record)
             key = row.external_id if row.external_id in found else by_folded.get(row.external_id.casefold())
             if key is None:
                 raise ContractError(f"Salesforce gave a {object} that was not asked for.")

@@ -16,7 +16,7 @@ from syncd.salesforce.catalogue import Catalogue
 from syncd.salesforce.connection import Connection
 from syncd.salesforce.ids import quoted, select
 from syncd.salesforce.queries import QueryPage, composite, next_page, parse_page, query_path
-from syncd.salesforce.rows import record_from_csv, row_from_json, selected_fields, soql_instant
+from syncd.salesforce.rows import record_from_csv, row_reader, selected_fields, soql_instant
 
 OVERLAP = timedelta(minutes=10)
 """A transaction may run for 10 minutes (API time-out) and becomes visible with the stamp of its beginning."""
@@ -96,7 +96,8 @@ class MirrorReader:
     def _rows(self, name: str, records: Sequence[Any]) -> tuple[OrgRow, ...]:
         external = self._catalogue.external_id_of(name)
         schema = self._catalogue.known(name)
-        rows = tuple(row_from_json(name, record, self._fields[name], external, schema) for record in records)
+        read = row_reader(name, self._fields[name], external, schema)
+        rows = tuple(read(record) for record in records)
         for row in rows:
             self._newest = row.stamp if self._newest is None else max(self._newest, row.stamp)
         return rows

@@ -270,9 +270,8 @@ class InboxStore:
                 statement = select(c.key, c.digest, c.person_id, c.mapping_digest, c.source_at, c.position).where(
                     and_(c.source == source, c.stream == stream, among(connection, c.key, keys))
                 )
-                for row in connection.execute(statement):
-                    known = KnownRecord(bytes(row.digest), row.person_id, row.mapping_digest, row.source_at, row.position)
-                    found[RecordRef(source, stream, row.key)] = known
+                for key, digest, *rest in connection.execute(statement):
+                    found[RecordRef(source, stream, key)] = KnownRecord(bytes(digest), *rest)
         return found
 
 

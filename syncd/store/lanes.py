@@ -35,8 +35,8 @@ class LaneStore:
             "moved_at": at,
         }
         with self.db.write() as connection:
-            statement = self.db.insert(t.cursor).values(**row).on_conflict_do_nothing()
-            return connection.execute(statement).rowcount == 1
+            statement = self.db.insert(t.cursor).values(**row).on_conflict_do_nothing().returning(t.cursor.c.partition)
+            return connection.execute(statement).first() is not None
 
     def backfills(self, source: str, stream: str) -> list[Backfill]:
         """Ranges that are not read to their end yet, in the order of their names."""

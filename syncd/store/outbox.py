@@ -78,6 +78,17 @@ def operation_of(row: Any) -> Operation:
     )
 
 
+def check_fence(db: Database, connection: Connection) -> None:
+    """Nothing may be marked as sent by an engine that another one has followed.
+
+    Raises:
+        LeaseLostError: Another engine took this store over.
+    """
+    fence = db.fences.get(_FENCE)
+    if fence is not None and connection.execute(select(t.lease.c.fence).where(t.lease.c.name == _FENCE)).scalar() != fence:
+        raise LeaseLostError("Another engine has taken over this store.", advice="This one stops; nothing was sent.")
+
+
 class OutboxStore:
     """Operations and their outcomes."""
 
@@ -138,13 +149,18 @@ class OutboxStore:
         """
         o = t.operation.c
         with self.db.write() as connection:
-            fence = self.db.fences.get(_FENCE)
-            if fence is not None:
-                held = connection.execute(select(t.lease.c.fence).where(t.lease.c.name == _FENCE)).scalar()
-                if held != fence:
-                    raise LeaseLostError("Another engine has taken over this store.", advice="This one stops; nothing was sent.")
+            check_fence(self.db, connection)
             here = among(connection, o.operation_id, operation_ids)
             connection.execute(update(t.operation).where(here).values(state="sent", sent_at=at))
+
+    def take_back(self, operation_ids: Sequence[str], at: datetime) -> None:
+        """What was marked as sent never left: as if it had not been tried, so that the next create may still be assigned."""
+        o = t.operation.c
+        with self.db.write() as connection:
+            here = among(connection, o.operation_id, operation_ids)
+            values: dict[str, Any] = {"state": "superseded", "finished_at": at, "sent_at": None}
+            connection.execute(update(t.operation).where(here).values(**values))
+            mark_dirty(connection, set(connection.execute(select(o.person_id).where(here)).scalars()))
 
     def set_operation_states(self, operation_ids: Sequence[str], state: OperationState, *, dirty: bool, at: datetime) -> None:
         """Move operations to `state`; with `dirty` their people are planned again."""
@@ -163,8 +179,11 @@ class OutboxStore:
         with self.db.write() as connection:
             o = t.operation.c
             columns = (o.operation_id, o.person_id, o.object, o.sf_id, o.target, o.kind, o.state, o.planned_at, o.finished_at)
-            here = among(connection, o.operation_id, [one.operation_id for one in results])
-            known = {row.operation_id: row for row in connection.execute(select(*columns).where(here))}
+            known: dict[str, Any] = {one.operation_id: one.operation for one in results if one.operation is not None}
+            unknown = [one.operation_id for one in results if one.operation is None]
+            if unknown:
+                here = among(connection, o.operation_id, unknown)
+                known |= {row.operation_id: row for row in connection.execute(select(*columns).where(here))}
             pairs = [(known[one.operation_id], one) for one in results if one.operation_id in known]
             self._end_operations(connection, pairs, at)
             settle_records(connection, [pair for pair in pairs if pair[1].state is OperationState.DONE], at)

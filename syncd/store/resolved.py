@@ -11,14 +11,14 @@ from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from syncd.errors import ClaimConflictError
 from syncd.identity import RECORD_CLAIM
-from syncd.model import InboxOutcome, Lane
+from syncd.model import InboxOutcome, Lane, OperationState
 from syncd.ports import PersonPlan, ResolvedRecord, Review
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, Rows, among, insert_rows, micros, pairs, run_rows
 from syncd.store.documents import golden_text
 from syncd.store.engine import Database, pack
 from syncd.store.inbox import OUTCOME_COUNTS, digest_of, dumps
-from syncd.store.outbox import operation_row
+from syncd.store.outbox import check_fence, operation_row
 from syncd.store.shared import instant_of, mark_dirty, put_dead_letter, put_review, survivors
 
 _SEEN = ("digest", "payload", "is_compressed", "mapping_digest", "source_at", "position", "locator", "lane")
@@ -50,10 +50,15 @@ class ResolvedStore:
     ) -> None:
         """Write a batch with all its consequences, or nothing; `plans` are those of people who are new in this very batch.
 
+        Their operations may be marked as sent with it, when the call comes next.
+
         Raises:
+            LeaseLostError: Another engine took this store over.
             ClaimConflictError: Somebody else owns one of the claims or org records by now, or a planned person is known.
         """
         with self.db.write() as connection:
+            if any(one.state is OperationState.SENT for plan in plans for one in plan.operations):
+                check_fence(self.db, connection)
             with_person = [row for row in rows if row.person_id]
             self._add_people(connection, with_person, {plan.person_id: plan for plan in plans}, at)
             self._take_claims(connection, with_person)

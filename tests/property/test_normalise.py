@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import phonenumbers
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncd.mapping import load_mapping
 from syncd.normalise import TRANSFORMS, Args, Bad
+from syncd.normalise.contact import _plain_number, phone_of
 from syncd.normalise.keys import email_key, names_agree, phone_key
 
 ARGS = Args(region="DE", formats=("iso", "%d.%m.%Y", "%d.%m.%Y %H:%M"), zone="Europe/Berlin", separator=" ", length=20)
@@ -75,3 +77,43 @@ def test_names_agree_both_ways_and_with_themselves(a: str, b: str, c: str, d: st
     assert names_agree(a, b, a, b) != "clash"
     email_key(a)
     phone_key(b, "US")
+
+
+REGIONS = st.sampled_from([None, "US", "CA", "DE", "GB", "IT", "RU", "MX", "AU"])
+NUMBERS = st.one_of(
+    st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True),
+    st.from_regex(r"\+?[0-9 ().-]{7,18}", fullmatch=True),
+    st.from_regex(r"\([2-9][0-9]{2}\) [0-9]{3}-[0-9]{4}", fullmatch=True),
+    st.builds(
+        lambda region, form: phonenumbers.format_number(phonenumbers.example_number(region), form),
+        st.sampled_from(sorted(phonenumbers.SUPPORTED_REGIONS)),
+        st.sampled_from([0, 1, 2]),
+    ),
+)
+
+
+@settings(deadline=None, max_examples=400)
+@given(NUMBERS, REGIONS)
+def test_the_short_way_of_reading_a_phone_is_the_librarys(text: str, region: str | None) -> None:
+    """Where the short way gives a number at all, the library gives the same one."""
+    made = _plain_number(text, region)
+    if made:
+        number = phonenumbers.parse(text, region)
+        assert phonenumbers.is_possible_number(number)
+        assert phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) == made
+        assert not number.extension
+
+
+@pytest.mark.parametrize(("text", "region"), [("(415) 555-0157", "US"), ("+49 30 5550100", None), ("+39 333 1234567", "DE")])
+def test_the_short_way_is_taken_for_what_people_usually_write(text: str, region: str | None) -> None:
+    assert _plain_number(text, region)
+
+
+def test_every_phone_that_was_made_reads_as_itself() -> None:
+    """What is remembered is what the library would say."""
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        text = phonenumbers.format_number(phonenumbers.example_number(region), phonenumbers.PhoneNumberFormat.NATIONAL)
+        found = phone_of(text, region)
+        if found is not None:
+            again = phonenumbers.parse(found.e164, None)
+            assert phonenumbers.format_number(again, phonenumbers.PhoneNumberFormat.E164) == found.e164

@@ -6,6 +6,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -103,3 +104,14 @@ def test_survivorship_does_not_see_the_order_of_arrival(parts: list[tuple[dict[s
     shuffled = list(records)
     chance.shuffle(shuffled)
     assert golden(records) == golden(shuffled)
+
+
+@settings(deadline=None, max_examples=100)
+@given(DOCUMENTS, MODES, st.booleans())
+def test_one_record_survives_as_it_would_among_its_own_copies(
+    document: dict[str, str], mode: Overwrite, is_skipped: bool
+) -> None:
+    """The short way for a single record gives what the general one gives."""
+    alone = record(0, document, mode)
+    alone = msgspec.structs.replace(alone, lead=msgspec.structs.replace(alone.lead, skipped="skip_when" if is_skipped else ""))
+    assert golden([alone]) == golden([alone, alone])

@@ -1,0 +1,237 @@
+"""The slow lanes of the store, and what is dropped, remembered or taken back; the same on both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import inspect, text
+
+from syncd.clock import FixedClock
+from syncd.errors import LeaseLostError
+from syncd.model import FieldValue, InboxOutcome, Lane, Lead, Operation, OperationKind, OperationState, Page, Record, RecordRef
+from syncd.ports import Backfill, DeadLetter, PersonPlan, ResolvedRecord, StoredPage
+from syncd.store import SqlStore, open_store
+from syncd.store.migrations.versions import __name__ as versions
+
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+BEFORE = NOW - timedelta(days=400)
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[SqlStore]:
+    """A fresh store on either engine with one run begun."""
+    opened = open_store(store_url, clock=FixedClock(NOW))
+    opened.start_run("run", NOW, ["booth"])
+    yield opened
+    opened.close()
+
+
+def record(key: str, version: int = 1, at: datetime = NOW) -> Record:
+    return Record(key, b'{"version": %d}' % version, at)
+
+
+def put(store: SqlStore, *records: Record, **more: Any) -> StoredPage:
+    return store.put_page("run", "booth", "rows", Page(records, {}), more.pop("lane", Lane.INCREMENT), NOW, **more)
+
+
+def settle(store: SqlStore, outcome: InboxOutcome = InboxOutcome.APPLIED, *, mapping: str = "m1", **more: Any) -> int:
+    """End everything that waits as a pass would; gives how many."""
+    rows = store.take_inbox(1_000)
+    applied = outcome is InboxOutcome.APPLIED
+    made = [
+        ResolvedRecord(
+            sequence=row.sequence,
+            ref=row.ref,
+            outcome=outcome,
+            reason="" if applied else "skip_when",
+            person_id=f"person of {row.ref.key}" if applied else "",
+            is_new_person=applied and row.ref not in store.known_records([row.ref]),
+            lead=Lead({"LastName": FieldValue(row.ref.key)} if applied else {}),
+            digest=row.digest,
+            payload=row.payload,
+            mapping_digest=mapping,
+            source_at=row.source_at or NOW,
+            lane=row.lane,
+            **more,
+        )
+        for row in rows
+    ]
+    store.commit_resolved("run", made, NOW)
+    return len(rows)
+
+
+def sums_match(store: SqlStore) -> bool:
+    counts = store.source_counts("run")["booth"]
+    ended = counts.applied + counts.unchanged + counts.skipped + counts.dead + counts.waiting
+    return counts.waiting_before + counts.pulled == ended
+
+
+def test_a_version_that_is_known_does_not_wait_again(store: SqlStore) -> None:
+    """An overlap sends much again; that must cost nothing but the look."""
+    put(store, record("a"), record("b"))
+    settle(store)
+    assert put(store, record("a"), record("b", 2), record("c")) == StoredPage(held=3, waiting=2)
+    assert sorted(row.ref.key for row in store.take_inbox(10)) == ["b", "c"]
+    assert store.source_counts("run")["booth"].unchanged == 1
+    assert sums_match(store)
+
+
+def test_a_known_version_waits_while_another_one_of_its_record_does(store: SqlStore) -> None:
+    """Back to the old value: dropping it would leave the one in between as the last word."""
+    put(store, record("a", 1))
+    settle(store)
+    put(store, record("a", 2))
+    put(store, record("a", 1))
+    assert [row.payload for row in store.take_inbox(10)] == [b'{"version": 2}', b'{"version": 1}']
+
+
+def test_what_is_older_than_the_start_takes_the_slow_lane(store: SqlStore) -> None:
+    put(store, record("old", at=BEFORE), record("new"), news_from=NOW - timedelta(days=1))
+    assert [(row.ref.key, row.lane) for row in store.take_inbox(10)] == [("new", Lane.INCREMENT), ("old", Lane.BACKFILL)]
+
+
+def test_a_hot_record_goes_before_a_back_fill_that_came_first(store: SqlStore) -> None:
+    put(store, record("slow"), lane=Lane.BACKFILL)
+    put(store, record("hot"), lane=Lane.HOT)
+    assert [row.ref.key for row in store.take_inbox(10)] == ["hot", "slow"]
+
+
+def test_a_skipped_record_is_remembered_without_a_person(store: SqlStore) -> None:
+    put(store, record("a"))
+    settle(store, InboxOutcome.SKIPPED)
+    assert put(store, record("a")).waiting == 0
+    assert store.known_records([RecordRef("booth", "rows", "a")])[RecordRef("booth", "rows", "a")].person_id == ""
+    assert store.check() == []
+
+
+def test_a_skipped_version_of_a_known_record_leaves_its_lead_and_person(store: SqlStore) -> None:
+    put(store, record("a", 1))
+    settle(store)
+    put(store, record("a", 2))
+    settle(store, InboxOutcome.SKIPPED)
+    (view,) = store.person_views(["person of a"])
+    assert view.records[0].lead.fields["LastName"].value == "a"
+    assert put(store, record("a", 2)).waiting == 0
+
+
+def test_records_of_another_mapping_wait_once_more_and_only_those(store: SqlStore) -> None:
+    put(store, *(record(f"k{n}") for n in range(5)))
+    settle(store, mapping="m1")
+    assert store.put_stale("run", "booth", "m1", 100, NOW) == 0
+    assert store.stale_count("booth", "m2") == 5
+    assert store.put_stale("run", "booth", "m2", 3, NOW) == 3
+    assert {row.lane for row in store.take_inbox(10)} == {Lane.REMAP}
+    assert sums_match(store)
+    # Those that wait already are not put again, the others are.
+    assert store.put_stale("run", "booth", "m2", 100, NOW) == 2
+    assert store.put_stale("run", "booth", "m2", 100, NOW) == 0
+    assert settle(store, mapping="m2") == 5
+    assert store.stale_count("booth", "m2") == 0
+    assert sums_match(store)
+
+
+def test_a_refused_record_of_a_re_mapping_is_stale_no_longer(store: SqlStore) -> None:
+    """Otherwise the lane would never end."""
+    put(store, record("a"))
+    settle(store, mapping="m1")
+    assert store.put_stale("run", "booth", "m2", 10, NOW) == 1
+    settle(store, InboxOutcome.DEAD, mapping="m2")
+    assert store.stale_count("booth", "m2") == 0
+    (view,) = store.person_views(["person of a"])
+    assert view.records[0].lead.fields["LastName"].value == "a", "what it said before still counts"
+
+
+def test_a_record_says_by_which_lane_it_came(store: SqlStore) -> None:
+    put(store, record("a"), lane=Lane.BACKFILL)
+    settle(store)
+    (view,) = store.person_views(["person of a"])
+    assert view.records[0].lane is Lane.BACKFILL
+
+
+def test_a_back_fill_has_a_cursor_of_its_own_until_it_ends(store: SqlStore) -> None:
+    name = f"backfill:{BEFORE.isoformat()}..{NOW.isoformat()}"
+    asked = Backfill("booth", "rows", name, {"at": 1})
+    store.put_page("run", "booth", "rows", Page((), {"live": 7}), Lane.INCREMENT, NOW)
+    assert store.put_backfill(asked, NOW)
+    store.put_page("run", "booth", "rows", Page((), {"at": 5}, partition=name), Lane.BACKFILL, NOW)
+    assert not store.put_backfill(asked, NOW), "the same one goes on where it is"
+    (found,) = store.backfills("booth", "rows")
+    assert (found.cursor, found.until) == ({"at": 5}, NOW)
+    assert store.cursor("booth", "rows") == {"live": 7}
+    store.end_backfill("booth", "rows", name)
+    assert store.backfills("booth", "rows") == []
+    assert store.cursor("booth", "rows") == {"live": 7}
+
+
+def test_a_page_that_nobody_could_read_is_kept_once(store: SqlStore) -> None:
+    letter = DeadLetter("page", "extract", "unreadable_page", "not JSON", "booth", "rows", payload=b"<html>", at=NOW)
+    store.put_dead_letters([letter])
+    store.put_dead_letters([letter])
+    (kept,) = store.dead_letters()
+    whole = store.dead_letter(kept.dead_letter_id)
+    assert whole is not None
+    assert (whole.kind, whole.payload) == ("page", b"<html>")
+
+
+def create(person: str, state: OperationState) -> Operation:
+    return Operation(
+        f"op {person}", person, "Lead", "", OperationKind.CREATE, {"LastName": "x"}, {}, state=state, run_id="run", sent_at=NOW
+    )
+
+
+def resolve_new(store: SqlStore, state: OperationState) -> None:
+    put(store, record("a"))
+    (row,) = store.take_inbox(1)
+    made = ResolvedRecord(
+        row.sequence,
+        row.ref,
+        InboxOutcome.APPLIED,
+        person_id="p",
+        is_new_person=True,
+        lead=Lead({}),
+        digest=row.digest,
+        source_at=NOW,
+    )
+    store.commit_resolved("run", [made], NOW, [PersonPlan("p", (create("p", state),))])
+
+
+def test_what_is_stored_as_sent_and_never_left_may_be_assigned_later(store: SqlStore) -> None:
+    resolve_new(store, OperationState.SENT)
+    (view,) = store.person_views(["p"])
+    assert view.was_create_sent
+    store.take_back(["op p"], NOW)
+    (view,) = store.person_views(["p"])
+    assert not view.was_create_sent
+    assert store.dirty_persons(10) == ["p"]
+
+
+def test_an_engine_that_was_followed_stores_nothing_as_sent(store: SqlStore) -> None:
+    store.acquire_lease("engine", "me")
+    with store.db.write() as connection:
+        connection.execute(text("UPDATE lease SET fence = fence + 1"))
+    with pytest.raises(LeaseLostError):
+        resolve_new(store, OperationState.SENT)
+    assert store.person_views(["p"]) == []
+
+
+def test_the_schema_goes_up_and_down_with_what_is_in_it(store: SqlStore) -> None:
+    """The newest revision, down and up again, on a store that holds records."""
+    import importlib
+
+    put(store, record("a"))
+    settle(store)
+    newest: Any = importlib.import_module(f"{versions}.0002_lanes")
+    with store.db.write() as connection:
+        context = MigrationContext.configure(connection)
+        with Operations.context(context):
+            newest.downgrade()
+            assert "lane" not in {column["name"] for column in inspect(connection).get_columns("record")}
+            newest.upgrade()
+    (view,) = store.person_views(["person of a"])
+    assert view.records[0].lane is Lane.INCREMENT
+    assert store.check() == []
