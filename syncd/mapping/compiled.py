@@ -10,6 +10,7 @@ import msgspec
 
 from syncd.errors import ConfigProblem
 from syncd.expressions import Expression
+from syncd.mapping.paths import Getter, getter_of
 from syncd.mapping.rules import SENTENCES, FieldRule, Path, TouchRule, find, find_all
 from syncd.model import FieldSchema, FieldValue, Lead, Problem, Touch, Value
 from syncd.normalise.places import country_code
@@ -28,7 +29,7 @@ class Mapping:
     Attributes:
         name: File name without its ending. file: As shown in messages. stream: The stream it is for.
         digest: Changes when the mapping would give other leads (or its normaliser's version).
-        rules: The lines of `lead:`, by field.
+        rules: The lines of `lead:`, by field. text: The file's text, `""` if more than that went into it.
     """
 
     def __init__(
@@ -43,16 +44,25 @@ class Mapping:
         skip_when: Expression | None,
         create: bool | Expression,
         tests: Sequence[tuple[int, Document[str, Any]]] = (),
+        text: str = "",
     ) -> None:
         """Made by `load_mapping`."""
         self.name = name
         self.file = file
         self.stream = stream
         self.digest = digest
+        self.text = text
         self.rules = {rule.name: rule for rule in rules}
         self._lines = [(rule.name, _compiled(rule)) for rule in self.rules.values()]
         self._touch = touch
         self._touch_at = None if touch.at is None else _compiled(touch.at)
+        self._touch_texts = {
+            "campaign": _text_at(touch.campaign_paths),
+            "source_url": _text_at(touch.source_url),
+            "consent": _text_at(touch.consent),
+        }
+        self._utm = {name: _text_at(paths) for name, paths in touch.utm.items()}
+        self._click_ids = {name: _text_at(paths) for name, paths in touch.click_ids.items()}
         self._skip_when = skip_when
         self._create = create
         self._tests = tuple(tests)
@@ -101,14 +111,15 @@ class Mapping:
     def _touched(self, record: Document[str, Any], source: str) -> Touch:
         rule = self._touch
         at = self._touch_at(record, []) if self._touch_at is not None else None
+        texts = self._touch_texts
         return Touch(
             channel=rule.channel,
             at=str(at.value) if at is not None and at.value is not None else None,
-            campaign=source if rule.campaign_is_source else _first(record, rule.campaign_paths) or rule.campaign,
-            source_url=_first(record, rule.source_url),
-            utm={name: value for name, paths in rule.utm.items() if (value := _first(record, paths))},
-            click_ids={name: value for name, paths in rule.click_ids.items() if (value := _first(record, paths))},
-            consent=_first(record, rule.consent),
+            campaign=source if rule.campaign_is_source else texts["campaign"](record) or rule.campaign,
+            source_url=texts["source_url"](record),
+            utm={name: value for name, text in self._utm.items() if (value := text(record))},
+            click_ids={name: value for name, text in self._click_ids.items() if (value := text(record))},
+            consent=texts["consent"](record),
         )
 
     def run_tests(self) -> list[ConfigProblem]:
@@ -156,9 +167,10 @@ def _compiled(rule: FieldRule) -> _Line:
     cleared = FieldValue(None, rule.overwrite, line=rule.line) if rule.clears else None
     kind, overwrite, number = rule.kind, rule.overwrite, rule.line
     transform = rule.transform or _BY_KIND.get(kind, "")
+    raw_of = _joined(rule) if transform == "join" else _first_filled([getter_of(path) for path in rule.paths])
 
     def line(record: Document[str, Any], problems: list[Problem]) -> FieldValue | None:
-        raw = _raw(rule, record)
+        raw = raw_of(record)
         if raw is None:
             return cleared or fallback
         value = _value(rule, kind, transform, raw, record, problems)
@@ -167,31 +179,44 @@ def _compiled(rule: FieldRule) -> _Line:
     return line
 
 
-def _is_blank(raw: Any) -> bool:
-    return raw is None or (isinstance(raw, str) and not raw.strip())
+def _first_filled(getters: Sequence[Getter]) -> Getter:
+    """The first value that is not blank, None if all are."""
+
+    def first(record: Document[str, Any]) -> Any:
+        for get in getters:
+            value = get(record)
+            if value is not None and (type(value) is not str or (value and not value.isspace())):
+                return value
+        return None
+
+    return first
 
 
-def _raw(rule: FieldRule, record: Document[str, Any]) -> Any:
-    """The first value that is not blank, None if all are; all of them in one text for `join`."""
-    if rule.transform == "join":
+def _joined(rule: FieldRule) -> Getter:
+    """All values that are not blank in one text, None if there are none."""
+    separator = rule.args.separator
+
+    def joined(record: Document[str, Any]) -> Any:
         parts = (
             one_line(str(value))
             for path in rule.paths
             for value in find_all(record, path)
             if not _is_blank(value) and not isinstance(value, dict | list)
         )
-        return rule.args.separator.join(part for part in parts if part) or None
-    for path in rule.paths:
-        value = find(record, path)
-        if not _is_blank(value):
-            return value
-    return None
+        return separator.join(part for part in parts if part) or None
+
+    return joined
+
+
+def _is_blank(raw: Any) -> bool:
+    return raw is None or (isinstance(raw, str) and not raw.strip())
 
 
 def _value(rule: FieldRule, kind: str, transform: str, raw: Any, record: Document[str, Any], problems: list[Problem]) -> Value:
     """`raw` (never blank) cleaned, translated, transformed and fitted."""
     if isinstance(raw, str):
-        raw = _tidy(rule, raw, problems)
+        is_plain = len(raw) <= _MAX_TEXT and raw.isascii() and raw.isprintable()
+        raw = raw.strip() if is_plain else _tidy(rule, raw, problems)
         if not raw:
             return None
     elif isinstance(raw, dict | list):
@@ -262,8 +287,18 @@ def _digits(value: Value) -> int:
     return len(str(abs(int(value)))) if isinstance(value, int | float) and abs(value) < 1e300 else 400
 
 
-def _first(record: Document[str, Any], paths: Sequence[Path]) -> str:
-    return next((text for path in paths if (text := _short(find(record, path)))), "")
+def _text_at(paths: Sequence[Path]) -> Callable[[Document[str, Any]], str]:
+    """The first text at one of `paths` that is not empty, `""` if there is none."""
+    getters = [getter_of(path) for path in paths]
+
+    def text_at(record: Document[str, Any]) -> str:
+        for get in getters:
+            text = _short(get(record))
+            if text:
+                return text
+        return ""
+
+    return text_at
 
 
 def _short(value: Any) -> str:

@@ -41,7 +41,7 @@ def load_mapping(text: str, file: str, *, name: str, org: OrgSchema | None = Non
         ConfigError: All problems with file, line, column and a close match.
     """
     root = parse_document(text, file)
-    return _Loader(root, name, lead_schema(org), is_live=org is not None).load()
+    return _Loader(root, name, lead_schema(org), is_live=org is not None).load("" if org is not None else text)
 
 
 class _Loader:
@@ -52,7 +52,7 @@ class _Loader:
         self._problems = Problems()
         self._is_live = is_live
 
-    def load(self) -> Mapping:
+    def load(self, text: str) -> Mapping:
         root, problems = self._root, self._problems
         problems.unknown_keys(root, TOP_KEYS, "A mapping")
         version = root.get("version")
@@ -76,6 +76,7 @@ class _Loader:
             skip_when=skip_when,
             create=create,
             tests=tests,
+            text=text,
         )
 
     def _variables(self) -> Schema:

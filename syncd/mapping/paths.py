@@ -7,7 +7,8 @@ A plain path is names with dots between: `merge_fields.FNAME`, `answers.0.text`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 Plain = tuple[str, tuple[str, ...]]
@@ -96,6 +97,58 @@ def find(record: Mapping[str, Any], path: Path) -> Any:
         else:
             return None
     return value
+
+
+Getter = Callable[[Mapping[str, Any]], Any]
+"""The value of one path in a record, None if there is none."""
+
+
+def getter_of(path: Path) -> Getter:
+    """`find` for one path, with everything that can be known beforehand worked out: a mapping asks for every record."""
+    if isinstance(path, Joined):
+        return _joining(path)
+    if type(path) is not tuple:
+        return partial(_found, path)
+    plain: Plain = path  # type: ignore[assignment]  # a plain path is the only bare tuple
+    whole, steps = plain
+    if len(steps) == 1:
+        return lambda record: record.get(whole)
+    first, rest = steps[0], steps[1:]
+
+    def get(record: Mapping[str, Any]) -> Any:
+        if whole in record:
+            return record[whole]
+        value = record.get(first)
+        for step in rest:
+            if type(value) is not dict:
+                return None if value is None else find(record, path)
+            value = value.get(step)
+        return value
+
+    return get
+
+
+def _joining(path: Joined) -> Getter:
+    """The texts of a joined path; its plain parts, as a rule most of them, go the short way."""
+    ways = [getter_of(one) if type(one) is tuple else partial(find_all, path=one) for one in path.paths]
+    are_many = [type(one) is not tuple for one in path.paths]
+
+    def joined(record: Mapping[str, Any]) -> Any:
+        texts: list[str] = []
+        for way, is_many in zip(ways, are_many, strict=True):
+            for value in way(record) if is_many else (way(record),):
+                if value is None or isinstance(value, dict | list):
+                    continue
+                text = _text(value).strip()
+                if text:
+                    texts.append(text)
+        return path.separator.join(texts) or None
+
+    return joined
+
+
+def _found(path: Path, record: Mapping[str, Any]) -> Any:
+    return find(record, path)
 
 
 def find_all(record: Mapping[str, Any], path: Path) -> list[Any]:

@@ -23,7 +23,7 @@ def instant_of(text: str, formats: Sequence[str], zone: str) -> str:
             if not zone:
                 continue
             found = found.replace(tzinfo=ZoneInfo(zone), fold=0)
-        return found.astimezone(UTC).replace(microsecond=0).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{found.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z"
     return ""
 
 

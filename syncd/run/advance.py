@@ -15,7 +15,8 @@ from syncd.errors import ClaimConflictError
 from syncd.identity import RECORD_CLAIM, Facts, LeadKeys, Resolution, lead_keys, resolve
 from syncd.model import CONSENT_FIELDS, InboxOutcome, Lead, Operation, OperationState, PersonRecord, PersonView, RecordRef
 from syncd.ports import DeadLetter, InboxRow, KnownRecord, PersonPlan, ResolvedRecord, Review
-from syncd.run.context import LEADS_PER_COMMIT, PassContext, Source
+from syncd.run.context import PassContext, Source
+from syncd.run.mapper import Batch
 from syncd.run.planning import Planning
 
 _CONFLICT_ATTEMPTS = 8
@@ -28,22 +29,19 @@ class Advanced(msgspec.Struct):
     creates: list[Operation] = []
 
 
-def advance_batch(
-    ctx: PassContext, planning: Planning | None, limit: int = LEADS_PER_COMMIT, *, is_sent_next: bool = False
-) -> Advanced:
-    """Move up to `limit` waiting records one stage on. Writes the store.
+def advance_batch(ctx: PassContext, taken: Batch, planning: Planning | None, *, is_sent_next: bool = False) -> Advanced:
+    """Move a batch of waiting records one stage on. Writes the store.
 
     With `planning`, people who are new in this very batch are planned and stored with it: the keys that resolving has just
     looked up say all there is to know of them. Another worker that takes a claim first makes the whole batch be resolved
     anew, with its person known. `is_sent_next`: the creates leave at once, so they are stored as sent, in the same transaction.
     """
-    with ctx.watch.stage("take"):
-        rows = ctx.store.take_inbox(limit, list(ctx.sources))
+    rows = taken.rows
     if not rows:
         return Advanced()
     counted = ctx.creates_sent, dict(ctx.notes)
     for attempt in range(_CONFLICT_ATTEMPTS):
-        batch = _Batch(ctx, rows)
+        batch = _Batch(ctx, taken)
         resolved = batch.resolve()
         with ctx.watch.stage("plan"):
             plans = [] if planning is None else batch.plan_new(planning, resolved)
@@ -80,9 +78,10 @@ class _Mapped(msgspec.Struct, gc=False):
 class _Batch:
     """One batch from rows to resolved records; pure but for two look-ups in the store."""
 
-    def __init__(self, ctx: PassContext, rows: Sequence[InboxRow]) -> None:
+    def __init__(self, ctx: PassContext, taken: Batch) -> None:
         self._ctx = ctx
-        self._rows = rows
+        self._rows = taken.rows
+        self._leads: Sequence[Lead | None] = taken.leads or [None] * len(taken.rows)
 
     def resolve(self) -> list[ResolvedRecord]:
         watch = self._ctx.watch
@@ -90,7 +89,7 @@ class _Batch:
             known = dict(self._ctx.store.known_records({row.ref for row in self._rows}))
             owners = {ref: one.person_id for ref, one in known.items() if one.person_id}
         with watch.stage("map"):
-            mapped = [self._map(row, known) for row in self._rows]
+            mapped = [self._map(row, lead, known) for row, lead in zip(self._rows, self._leads, strict=True)]
         with watch.stage("look up"):
             self._drop_erased(mapped)
             facts = self._facts(mapped, owners)
@@ -114,7 +113,8 @@ class _Batch:
         views = (_view(one, rows) for one, rows in new.items() if ("external_id", one) not in known)
         return [planning.within_limits(planning.plan(view)) for view in views]
 
-    def _map(self, row: InboxRow, known: dict[RecordRef, KnownRecord]) -> _Mapped:
+    def _map(self, row: InboxRow, lead: Lead | None, known: dict[RecordRef, KnownRecord]) -> _Mapped:
+        """`lead` is what the second process made of the row, None if it must be mapped here."""
         source = self._ctx.sources[row.ref.source]
         one = _Mapped(row, source)
         before = known.get(row.ref)
@@ -126,7 +126,7 @@ class _Batch:
             if (at, row.position) < (before.source_at, before.position):
                 # A late arrival of an old version: the newer one stays, whatever came first (DESIGN 5.2).
                 one.outcome, one.reason = InboxOutcome.SKIPPED, "older_version"
-        lead = source.mapping.map(row.payload, source=source.name)
+        lead = lead or source.mapping.map(row.payload, source=source.name)
         one.keys = lead_keys(row.ref, lead)
         if not one.reason:
             if lead.is_fatal:

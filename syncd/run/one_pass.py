@@ -22,6 +22,7 @@ from syncd.run.advance import advance_batch
 from syncd.run.context import LEADS_PER_ROUND, OrgSession, PassContext
 from syncd.run.echo import read_echoes
 from syncd.run.ingest import PATIENCE_SECONDS, Ingest
+from syncd.run.mapper import Batches
 from syncd.run.mirror import Look, is_filled, open_org
 from syncd.run.planning import MakeId, Planning
 from syncd.run.push import Pusher
@@ -166,7 +167,7 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
 def _rounds(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ingest, sender: Sender, pusher: Pusher) -> None:
     """Until nothing waits and nothing comes: while one round's writes are under way, the next one is stored and resolved."""
     waiting = sum(counts.waiting for name, counts in ctx.store.source_counts(ctx.run_id).items() if name in ctx.sources)
-    with Look(ctx, session) as look:
+    with Look(ctx, session) as look, Batches(ctx) as batches:
         while True:
             waiting += _stock(ingest, LEADS_PER_ROUND - waiting, PATIENCE_SECONDS)
             if not waiting and not ingest.is_over:
@@ -176,7 +177,7 @@ def _rounds(ctx: PassContext, session: OrgSession, planning: Planning, ingest: I
                 look.refresh()
             if not is_filled(ctx, session):
                 return
-            moved = _advance(ctx, planning, sender)
+            moved = _advance(ctx, batches, planning, sender)
             waiting = max(waiting - moved, 0)
             pusher.push_dirty()
             if not moved and ingest.is_over:
@@ -185,12 +186,12 @@ def _rounds(ctx: PassContext, session: OrgSession, planning: Planning, ingest: I
                     return
 
 
-def _advance(ctx: PassContext, planning: Planning, sender: Sender) -> int:
+def _advance(ctx: PassContext, batches: Batches, planning: Planning, sender: Sender) -> int:
     """One round of what waits, mapped and resolved; new people leave for the org as they are found. Gives how many records."""
     moved = 0
     while moved < LEADS_PER_ROUND:
         can_push = planning if not ctx.pushing_stopped else None
-        advanced = advance_batch(ctx, can_push, is_sent_next=sender.has_room)
+        advanced = advance_batch(ctx, batches.take(), can_push, is_sent_next=sender.has_room)
         if not advanced.count:
             break
         moved += advanced.count

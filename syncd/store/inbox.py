@@ -224,8 +224,11 @@ class InboxStore:
 
     # ------------------------------------------------------------------ map and resolve: reading
 
-    def take_inbox(self, limit: int, sources: Sequence[str] | None = None) -> list[InboxRow]:
-        """Waiting records, hot lanes first, then in order of arrival. Reads only; `commit_resolved` ends them."""
+    def take_inbox(self, limit: int, sources: Sequence[str] | None = None, held: Sequence[int] = ()) -> list[InboxRow]:
+        """Waiting records, hot lanes first, then in order of arrival, without those `held` already (their sequence).
+
+        Reads only; `commit_resolved` ends them.
+        """
         c = t.inbox.c
         columns = (c.sequence, c.source, c.stream, c.key, c.payload, c.is_compressed, c.digest, c.source_at, c.received_at)
         statement = (
@@ -238,6 +241,8 @@ class InboxStore:
             # Written so that no index on the source is chosen: the order of the lanes must come from theirs.
             statement = statement.where((c.source + "").in_(list(sources)))
         with self.db.read() as connection:
+            if held:
+                statement = statement.where(~among(connection, c.sequence, held))
             return [
                 InboxRow(
                     sequence,

@@ -1,0 +1,107 @@
+"""Mapping in a second process: while one batch is resolved and stored here, the next one is mapped there (DESIGN 7).
+
+Only long passes use it: the process is started once a pass has enough before it to earn its start. It sees payloads and gives
+leads; the store, the org and the log are none of its business, and when it is gone the work is done here.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import NamedTuple, Self
+
+import msgspec
+
+from syncd import events
+from syncd.model import Lead
+from syncd.ports import InboxRow
+from syncd.run.context import LEADS_PER_COMMIT, PassContext
+from syncd.run.mapping_process import Origin, map_payloads, prepare
+
+WORTH_A_PROCESS = 2_000
+"""Records of one pass after which the second process is started: before, its start costs more than it saves."""
+
+_PATIENCE_SECONDS = 60.0
+_LEADS = msgspec.msgpack.Decoder(list[Lead])
+
+
+class Batch(NamedTuple):
+    """Waiting records and, where the second process has mapped them, their leads in the same order."""
+
+    rows: list[InboxRow]
+    leads: list[Lead] | None = None
+
+
+class Batches:
+    """The waiting records of a pass, batch by batch, each mapped ahead where that is worth it; a context manager."""
+
+    def __init__(self, ctx: PassContext) -> None:
+        """Nothing is taken yet."""
+        self._ctx = ctx
+        self._names = sorted(ctx.sources)
+        self._taken = 0
+        self._is_usable = all(source.mapping.text for source in ctx.sources.values())
+        self._pool: ProcessPoolExecutor | None = None
+        self._next: tuple[list[InboxRow], Future[bytes]] | None = None
+
+    def __enter__(self) -> Self:
+        """Ready."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the second process."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def take(self) -> Batch:
+        """The next batch in the order of the lanes; empty when nothing waits. Nothing is marked: `commit_resolved` ends rows."""
+        ahead, self._next = self._next, None
+        rows = ahead[0] if ahead is not None else self._rows(())
+        self._taken += len(rows)
+        if self._is_usable and self._taken >= WORTH_A_PROCESS and len(rows) == LEADS_PER_COMMIT:
+            self._begin_next(rows)
+        return Batch(rows, self._leads(ahead[1]) if ahead is not None else None)
+
+    def _rows(self, held: Sequence[InboxRow]) -> list[InboxRow]:
+        with self._ctx.watch.stage("take"):
+            return self._ctx.store.take_inbox(LEADS_PER_COMMIT, self._names, [row.sequence for row in held])
+
+    def _begin_next(self, held: Sequence[InboxRow]) -> None:
+        """Have the batch after `held` mapped."""
+        rows = self._rows(held)
+        if not rows:
+            return
+        places = {name: place for place, name in enumerate(self._names)}
+        try:
+            if self._pool is None:
+                self._pool = self._start()
+            task = self._pool.submit(map_payloads, [places[row.ref.source] for row in rows], [row.payload for row in rows])
+        except (BrokenProcessPool, OSError, RuntimeError) as error:
+            self._give_up(error)
+            return
+        self._next = rows, task
+
+    def _start(self) -> ProcessPoolExecutor:
+        mappings = [self._ctx.sources[name].mapping for name in self._names]
+        origins = [
+            Origin(name, one.name, one.file, one.text, one.digest) for name, one in zip(self._names, mappings, strict=True)
+        ]
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(1, mp_context=context, initializer=prepare, initargs=(origins,))
+
+    def _leads(self, task: Future[bytes]) -> list[Lead] | None:
+        try:
+            found = task.result(_PATIENCE_SECONDS)
+        except (BrokenProcessPool, TimeoutError, OSError) as error:
+            self._give_up(error)
+            return None
+        with self._ctx.watch.stage("map"):
+            return _LEADS.decode(found)
+
+    def _give_up(self, error: Exception) -> None:
+        if not self._is_usable:
+            return  # the batch that was begun meanwhile
+        self._is_usable = False
+        self._ctx.log.warning(events.MAPPER_LOST, stage="map", error_type=type(error).__name__)

@@ -1,0 +1,62 @@
+"""The second process of a long pass: payloads in, leads out. Imports the mapping and nothing else, so that it stays small."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from multiprocessing.process import BaseProcess
+from typing import NamedTuple
+
+import msgspec
+
+from syncd.mapping import Mapping, load_mapping
+
+
+class Origin(NamedTuple):
+    """What the mapping of a source is made from anew."""
+
+    source: str
+    name: str
+    file: str
+    text: str
+    digest: str
+
+
+_mappings: list[tuple[str, Mapping]] = []
+
+
+def prepare(origins: Sequence[Origin]) -> None:
+    """Set this process up; it ends with the one that started it, however that one ends.
+
+    Raises:
+        RuntimeError: A mapping came out as another one than there.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    for one in origins:
+        mapping = load_mapping(one.text, one.file, name=one.name)
+        if mapping.digest != one.digest:
+            raise RuntimeError(f"the mapping {one.name} came out as another one")
+        _mappings.append((one.source, mapping))
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
+
+
+def _follow(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(0)
+
+
+def map_payloads(places: Sequence[int], payloads: Sequence[bytes]) -> bytes:
+    """The leads of one batch in MessagePack; `places` says whose each payload is, in the order of `prepare`."""
+    leads = []
+    for place, payload in zip(places, payloads, strict=True):
+        source, mapping = _mappings[place]
+        leads.append(mapping.map(payload, source=source))
+    return msgspec.msgpack.encode(leads)
