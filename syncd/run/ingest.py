@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -80,9 +81,24 @@ class Ingest:
 
     def _begin(self, sources: Iterable[Source]) -> Feed | None:
         until = self._ctx.clock.now()
-        tasks = [task for source in sources for task in tasks_of(self._ctx, source, until)]
+        due = [source for source in sources if self._is_due(source, until)]
+        tasks = [task for source in due for task in tasks_of(self._ctx, source, until)]
         self._last = {}
-        return Feed(self._ctx, tasks) if tasks else None
+        if tasks:
+            return Feed(self._ctx, tasks)
+        for name, done in self._done.items():
+            self._finish(name, done)
+        return None
+
+    def _is_due(self, source: Source, now: datetime) -> bool:
+        """Whether the vendor has not asked to be left alone for longer than a pass waits."""
+        asked = self._ctx.store.setting(_not_before(source.name))
+        if not asked or now >= datetime.fromisoformat(asked):
+            return True
+        done = self._done[source.name]
+        done.reached_end = False
+        done.error = f"It asked to be left alone until {asked}."
+        return False
 
     def _store(self, task: Task, page: Page) -> int:
         ctx, name = self._ctx, task.source.name
@@ -125,6 +141,9 @@ class Ingest:
         done.error = str(error) if is_expected else f"The connector of {name} failed unexpectedly."
         if isinstance(error, ContractError | SourceUnavailableError) and error.page:
             ctx.store.put_dead_letters([_unread_page(ctx, task, error)])
+        wish = getattr(error, "retry_after_seconds", None)
+        if wish:
+            ctx.store.put_setting(_not_before(name), (ctx.clock.now() + timedelta(seconds=wish)).isoformat(timespec="seconds"))
         if ctx.lose(f"source {name}"):
             ctx.log.error(events.SOURCE_LOST, source=name, stream=task.stream, stage="extract", error_type=type(error).__name__)
 
@@ -153,11 +172,16 @@ class Ingest:
             ctx.log.warning(events.STREAM_UNFINISHED, source=name, stage="extract")
 
 
-def tasks_of(ctx: PassContext, source: Source, until: object) -> list[Task]:
+def _not_before(name: str) -> str:
+    """The setting that says until when a source is left alone."""
+    return f"not_before:{name}"
+
+
+def tasks_of(ctx: PassContext, source: Source, until: datetime) -> list[Task]:
     """What is to be read of a source: every stream from its cursor, and the back-fills that were asked for and are not done."""
     tasks = []
     for stream in source.connector.streams(source.options):
-        tasks.append(Task(source, stream, ctx.store.cursor(source.name, stream), until))  # type: ignore[arg-type]
+        tasks.append(Task(source, stream, ctx.store.cursor(source.name, stream), until))
         tasks.extend(
             Task(source, stream, one.cursor, one.until, one.partition, Lane.BACKFILL)
             for one in ctx.store.backfills(source.name, stream)

@@ -1,0 +1,120 @@
+"""What becomes of pages, errors and wishes of a source, on a real store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncd import log
+from syncd.clock import FixedClock
+from syncd.connector import Page, Record, Session
+from syncd.errors import ContractError, RateLimitedError
+from syncd.run.context import PassContext, Source
+from syncd.run.ingest import Ingest
+from syncd.store import SqlStore, open_store
+
+START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+
+class Vendor:
+    """A connector that gives what it is told: pages, or errors."""
+
+    name = "vendor"
+    Options = None
+
+    def __init__(self) -> None:
+        self.script: list[Page | Exception] = []
+        self.asked = 0
+
+    def streams(self, options: Any) -> tuple[str, ...]:
+        return ("rows",)
+
+    def pull(self, session: Any, options: Any, stream: str, cursor: Any, until: datetime) -> Iterator[Page]:
+        self.asked += 1
+        for one in self.script:
+            if isinstance(one, Exception):
+                raise one
+            yield one
+
+
+class Bench:
+    """One source, one store, one clock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = FixedClock(START)
+        self.store: SqlStore = open_store(f"sqlite:///{folder / 'syncd.db'}", clock=self.clock)
+        self.vendor = Vendor()
+        self.runs = 0
+
+    def read(self) -> PassContext:
+        """One pass of the extract stage; gives its context."""
+        self.runs += 1
+        nothing: Any = None
+        mapping: Any = None
+        source = Source("site", self.vendor, None, Session(Path()), mapping)  # type: ignore[arg-type]
+        run = f"run{self.runs}"
+        ctx = PassContext(run, self.store, nothing, self.clock, {"site": source}, nothing, b"", log.get_log(run_id=run))
+        self.store.start_run(run, self.clock.now(), ["site"])
+        ingest = Ingest(ctx, [source])
+        while not ingest.is_over:
+            ingest.step(None)
+        return ctx
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.store.close()
+
+
+def page(number: int, *, is_last: bool = False) -> Page:
+    return Page((Record(f"k{number}", b'{"n": 1}'),), {"at": number}, is_last=is_last)
+
+
+def test_a_source_that_asks_for_an_hour_is_left_alone_for_an_hour(bench: Bench) -> None:
+    bench.vendor.script = [page(1), RateLimitedError("slow down", retry_after_seconds=3600.0)]
+    assert bench.read().unfinished
+    bench.vendor.script = [page(2, is_last=True)]
+    bench.clock.advance(3000)
+    ctx = bench.read()
+    assert bench.vendor.asked == 1, "it was asked before its time"
+    assert "until" in ctx.unfinished[0]
+    bench.clock.advance(700)
+    assert bench.read().unfinished == []
+    assert bench.store.cursor("site", "rows") == {"at": 2}
+
+
+def test_what_was_given_before_the_error_is_kept_with_its_cursor(bench: Bench) -> None:
+    bench.vendor.script = [page(1), page(2), ContractError("another shape", page=b"<html>")]
+    ctx = bench.read()
+    assert ctx.unfinished
+    assert bench.store.cursor("site", "rows") == {"at": 2}
+    assert [row.ref.key for row in bench.store.take_inbox(10)] == ["k1", "k2"]
+    (letter,) = bench.store.dead_letters()
+    assert (letter.kind, letter.reason) == ("page", "unreadable_page")
+
+
+def test_the_same_unreadable_page_is_kept_once(bench: Bench) -> None:
+    bench.vendor.script = [ContractError("another shape", page=b"<html>")]
+    bench.read()
+    bench.read()
+    assert len(bench.store.dead_letters()) == 1
+
+
+def test_a_bug_of_a_connector_stops_its_stream_and_says_nothing_of_its_values(bench: Bench) -> None:
+    bench.vendor.script = [page(1), ValueError("ada@example.com")]
+    ctx = bench.read()
+    assert ctx.unfinished == ["site: The connector of site failed unexpectedly."]
+    assert bench.store.cursor("site", "rows") == {"at": 1}
+
+
+def test_a_stream_without_a_last_page_is_not_at_its_end(bench: Bench) -> None:
+    bench.vendor.script = [page(1)]
+    assert bench.read().unfinished
+    bench.vendor.script = []
+    assert bench.read().unfinished
