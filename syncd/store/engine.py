@@ -29,8 +29,8 @@ _PRAGMAS = {
     "synchronous": "2",
     "foreign_keys": "1",
     "busy_timeout": "30000",
-    # Copying pages back to the file costs more than writing them: with 16 MB between two times each page is copied less often.
-    "wal_autocheckpoint": "4000",
+    # Copying pages back to the file costs more than writing them: with 64 MB between two times each page is copied less often.
+    "wal_autocheckpoint": "16000",
     # KiB (negative): the upper levels of every index of a million people.
     "cache_size": "-16000",
 }
