@@ -68,7 +68,9 @@ def show_lead(store: Store, text: str) -> LeadCard:
 def export_leads(store: Store) -> Iterator[dict[str, Any]]:
     """One person at a time as DESIGN 3.2 shapes it: `person_id`, `sf_object`, `sf_id`, `fields`, `keys`, `sources`."""
     for view, document in store.export_persons():
-        target = next((one for one in view.org_records if one.is_survivor and not one.row.is_deleted), None)
+        # Somebody who was converted is the Contact; the lead of before is only left when there is nothing else.
+        living = [one for one in view.org_records if one.is_survivor and not one.row.is_deleted]
+        target = min(living, key=lambda one: one.row.is_converted, default=None)
         golden: dict[str, Any] = document.get("golden", {})
         yield {
             "person_id": view.person_id,

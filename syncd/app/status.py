@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from syncd.app.lanes import range_document, ranges
 from syncd.ports import Store
 
 
 def status(store: Store, sources: Iterable[str]) -> dict[str, Any]:
-    """One document: per source its cursors, sums of all runs and waiting records; open dead letters and reviews; the last runs. Reads only."""
+    """One document: per source its cursors, ranges under way, sums of all runs and waiting records; what needs a person; the last runs.
+
+    Reads only.
+    """
     stats = store.stats()
-    cursors = store.cursors()
+    back = ranges(store)
+    under_way = {(one.source, one.partition) for one in back}
+    cursors = [one for one in store.cursors() if (one.source, one.partition) not in under_way]
     waiting: dict[str, int] = stats.get("waiting", {})
     totals: dict[str, dict[str, int]] = stats.get("totals", {})
     runs = store.runs(5)
@@ -25,6 +31,7 @@ def status(store: Store, sources: Iterable[str]) -> dict[str, Any]:
                     for one in cursors
                     if one.source == name
                 ],
+                "backfills": [range_document(one) for one in back if one.source == name],
             }
             for name in sorted({*sources, *waiting})
         },

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from syncd.cli.output import Output, show_summary, shown
+from syncd.cli.output import Output, show_ranges, show_summary, shown
 from syncd.cli.shared import Json, globals_of, house
 from syncd.errors import ConfigError
 from syncd.model import Operation
@@ -76,7 +76,7 @@ Examples:
         return summary.exit_code
 
     @app.command(
-        help="""Sources and their cursors, what waits, what needs a person, the last runs.
+        help="""Sources, their cursors and ranges under way, what waits, what needs a person, the last runs.
 
 Examples:
   syncd status
@@ -102,6 +102,7 @@ Examples:
             ],
             numbers=("waiting",),
         )
+        show_ranges(output, found["sources"])
         output.line(
             f"People known: {found['persons']}. Open dead letters: {found['dead_letters']}. Open questions: {found['reviews']}."
         )

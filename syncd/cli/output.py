@@ -75,6 +75,17 @@ def shown(value: Any) -> str:
     return str(value)
 
 
+def show_ranges(output: Output, sources: Mapping[str, Any]) -> None:
+    """Ranges that are read once more, of the sources of a status document; nothing if there are none."""
+    rows = [
+        (name, each["stream"], each["from"], each["until"], each["moved_at"])
+        for name, one in sources.items()
+        for each in one["backfills"]
+    ]
+    if rows:
+        output.table("Ranges read once more (UTC)", ("source", "stream", "from", "until", "cursor moved"), rows)
+
+
 NOTE_WORDS = {
     "kept_persons_edit": "fields kept because somebody edited them in Salesforce",
     "keep_filled": "fields left alone because Salesforce already has a value",

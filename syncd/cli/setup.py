@@ -81,11 +81,14 @@ Examples:
 
 def _playground(app: typer.Typer) -> None:
     @app.command(
-        help="""The whole pipeline against the bundled sandbox over real HTTPS, in under a minute.
+        help="""The whole pipeline against a sandbox org and a sandbox Mailchimp over real HTTP(S), in under a minute.
+
+Files of two scanners and two audiences hold many of the same people; the list moves while it is read, the first pass
+is killed with SIGKILL, people go on working. At the end every promise is checked against what the org really holds.
 
 Examples:
   syncd demo
-  syncd demo --keep demo-run      keep the folder to look around in
+  syncd demo --keep demo-run      use this folder; it is kept to look around in
 """
     )
     def demo(

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from syncd.cli.output import Output, shown
-from syncd.cli.shared import Json, globals_of, house
+from syncd.cli.output import Output, show_ranges, shown
+from syncd.cli.shared import Json, Yes, confirm, globals_of, house
 from syncd.errors import ConfigError
 from syncd.model import Lead
 
@@ -27,23 +27,52 @@ def register(app: typer.Typer) -> None:
 def _source(app: typer.Typer) -> None:
     source = typer.Typer(no_args_is_help=True, help="Configured sources.")
     app.add_typer(source, name="source")
+    _list(source)
+    _check_and_pull(source)
+    _backfill(source)
 
-    @source.command(name="list", help="Sources with their type, mapping and what waits.\n\nExamples:\n  syncd source list\n")
+
+def _list(source: typer.Typer) -> None:
+    @source.command(
+        name="list",
+        help="""Sources with their type and mapping, what waits, what a changed mapping left stale, and ranges read once more.
+
+Examples:
+  syncd source list
+  syncd source list --json
+""",
+    )
     def list_(context: typer.Context, as_json: Json = False) -> None:
+        from syncd.app.status import status as read_status
+
         output = globals_of(context).output(as_json=as_json)
         with house(context) as opened:
-            waiting = opened.store.stats().get("waiting", {})
+            state = read_status(opened.store, opened.settings.sources)["sources"]
+            stale = opened.stale_records()
             rows = [
-                {"source": name, "type": one.type, "mapping": one.mapping, "waiting": waiting.get(name, 0)}
+                {
+                    "source": name,
+                    "type": one.type,
+                    "mapping": one.mapping,
+                    "waiting": state[name]["waiting"],
+                    "stale": stale[name],
+                    "backfills": state[name]["backfills"],
+                }
                 for name, one in sorted(opened.settings.sources.items())
             ]
         if as_json:
             output.json(rows)
-        else:
-            output.table(
-                "", ("source", "type", "mapping", "waiting"), [tuple(row.values()) for row in rows], numbers=("waiting",)
-            )
+            return
+        columns = ("source", "type", "mapping", "waiting", "stale")
+        output.table("", columns, [tuple(row[name] for name in columns) for row in rows], numbers=columns[3:])
+        show_ranges(output, state)
+        if any(stale.values()):
+            output.say('Stale records are mapped anew in the slowest lane. Next: "syncd plan" shows what would change.')
+        for name in [name for name, count in stale.items() if count is None]:
+            output.say(f'The mapping of {name} cannot be used: "syncd mapping check" says why.', "yellow")
 
+
+def _check_and_pull(source: typer.Typer) -> None:
     @source.command(
         help="Rehearse the real call of sources.\n\nExamples:\n  syncd source check\n  syncd source check booth --json\n"
     )
@@ -80,6 +109,52 @@ Examples:
                 output.say(f"Not reached: {missed}", "yellow")
             output.say('Next: "syncd plan" or "syncd run --once".')
         return summary.exit_code
+
+
+def _backfill(source: typer.Typer) -> None:
+    @source.command(
+        help="""Read a range of a source once more, from a day or instant (UTC) on. Its live cursor stays where it is.
+
+The range is read with the next pass, in the slow lane: whatever is news overtakes it, nobody is assigned by it.
+A day is its beginning, so "--until 2026-02-01" ends with January. The same range again goes on where it is.
+
+Examples:
+  syncd source backfill newsletter --from 2026-01-01 --yes
+  syncd source backfill newsletter --from 2026-01-01 --until 2026-02-01
+  syncd source backfill booth --from 2026-01-05T08:00 --stream rows --yes --json
+"""
+    )
+    def backfill(
+        context: typer.Context,
+        name: Name,
+        start: Annotated[str, typer.Option("--from", help="Day or instant (UTC) from which on.", metavar="DATE")],
+        end: Annotated[str, typer.Option("--until", help="Day or instant before which; now if not given.", metavar="DATE")] = "",
+        stream: Annotated[str, typer.Option("--stream", help="Which stream; not needed where there is one.")] = "",
+        yes: Yes = False,
+        as_json: Json = False,
+    ) -> None:
+        from syncd.app.lanes import instant_of, range_document
+
+        output = globals_of(context).output(as_json=as_json)
+        from_at, until_at = instant_of(start, "--from"), instant_of(end, "--until") if end else None
+        with house(context) as opened:
+            planned = opened.plan_backfill(name, stream, from_at, until_at)
+            found, is_new = planned.range, planned.backfill is not None
+            ends = f"from {shown(found.from_at)} until {shown(found.until_at)} (UTC)"
+            if is_new:
+                confirm(f"{name} will be read once more, {ends}.", name, yes=yes)
+            opened.start_backfill(planned)
+        if as_json:
+            output.json({**range_document(found), "state": "new" if is_new else "under_way"})
+            return
+        if is_new:
+            output.line(f"{name} ({found.stream}) will be read once more, {ends}.", "bold")
+        else:
+            output.line(f"{name} ({found.stream}) {ends} is under way already and goes on where it is.", "bold")
+        output.line(
+            "It is read with the next pass, in the slow lane and without assignment rules; the live cursor stays where it is."
+        )
+        output.say(f'Next: "syncd run --once {name}"; "syncd status" shows the range until it is read.')
 
 
 def _mapping(app: typer.Typer) -> None:

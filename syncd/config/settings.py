@@ -101,7 +101,10 @@ class GuardSettings(_Part):
         default=None, ge=0, description="Stop a pass beyond this many new leads; null = no limit."
     )
     max_changed_share: float = Field(
-        default=0.2, ge=0.0, le=1.0, description="Share of known people whom a pass may unsubscribe, clear, archive or delete."
+        default=0.2,
+        ge=0.0,
+        le=1.0,
+        description="Share of known people whom a pass may unsubscribe, clear, archive, delete, or change by a changed mapping.",
     )
 
 

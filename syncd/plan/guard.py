@@ -9,11 +9,11 @@ GUARD_FLOOR = 20
 def guard_reason(*, guarded: int, known: int, max_changed_share: float) -> str | None:
     """A sentence when `guarded` people of `known` are more than the allowed share (0.0-1.0); None when they are not.
 
-    Guarded are writes that archive, clear, convert, move back, unsubscribe or delete (DESIGN 5.3).
+    Guarded are writes that archive, clear, convert, move back, unsubscribe or delete (DESIGN 5.3), and what a re-mapping changes (3.4).
     """
     if guarded < GUARD_FLOOR or guarded <= max_changed_share * known:
         return None
     return (
-        f"This pass would unsubscribe, clear or delete for {guarded} of {known} people, "
+        f"This pass would unsubscribe, clear, delete, or change by a changed mapping {guarded} of {known} people, "
         f"more than guard.max_changed_share ({max_changed_share:g}) allows; these writes are held."
     )

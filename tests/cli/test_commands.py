@@ -3,43 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from syncd.sandbox import CONSUMER_KEY, CONSUMER_SECRET, SandboxOrg, SandboxServer, populate
+from syncd.sandbox import CONSUMER_SECRET, SandboxOrg, SandboxServer, populate
+from tests.cli.shell import Shell
 
 SAMPLE = Path(__file__).parents[2] / "syncd" / "demo_data" / "trade_show.csv"
-
-
-class Shell:
-    """A folder made by `syncd init`, and the program in it."""
-
-    def __init__(self, folder: Path, server: SandboxServer) -> None:
-        """Make the set-up point at the sandbox."""
-        self.folder = folder
-        self.org = server.org
-        self.run("init")
-        path = folder / "syncd.yaml"
-        text = path.read_text().replace("https://127.0.0.1:8443", server.url).replace("sandbox/ca.pem", str(server.ca_file))
-        path.write_text(text.replace("settle_seconds: 2", "settle_seconds: 0"))
-
-    def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run one command to its end."""
-        env = {**os.environ, "SF_KEY": CONSUMER_KEY, "SF_SECRET": CONSUMER_SECRET, **environment}
-        return subprocess.run(
-            [sys.executable, "-m", "syncd", *arguments],
-            cwd=self.folder, input=stdin, capture_output=True, text=True, check=False, timeout=120, env=env,
-        )  # fmt: skip
-
-    def json(self, *arguments: str) -> Any:
-        """The document a command prints with --json."""
-        return json.loads(self.run(*arguments, "--json").stdout)
 
 
 @pytest.fixture

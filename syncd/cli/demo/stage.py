@@ -1,4 +1,4 @@
-"""The demo's stage: a sandbox org with people in it, a folder with two messy files, and `syncd` as a child process."""
+"""The demo's stage: a sandbox org and a sandbox Mailchimp with people in them, folders for files, and `syncd` as a child process."""
 
 from __future__ import annotations
 
@@ -9,14 +9,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from syncd.cli.demo.people import PRODUCT_NEWS, fill_audiences, fill_org
 from syncd.config import write_template
 from syncd.errors import ConfigError
-from syncd.sandbox import CONSUMER_KEY, CONSUMER_SECRET, SandboxOrg, SandboxServer, populate
+from syncd.ports import DeadLetter, Review
+from syncd.sandbox import (
+    AUDIENCE,
+    CONSUMER_KEY,
+    CONSUMER_SECRET,
+    MAILCHIMP_KEY,
+    MailchimpServer,
+    SandboxMailchimp,
+    SandboxOrg,
+    SandboxServer,
+)
 
 _MARKER = ".syncd-demo"
 
@@ -35,7 +47,26 @@ policy: mappings/policy.yaml
 sources:
   badge_scanner: {{type: csv_drop, folder: drop/scanner1, mapping: csv_drop, settle_seconds: 0}}
   second_scanner: {{type: csv_drop, folder: drop/scanner2, mapping: csv_drop, settle_seconds: 0}}
+  newsletter:
+    type: mailchimp
+    base_url: {mailchimp_url}/3.0
+    api_key: {mailchimp_key}
+    audiences: [{audiences}]
+    mapping: mailchimp
+    # The demo does not wait for half a minute before it believes what has just changed.
+    settle_seconds: 0
+    overlap_seconds: 2
 """
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What syncd's store holds at the end: sums of all runs by source, `lead export`, open questions and dead letters."""
+
+    totals: dict[str, dict[str, int]]
+    people: list[dict[str, Any]]
+    reviews: list[Review]
+    letters: list[DeadLetter]
 
 
 @dataclass
@@ -45,6 +76,8 @@ class Stage:
     folder: Path
     org: SandboxOrg
     server: SandboxServer
+    mailchimp: SandboxMailchimp
+    newsletter: MailchimpServer
 
     def syncd(self, *arguments: str) -> subprocess.Popen[str]:
         """Start `syncd` as a user would, in a process of its own; stdout is its data, stderr goes to a log file."""
@@ -72,9 +105,32 @@ class Stage:
             )
         return json.loads(out.strip().splitlines()[-1])
 
+    def ledger(self) -> Ledger:
+        """Read the store, when no process of syncd works on it any more."""
+        # Imported here, so that the first picture comes at once.
+        from syncd.app.leads import export_leads
+        from syncd.app.status import status
+        from syncd.wiring import open_house
+
+        with closing(open_house(self.folder / "syncd.yaml")) as house:
+            totals = {name: one["totals"] for name, one in status(house.store, house.settings.sources)["sources"].items()}
+            return Ledger(totals, list(export_leads(house.store)), house.store.reviews(), house.store.dead_letters())
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """The org's living records of an object as the org itself sees them; a converted lead is its contact."""
+        return [row for row in self.org.rows(name) if not row.get("IsDeleted") and not row.get("IsConverted")]
+
+    def lead_count(self) -> int:
+        """How many leads the org has or had; cheap, for a picture that is drawn all the time."""
+        return len(self.org.table("Lead").rows)
+
     def leads(self) -> list[dict[str, Any]]:
-        """The org's living leads as the org itself sees them."""
-        return [row for row in self.org.rows("Lead") if not row.get("IsDeleted")]
+        """The org's living leads."""
+        return self.rows("Lead")
+
+    def members(self) -> list[dict[str, Any]]:
+        """Members of every audience as Mailchimp itself sees them."""
+        return [one for list_id in (AUDIENCE, PRODUCT_NEWS) for one in self.mailchimp.members(list_id)]
 
     def drop(self, name: str, text: str | None = None, *, scanner: int = 1) -> None:
         """Put a file into a scanner's folder: a bundled sample, or `text`."""
@@ -84,9 +140,14 @@ class Stage:
         else:
             target.write_text(text, encoding="utf-8")
 
+    def close(self) -> None:
+        """Stop serving."""
+        self.server.stop()
+        self.newsletter.stop()
+
 
 def set_stage(folder: Path) -> Stage:
-    """Make a fresh folder, start the sandbox and write the configuration.
+    """Make a fresh folder, start the sandboxes and write the configuration.
 
     Raises:
         ConfigError: `folder` holds something that is not an earlier demo.
@@ -97,14 +158,24 @@ def set_stage(folder: Path) -> Stage:
     for scanner in (1, 2):
         (folder / "drop" / f"scanner{scanner}").mkdir(parents=True)
     (folder / _MARKER).touch()
-    org = SandboxOrg(seed=7)
-    populate(org)
-    server = SandboxServer(org, folder=folder / "sandbox")
+    org, mailchimp = SandboxOrg(seed=7), SandboxMailchimp(seed=7)
+    fill_org(org)
+    fill_audiences(mailchimp)
+    server, newsletter = SandboxServer(org, folder=folder / "sandbox"), MailchimpServer(mailchimp)
     server.start()
+    newsletter.start()
     write_template(folder)
-    settings = _SETTINGS.format(url=server.url, key=CONSUMER_KEY, secret=CONSUMER_SECRET, ca_file=server.ca_file)
+    settings = _SETTINGS.format(
+        url=server.url,
+        key=CONSUMER_KEY,
+        secret=CONSUMER_SECRET,
+        ca_file=server.ca_file,
+        mailchimp_url=newsletter.url,
+        mailchimp_key=MAILCHIMP_KEY,
+        audiences=f"{AUDIENCE}, {PRODUCT_NEWS}",
+    )
     (folder / "syncd.yaml").write_text(settings, encoding="utf-8")
-    return Stage(folder, org, server)
+    return Stage(folder, org, server, mailchimp, newsletter)
 
 
 def wait_until(
@@ -118,5 +189,5 @@ def wait_until(
             return True
         if process.poll() is not None:
             return condition()
-        time.sleep(0.02)  # noqa: TID251 - the demo watches another process in real time
+        time.sleep(0.08)  # noqa: TID251 - the demo watches another process in real time
     return False

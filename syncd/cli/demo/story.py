@@ -1,24 +1,30 @@
-"""What the demo tells: two messy files, people already in the org, a kill -9, a rep's edit, a newer file, the sums."""
+"""What the demo tells: two scanners and a newsletter, a list that moves while it is read, a kill -9, people at work, the sums."""
 
 from __future__ import annotations
 
 import signal
 import time
-from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
+from syncd.cli.demo.newsroom import Newsroom
+from syncd.cli.demo.people import KOFI, PRODUCT_NEWS, WALK_INS, Scan, scans, typed_in_twice
+from syncd.cli.demo.promises import Evidence, Seen, judge, mailbox
 from syncd.cli.demo.stage import Stage, set_stage, wait_until
-from syncd.cli.output import NOTE_WORDS, Output
+from syncd.cli.demo.summary import Pass, Told, print_summary
+from syncd.cli.output import Output
+from syncd.errors import ConfigError
+from syncd.sandbox import AUDIENCE
 
-_KILL_AFTER = 120
-"""Leads in the org at which the first pass is killed: in the middle of the first file."""
-
-_REP_TITLE = "Chief Buyer (met at the booth)"
+_KILL_AFTER_LEADS = 500
+_KILL_AFTER_PAGES = 2
+"""Both must be reached: some leads are in the org, and the crawl of the members is in the middle."""
+_LEADS_PER_MARK = 320
+_REP_EDIT = {"Title": "Chief Buyer (met at the booth)", "Company": "As printed on the card"}
 
 
 def run_demo(output: Output, keep: Path | None = None) -> int:
@@ -26,163 +32,191 @@ def run_demo(output: Output, keep: Path | None = None) -> int:
     started = time.monotonic()
     stage = set_stage((keep or Path("demo-run")).resolve())
     try:
-        story = Story(stage, output)
-        story.play()
-        story.seconds = time.monotonic() - started
-        story.sum_up()
-        return 0 if all(held for _, held in story.promises) else 1
+        told = Story(stage, output).play()
+        told.seconds = time.monotonic() - started
+        print_summary(output, told)
+        return 0 if all(promise.is_kept for promise in told.promises) else 1
     finally:
-        stage.server.stop()
+        stage.close()
 
 
 class Story:
-    """The acts, and what was counted in them."""
+    """The acts, and what was seen in them."""
 
     def __init__(self, stage: Stage, output: Output) -> None:
-        """Nothing has happened yet."""
+        """Nothing has happened yet; what the reps and scanners know is left alone by the newsroom."""
         self._stage = stage
         self._output = output
-        self._runs: list[dict[str, Any]] = []
-        self.promises: list[tuple[str, bool]] = []
-        self.seconds = 0.0
+        known = [*stage.rows("Lead"), *stage.rows("Contact")]
+        self._before = {str(row["Id"]) for row in known}
+        self._leads_before = stage.lead_count()
+        spared = {str(row.get("Email") or "").lower() for row in known} | {scan.email.lower() for scan in scans()}
+        self._newsroom = Newsroom(stage.mailchimp, spared)
+        self._seen = Seen()
+        self._passes: list[Pass] = []
 
-    def play(self) -> None:
+    def play(self) -> Told:
         """All acts in order."""
-        before = len(self._stage.leads())
-        self._say(f"A sandbox org over HTTPS at {self._stage.server.url} with {before} leads in it already.")
-        self._stage.drop("trade_show.csv")
-        self._stage.drop("trade_show_scanner2.csv", scanner=2)
-        self._say("Two badge scanners' exports are dropped: UTF-8 with semicolons, and Windows-1252 with German headers.")
-        killed_at = self._kill_in_the_middle(before)
-        self._say(f"kill -9 at {killed_at - before} new leads. Nothing was saved politely. Starting again ...")
-        self._runs.append(self._watch("the second start carries on", before))
-        self._promise_no_doubles()
-        edited = self._rep_edits()
-        self._newer_file(edited)
-        self._runs.append(self._watch("a newer file, after a rep's edit", before))
-        self._promise_edit(edited)
-        self._runs.append(self._watch("a pass without news", before))
-        wrote = sum(count for name, count in self._runs[-1]["operations"].items() if name != "unchanged")
-        self.promises.append(("a pass without news writes nothing", wrote == 0))
-        self._promise_no_doubles()
+        self._set_out()
+        self._kill_in_the_middle()
+        self._watch("second start")
+        self._stage.mailchimp.between_pages(None)
+        room = self._newsroom
+        self._say(
+            f"Meanwhile {len(room.edited)} members were edited, {room.archived_count} archived, {room.deleted_count} deleted;"
+        )
+        self._say(f"  {len(room.jumped)} others slid over the edge of a page.")
+        self._people_at_work()
+        self._watch("people at work")
+        self._watch("without news")
+        return self._tell()
 
-    def _kill_in_the_middle(self, before: int) -> int:
-        org = self._stage.org
-        org.faults.add_latency(0.05)
-        process = self._stage.syncd("run", "--once", "--json")
+    # ------------------------------------------------------------------ acts
+
+    def _set_out(self) -> None:
+        stage = self._stage
+        self._say(f"A sandbox org over HTTPS at {stage.server.url} knows {len(self._before)} leads and contacts.")
+        self._say(f"A sandbox Mailchimp at {stage.newsletter.url} has two audiences:")
+        for audience in stage.mailchimp.audiences.values():
+            counts = {name: audience.count(name) for name in ("subscribed", "unsubscribed", "cleaned")}
+            counts["others"] = len(audience) - sum(counts.values())
+            self._say(f"  {audience.name}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
+        stage.drop("trade_show.csv")
+        stage.drop("trade_show_scanner2.csv", scanner=2)
+        lines = ["First name;Last name;E-mail;Company", *(";".join(one) for one in WALK_INS)]
+        stage.drop("walk_ins.csv", "\n".join(lines) + "\n", scanner=2)
+        self._say("Two scanners' files and walk-ins are dropped; many of these people are the same.")
+
+    def _kill_in_the_middle(self) -> None:
+        stage = self._stage
+        # As far away as real ones: so there is a middle to be killed in.
+        stage.org.faults.add_latency(0.05)
+        stage.mailchimp.faults.add_latency(0.5)
+        process = stage.syncd("run", "--once", "--json")
+        title = "first pass"
+
+        def is_in_the_middle() -> bool:
+            return self._new_leads() >= _KILL_AFTER_LEADS and self._newsroom.pages >= _KILL_AFTER_PAGES
+
         with self._live() as live:
-
-            def tick() -> None:
-                live.update(self._picture("first pass", before))
-
-            wait_until(lambda: len(self._stage.leads()) >= before + _KILL_AFTER, process, tick)
+            wait_until(is_in_the_middle, process, lambda: live.update(self._picture(title)))
+            is_running = process.poll() is None
             process.send_signal(signal.SIGKILL)
             process.communicate()
-            tick()
-        org.faults.clear()
-        return len(self._stage.leads())
+            live.update(self._picture(title))
+        stage.org.faults.clear()
+        stage.mailchimp.faults.clear()
+        if not is_running:
+            raise ConfigError("The first pass ended before it could be killed.", advice=f"See {stage.folder}/syncd.log.")
+        self._say(
+            f"kill -9 at {self._new_leads():,} new leads and {self._newsroom.pages} pages of members. Nothing was saved politely."
+        )
 
-    def _watch(self, title: str, before: int) -> dict[str, Any]:
-        process = self._stage.syncd("run", "--once", "--json")
+    def _people_at_work(self) -> None:
+        """A rep, the newsletter's readers and the booth: all of them say something about the same people."""
+        stage, seen = self._stage, self._seen
+        readers = {mailbox(one["email_address"]): one for one in stage.members() if one["status"] == "subscribed"}
+        visitors = self._visitors(set(readers))
+        buyer, bouncer, leavers = visitors[0], visitors[1], (typed_in_twice().email, KOFI)
+        stage.org.edit(buyer["Id"], _REP_EDIT, user="rep1")
+        seen.edited_id, seen.edit = str(buyer["Id"]), _REP_EDIT
+        stage.mailchimp.put(*_membership(readers, buyer["Email"]), merge_fields={"COMPANY": "Another Company Inc."})
+        rows = (
+            "First name;Last name;E-mail;Phone;Company;Job title;Country;Scanned at;Budget;Marketing consent;Notes",
+            f"{buyer['FirstName']};{buyer['LastName']};{buyer['Email']};+49 30 5550100;Old Ltd;Intern;Germany;2026-11-16T09:00:00+01:00;;yes;",
+            "Grace;Hopper;grace.hopper@example.org;+1 202 555 0143;Navy Yard;Rear Admiral;USA;2026-11-16T09:05:00+01:00;;yes;",
+        )
+        stage.drop("trade_show_day2.csv", "\n".join(rows) + "\n")
+        self._say("A rep corrects a lead's title and company; file and newsletter say otherwise.")
+        for address in leavers:
+            stage.mailchimp.unsubscribe(*_membership(readers, address))
+        seen.left = {mailbox(address) for address in leavers}
+        stage.mailchimp.clean(*_membership(readers, bouncer["Email"]))
+        self._say("Two readers unsubscribe: a Contact, and one who is a Lead and a Contact.")
+        self._say("Mail to a third one bounces.")
+
+    def _visitors(self, readers: set[str]) -> list[dict[str, Any]]:
+        """New leads who were scanned and read the newsletter, and may be mailed."""
+        scanned = {mailbox(scan.email) for scan in scans() if scan.email}
+        return [
+            row
+            for row in sorted(self._stage.leads(), key=lambda row: str(row["Id"]))
+            if row["Id"] not in self._before
+            and row.get("FirstName")
+            and mailbox(str(row.get("Email") or "")) in readers & scanned
+            and not row.get("HasOptedOutOfEmail")
+        ]
+
+    # ------------------------------------------------------------------ watching
+
+    def _watch(self, title: str) -> None:
+        stage = self._stage
+        calls, vendor_calls, writes = stage.org.api_calls, stage.mailchimp.call_count, len(stage.org.audit)
+        process = stage.syncd("run", "--once", "--json")
         with self._live() as live:
-            wait_until(lambda: False, process, lambda: live.update(self._picture(title, before)))
-            live.update(self._picture(title, before))
-        summary: dict[str, Any] = self._stage.result(process)
-        return summary
+            wait_until(lambda: False, process, lambda: live.update(self._picture(title)), limit_seconds=120.0)
+            live.update(self._picture(title))
+        summary = stage.result(process)
+        calls, vendor_calls = stage.org.api_calls - calls, stage.mailchimp.call_count - vendor_calls
+        self._passes.append(Pass(title, summary, calls, vendor_calls, len(stage.org.audit) - writes))
+        if not self._output.err.is_terminal:
+            self._say(f"{title[0].upper()}{title[1:]}: {self._new_leads():,} new leads, {calls} calls to Salesforce.")
 
     def _live(self) -> Live:
         return Live(console=self._output.err, refresh_per_second=12, transient=not self._output.err.is_terminal)
 
-    def _picture(self, title: str, before: int) -> Table:
-        leads = self._stage.leads()
-        table = Table.grid(padding=(0, 2))
-        bar = "#" * ((len(leads) - before) // 10)
-        table.add_row(
-            Text(f"{title:<34}"),
-            Text(f"{len(leads) - before:>4} new leads", "bold"),
-            Text(bar, "green"),
-            Text(f"{self._stage.org.api_calls} API calls", "dim"),
-        )
-        return table
+    def _picture(self, title: str) -> Text:
+        new = self._new_leads()
+        line = Text(no_wrap=True, overflow="crop", end="")
+        line.append(f"  {title:<15}")
+        line.append(f"{new:>6,} new leads  ", "bold")
+        line.append(f"{'#' * (new // _LEADS_PER_MARK):<8}", "green")
+        line.append(f"  calls: {self._stage.org.api_calls} Salesforce, {self._stage.mailchimp.call_count} Mailchimp", "dim")
+        return line
 
-    def _rep_edits(self) -> dict[str, Any]:
-        chosen = next(
-            row
-            for row in sorted(self._stage.leads(), key=lambda row: str(row["Id"]))
-            if row.get("Syncd_Id__c") and row.get("Email") and row.get("FirstName")
-        )
-        self._stage.org.edit(chosen["Id"], {"Title": _REP_TITLE}, user="rep1")
-        self._say("A rep corrects the job title of one lead in Salesforce.")
-        return chosen
-
-    def _newer_file(self, edited: dict[str, Any]) -> None:
-        """A newer export: the edited lead with another title, and one more phone number and one new person."""
-        rows = [
-            "First name;Last name;E-mail;Phone;Company;Job title;Country;Scanned at;Budget;Marketing consent;Notes",
-            f"{edited['FirstName']};{edited['LastName']};{edited['Email']};+49 30 5550100;{edited['Company']};Intern;Germany;2026-11-16T09:00:00+01:00;;yes;",
-            "Grace;Hopper;grace.hopper@example.org;+1 202 555 0143;Navy Yard;Rear Admiral;USA;2026-11-16T09:05:00+01:00;;yes;asked for demo",
-        ]
-        self._stage.drop("trade_show_day2.csv", "\n".join(rows) + "\n")
-        self._say("A newer file says something else about the same person, and brings a new one.")
-
-    def _promise_edit(self, edited: dict[str, Any]) -> None:
-        now = next(row for row in self._stage.leads() if row["Id"] == edited["Id"])
-        self.promises.append(("the rep's edit survived the newer file", now.get("Title") == _REP_TITLE))
-        self.promises.append(
-            (
-                "the rest of the newer file arrived",
-                any(row.get("Email") == "grace.hopper@example.org" for row in self._stage.leads()),
-            )
-        )
-
-    def _promise_no_doubles(self) -> None:
-        mails = Counter(str(row["Email"]).lower() for row in self._stage.leads() if row.get("Email") and row.get("Syncd_Id__c"))
-        personal = {mail: count for mail, count in mails.items() if count > 1 and not mail.startswith(("info@", "sales@"))}
-        people = Counter(str(row["Syncd_Id__c"]) for row in self._stage.leads() if row.get("Syncd_Id__c"))
-        is_clean = not personal and not any(count > 1 for count in people.values())
-        name = "one person, one lead (after kill -9)"
-        self.promises = [one for one in self.promises if one[0] != name] + [(name, is_clean)]
-
-    def sum_up(self) -> None:
-        """The summary, and what to try next."""
-        out = self._output
-        if out.as_json:
-            out.json({"runs": self._runs, "promises": dict(self.promises), "seconds": round(self.seconds, 1)})
-            return
-        out.line()
-        totals = self._stage.result(self._stage.syncd("status", "--json"))["sources"]
-        columns = ("records", "applied", "unchanged", "skipped", "dead", "review")
-        rows = [
-            (name, one["totals"]["pulled"], *(one["totals"][column] for column in columns[1:]))
-            for name, one in sorted(totals.items())
-        ]
-        out.table("What the files held", ("source", *columns), rows, numbers=columns)
-        letters = self._stage.result(self._stage.syncd("deadletter", "list", "--json"))
-        for reason, count in Counter(letter["reason"] for letter in letters).most_common():
-            out.line(f"  refused: {count} {reason.replace('_', ' ')}", "dim")
-        out.line()
-        ours = self._stage.org.integration_user_id
-        created = sum(1 for row in self._stage.leads() if row["CreatedById"] == ours)
-        known = sum(1 for row in self._stage.leads() if row["CreatedById"] != ours and row.get("Syncd_Id__c"))
-        applied = sum(one["totals"]["applied"] for one in totals.values())
-        out.line(f"{applied} usable scans became {created} new leads.", "bold")
-        out.line(f"  {applied - created - known:>4} duplicates collapsed: second scans, and people on both scanners")
-        out.line(f"  {known:>4} people the org had already: linked, blanks filled, nothing else touched")
-        for reason in ("kept_persons_edit", "keep_filled", "person_is_contact"):
-            count = sum(run["notes"].get(reason, 0) for run in self._runs)
-            if count:
-                out.line(f"  {count:>4} {NOTE_WORDS[reason]}")
-        for run, title in zip(self._runs, ("after the kill", "the newer file", "no news"), strict=True):
-            moved = ", ".join(f"{count} {name}" for name, count in run["operations"].items() if count)
-            out.line(f"  {title:<16} {moved or 'nothing to do'}; {run['api_calls']} API calls")
-        out.line()
-        for text, held in self.promises:
-            out.line(f"  {'kept  ' if held else 'BROKEN'}  {text}", "green" if held else "bold red")
-        out.line()
-        out.line(f"{self.seconds:.0f} seconds. Everything is in {self._stage.folder}. Try next:", "bold")
-        where = f"syncd -c {self._stage.folder}/syncd.yaml"
-        for command in ("deadletter list", "review list", "lead show grace.hopper@example.org"):
-            out.line(f"  {where} {command}")
+    def _new_leads(self) -> int:
+        return self._stage.lead_count() - self._leads_before
 
     def _say(self, text: str) -> None:
         self._output.say(text)
+
+    # ------------------------------------------------------------------ the end
+
+    def _tell(self) -> Told:
+        stage, room, seen = self._stage, self._newsroom, self._seen
+        ledger = stage.ledger()
+        walk_ins = [Scan(first, last, email, company, False) for first, last, email, company in WALK_INS]
+        evidence = Evidence(
+            leads=stage.leads(),
+            contacts=stage.rows("Contact"),
+            members=stage.members(),
+            scans=[(scan.email, scan.forbids) for scan in (*scans(), *walk_ins) if scan.email],
+            people=ledger.people,
+            asked={one.person_id for one in ledger.reviews},
+            ours=stage.org.integration_user_id,
+        )
+        seen.jumped, seen.edited = room.jumped, room.edited
+        last = self._passes[-1]
+        seen.quiet_writes, seen.quiet_calls = last.writes, last.vendor_calls
+        return Told(
+            folder=stage.folder,
+            passes=self._passes,
+            promises=judge(evidence, seen),
+            ledger=ledger,
+            before=self._before,
+            records=[*stage.rows("Lead"), *stage.rows("Contact")],
+            ours=stage.org.integration_user_id,
+            both_audiences=_in_both(evidence.members),
+            calls=(stage.org.api_calls, stage.mailchimp.call_count),
+        )
+
+
+def _membership(readers: dict[str, dict[str, Any]], address: str) -> tuple[str, str]:
+    """Audience and spelling of a member."""
+    one = readers[mailbox(address)]
+    return str(one["list_id"]), str(one["email_address"])
+
+
+def _in_both(members: Sequence[Mapping[str, Any]]) -> int:
+    of = [{mailbox(one["email_address"]) for one in members if one["list_id"] == list_id} for list_id in (AUDIENCE, PRODUCT_NEWS)]
+    return len(of[0] & of[1])
