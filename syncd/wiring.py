@@ -346,6 +346,7 @@ class House(Checks):
             secret=self.secret(),
             log=log.get_log(run_id=run_id),
             settings=settings,
+            mapped_fields=frozenset(name for one in given.sources.values() for name in self.mapping(one.mapping).fields),
             progress=progress,
         )
 

@@ -6,7 +6,6 @@ import hashlib
 import hmac
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 import msgspec
 
@@ -23,18 +22,19 @@ _CONFLICT_ATTEMPTS = 8
 
 
 class Advanced(msgspec.Struct):
-    """What one batch became: how many records moved on, and the creates that may be sent now."""
+    """What one batch became: how many records moved on, the creates of new people, and known people who were met again."""
 
     count: int = 0
     creates: list[Operation] = []
+    known: set[str] = set()
 
 
-def advance_batch(ctx: PassContext, taken: Batch, planning: Planning | None, *, is_sent_next: bool = False) -> Advanced:
+def advance_batch(ctx: PassContext, taken: Batch, planning: Planning | None) -> Advanced:
     """Move a batch of waiting records one stage on. Writes the store.
 
     With `planning`, people who are new in this very batch are planned and stored with it: the keys that resolving has just
     looked up say all there is to know of them. Another worker that takes a claim first makes the whole batch be resolved
-    anew, with its person known. `is_sent_next`: the creates leave at once, so they are stored as sent, in the same transaction.
+    anew, with its person known.
     """
     rows = taken.rows
     if not rows:
@@ -45,8 +45,6 @@ def advance_batch(ctx: PassContext, taken: Batch, planning: Planning | None, *, 
         resolved = batch.resolve()
         with ctx.watch.stage("plan"):
             plans = [] if planning is None else batch.plan_new(planning, resolved)
-            if is_sent_next:
-                plans = [_as_sent(plan, ctx.clock.now()) for plan in plans]
         try:
             with ctx.watch.stage("store"):
                 ctx.store.commit_resolved(ctx.run_id, resolved, ctx.clock.now(), plans)
@@ -60,8 +58,9 @@ def advance_batch(ctx: PassContext, taken: Batch, planning: Planning | None, *, 
     if planning is None:
         return Advanced(len(rows))
     planning.note(plans)
-    sendable = [one for plan in plans for one in plan.operations if one.state is not OperationState.HELD]
-    return Advanced(len(rows), sendable)
+    creates = [one for plan in plans for one in plan.operations if one.state is OperationState.PLANNED]
+    known = {row.person_id for row in resolved if row.person_id} - {plan.person_id for plan in plans}
+    return Advanced(len(rows), creates, known)
 
 
 class _Mapped(msgspec.Struct, gc=False):
@@ -236,14 +235,6 @@ class _Batch:
             run_id=self._ctx.run_id,
             at=self._ctx.clock.now(),
         )
-
-
-def _as_sent(plan: PersonPlan, at: datetime) -> PersonPlan:
-    operations = tuple(
-        msgspec.structs.replace(one, state=OperationState.SENT, sent_at=at) if one.state is OperationState.PLANNED else one
-        for one in plan.operations
-    )
-    return msgspec.structs.replace(plan, operations=operations) if operations else plan
 
 
 def _view(person_id: str, rows: Sequence[ResolvedRecord]) -> PersonView:

@@ -94,6 +94,7 @@ class PassContext:
     secret: bytes
     log: Log
     settings: PassSettings = PassSettings()
+    mapped_fields: frozenset[str] = frozenset()
     progress: Progress = no_progress
     notes: dict[str, int] = field(default_factory=dict)
     creates_sent: int = 0

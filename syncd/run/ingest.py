@@ -126,12 +126,13 @@ class Ingest:
         last = self._last.get((task.source.name, task.stream, task.partition))
         if error is not None:
             self._lose(task, error)
+        elif task.partition and last is not None and (last.is_last or last.recheck_seconds is not None):
+            # What is still being written came after the range.
+            self._ctx.store.end_backfill(task.source.name, task.stream, task.partition)
         elif last is None or not last.is_last:
             done.reached_end = False
             if last is not None and last.recheck_seconds is not None:
                 done.recheck_seconds = max(last.recheck_seconds, done.recheck_seconds or 0.0)
-        elif task.partition:
-            self._ctx.store.end_backfill(task.source.name, task.stream, task.partition)
 
     def _lose(self, task: Task, error: Exception) -> None:
         ctx, name = self._ctx, task.source.name
@@ -183,7 +184,15 @@ def tasks_of(ctx: PassContext, source: Source, until: datetime) -> list[Task]:
     for stream in source.connector.streams(source.options):
         tasks.append(Task(source, stream, ctx.store.cursor(source.name, stream), until))
         tasks.extend(
-            Task(source, stream, one.cursor, one.until, one.partition, Lane.BACKFILL)
+            # A connector leaves out what is younger than its settling time: the range means what lay in it, settled since.
+            Task(
+                source,
+                stream,
+                one.cursor,
+                min(one.until + timedelta(seconds=source.session.settle_seconds), until),
+                one.partition,
+                Lane.BACKFILL,
+            )
             for one in ctx.store.backfills(source.name, stream)
         )
     return tasks

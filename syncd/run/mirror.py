@@ -41,7 +41,8 @@ def open_org(ctx: PassContext) -> OrgSession:
             f"This store belongs to the org {bound}, but salesforce.login_url leads to {identity.org_id}.",
             advice="Use a store of its own for each org (store.url). Nothing was written.",
         )
-    mapped = {name for source in ctx.sources.values() for name in source.mapping.fields}
+    # Of every configured mapping: a pass over one source must not forget what the others need.
+    mapped = ctx.mapped_fields | {name for source in ctx.sources.values() for name in source.mapping.fields}
     session = OrgSession(ctx.org, identity, schema, mirrored_fields(schema, mapped))
     ctx.log.info(events.ORG_CONNECTED, stage="push")
     return session

@@ -17,7 +17,7 @@ from syncd.errors import (
     SalesforceUnavailableError,
     SyncdError,
 )
-from syncd.model import OperationState, RunStatus, SourceCounts
+from syncd.model import Operation, OperationState, RunStatus, SourceCounts
 from syncd.run.advance import advance_batch
 from syncd.run.context import LEADS_PER_ROUND, OrgSession, PassContext
 from syncd.run.echo import read_echoes
@@ -187,16 +187,24 @@ def _rounds(ctx: PassContext, session: OrgSession, planning: Planning, ingest: I
 
 
 def _advance(ctx: PassContext, batches: Batches, planning: Planning, sender: Sender) -> int:
-    """One round of what waits, mapped and resolved; new people leave for the org as they are found. Gives how many records."""
+    """One round of what waits, mapped and resolved; the new people leave for the org at its end. Gives how many records."""
     moved = 0
+    creates: list[Operation] = []
+    met_again: set[str] = set()
     while moved < LEADS_PER_ROUND:
-        can_push = planning if not ctx.pushing_stopped else None
-        advanced = advance_batch(ctx, batches.take(), can_push, is_sent_next=sender.has_room)
+        advanced = advance_batch(ctx, batches.take(), planning if not ctx.pushing_stopped else None)
         if not advanced.count:
             break
         moved += advanced.count
-        sender.add(advanced.creates)
+        creates.extend(advanced.creates)
+        met_again |= advanced.known
         ctx.progress("resolved", {"records": advanced.count})
+    # Who came twice in one round is planned once more with all that is known: one create instead of a create and an update.
+    again = [one.operation_id for one in creates if one.person_id in met_again]
+    if again:
+        ctx.store.take_back(again, ctx.clock.now())
+        ctx.creates_sent -= len(again)
+    sender.add([one for one in creates if one.person_id not in met_again])
     return moved
 
 

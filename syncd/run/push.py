@@ -52,6 +52,7 @@ class Pusher:
             if self._ctx.pushing_stopped or not set(waiting) - self._sender.failed:
                 return
             self.push_dirty()
+        self._sender.drain()
 
     def release_held(self) -> None:
         """Judge the operations held in this pass and send them, or stop.
@@ -115,7 +116,11 @@ class Pusher:
         plans = [planning.within_limits(plan) for plan in plans]
         self._ctx.store.commit_plans(self._ctx.run_id, plans, self._ctx.clock.now())
         planning.note(plans, views)
-        self._sender.send([one for plan in plans for one in plan.operations if one.state is OperationState.PLANNED])
+        now = [one for plan in plans for one in plan.operations if one.state is OperationState.PLANNED]
+        if targets:
+            self._sender.send(now)
+        else:
+            self._sender.add(now)
 
     def _reread(self, operations: Sequence[Operation]) -> None:
         """Read the targets of `operations` anew into the mirror; 2,000 ids a call."""

@@ -72,11 +72,6 @@ class Sender:
         self._pool.shutdown(wait=True)
         self._echoes.close()
 
-    @property
-    def has_room(self) -> bool:
-        """Whether creates that are stored now may be marked as sent at once, because their call is next."""
-        return len(self._under_way) <= CALLS_IN_FLIGHT and not self._ctx.pushing_stopped
-
     def add(self, creates: Sequence[Operation]) -> None:
         """Take creates; every full call of 200 leaves at once, the rest with the next ones or with `wait`.
 
@@ -132,8 +127,7 @@ class Sender:
                 self._unsend(batch)
                 return []
             ids = [operation.operation_id for operation in batch]
-            if any(operation.state is not OperationState.SENT for operation in batch):
-                self._ctx.store.mark_sent(ids, self._ctx.clock.now())
+            self._ctx.store.mark_sent(ids, self._ctx.clock.now())
             try:
                 answers = self._call(batch)
             except UnknownOutcomeError:

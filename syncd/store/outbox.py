@@ -78,17 +78,6 @@ def operation_of(row: Any) -> Operation:
     )
 
 
-def check_fence(db: Database, connection: Connection) -> None:
-    """Nothing may be marked as sent by an engine that another one has followed.
-
-    Raises:
-        LeaseLostError: Another engine took this store over.
-    """
-    fence = db.fences.get(_FENCE)
-    if fence is not None and connection.execute(select(t.lease.c.fence).where(t.lease.c.name == _FENCE)).scalar() != fence:
-        raise LeaseLostError("Another engine has taken over this store.", advice="This one stops; nothing was sent.")
-
-
 class OutboxStore:
     """Operations and their outcomes."""
 
@@ -149,7 +138,11 @@ class OutboxStore:
         """
         o = t.operation.c
         with self.db.write() as connection:
-            check_fence(self.db, connection)
+            fence = self.db.fences.get(_FENCE)
+            if fence is not None:
+                held = connection.execute(select(t.lease.c.fence).where(t.lease.c.name == _FENCE)).scalar()
+                if held != fence:
+                    raise LeaseLostError("Another engine has taken over this store.", advice="This one stops; nothing was sent.")
             here = among(connection, o.operation_id, operation_ids)
             connection.execute(update(t.operation).where(here).values(state="sent", sent_at=at))
 

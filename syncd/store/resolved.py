@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, text, update
 
 from syncd.errors import ClaimConflictError
 from syncd.identity import RECORD_CLAIM
-from syncd.model import InboxOutcome, Lane, OperationState
+from syncd.model import InboxOutcome, Lane
 from syncd.ports import PersonPlan, ResolvedRecord, Review
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, Rows, among, insert_rows, micros, pairs, run_rows
 from syncd.store.documents import golden_text
 from syncd.store.engine import Database, pack
 from syncd.store.inbox import OUTCOME_COUNTS, digest_of, dumps
-from syncd.store.outbox import check_fence, operation_row
+from syncd.store.outbox import operation_row
 from syncd.store.shared import instant_of, mark_dirty, put_dead_letter, put_review, survivors
 
 _SEEN = ("digest", "payload", "is_compressed", "mapping_digest", "source_at", "position", "locator", "lane")
@@ -50,21 +50,17 @@ class ResolvedStore:
     ) -> None:
         """Write a batch with all its consequences, or nothing; `plans` are those of people who are new in this very batch.
 
-        Their operations may be marked as sent with it, when the call comes next.
-
         Raises:
-            LeaseLostError: Another engine took this store over.
             ClaimConflictError: Somebody else owns one of the claims or org records by now, or a planned person is known.
         """
         with self.db.write() as connection:
-            if any(one.state is OperationState.SENT for plan in plans for one in plan.operations):
-                check_fence(self.db, connection)
             with_person = [row for row in rows if row.person_id]
             self._add_people(connection, with_person, {plan.person_id: plan for plan in plans}, at)
             self._take_claims(connection, with_person)
             self._link_org_records(connection, [(row.person_id, row.org_links) for row in with_person if row.org_links])
             self._put_records_of(connection, with_person, at, run_id)
             self._put_seen(connection, [row for row in rows if not row.person_id])
+            self._drop_held(connection, {row.person_id for row in with_person if row.lane is Lane.REMAP}, at)
             self._add_operations(connection, plans, at)
             for row in rows:
                 if row.dead_letter:
@@ -156,6 +152,14 @@ class ResolvedStore:
         insert_rows(connection, t.record, records, keys=("source", "stream", "key"), replacing=ALL)
         insert_rows(connection, t.link, links)
         insert_rows(connection, t.touch, touches, keys=("source", "stream", "key", "at"))
+
+    @staticmethod
+    def _drop_held(connection: Connection, person_ids: set[str], at: datetime) -> None:
+        """What was held for people who are mapped anew came of a mapping that is no longer in force."""
+        if person_ids:
+            o = t.operation.c
+            here = and_(o.state == "held", text(t.OPEN_STATES_SQL), among(connection, o.person_id, person_ids))
+            connection.execute(update(t.operation).where(here).values(state="superseded", finished_at=at))
 
     def _put_seen(self, connection: Connection, rows: Sequence[ResolvedRecord]) -> None:
         """Remember records that were left alone, so that they are not news again, but are mapped anew when the mapping changes.

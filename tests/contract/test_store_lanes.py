@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect
 
 from syncd.clock import FixedClock
-from syncd.errors import LeaseLostError
 from syncd.model import FieldValue, InboxOutcome, Lane, Lead, Operation, OperationKind, OperationState, Page, Record, RecordRef
 from syncd.ports import Backfill, DeadLetter, PersonPlan, ResolvedRecord, StoredPage
 from syncd.store import SqlStore, open_store
@@ -179,9 +178,7 @@ def test_a_page_that_nobody_could_read_is_kept_once(store: SqlStore) -> None:
 
 
 def create(person: str, state: OperationState) -> Operation:
-    return Operation(
-        f"op {person}", person, "Lead", "", OperationKind.CREATE, {"LastName": "x"}, {}, state=state, run_id="run", sent_at=NOW
-    )
+    return Operation(f"op {person}", person, "Lead", "", OperationKind.CREATE, {"LastName": "x"}, {}, state=state, run_id="run")
 
 
 def resolve_new(store: SqlStore, state: OperationState) -> None:
@@ -200,23 +197,15 @@ def resolve_new(store: SqlStore, state: OperationState) -> None:
     store.commit_resolved("run", [made], NOW, [PersonPlan("p", (create("p", state),))])
 
 
-def test_what_is_stored_as_sent_and_never_left_may_be_assigned_later(store: SqlStore) -> None:
-    resolve_new(store, OperationState.SENT)
+def test_what_was_marked_as_sent_and_never_left_may_be_assigned_later(store: SqlStore) -> None:
+    resolve_new(store, OperationState.PLANNED)
+    store.mark_sent(["op p"], NOW)
     (view,) = store.person_views(["p"])
     assert view.was_create_sent
     store.take_back(["op p"], NOW)
     (view,) = store.person_views(["p"])
     assert not view.was_create_sent
     assert store.dirty_persons(10) == ["p"]
-
-
-def test_an_engine_that_was_followed_stores_nothing_as_sent(store: SqlStore) -> None:
-    store.acquire_lease("engine", "me")
-    with store.db.write() as connection:
-        connection.execute(text("UPDATE lease SET fence = fence + 1"))
-    with pytest.raises(LeaseLostError):
-        resolve_new(store, OperationState.SENT)
-    assert store.person_views(["p"]) == []
 
 
 def test_the_schema_goes_up_and_down_with_what_is_in_it(store: SqlStore) -> None:
