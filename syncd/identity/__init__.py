@@ -11,6 +11,8 @@ from syncd.identity.keys import org_keys as org_keys
 from syncd.identity.keys import person_id_for as person_id_for
 from syncd.identity.match import Placement as Placement
 from syncd.identity.match import ReviewWish as ReviewWish
+from syncd.identity.match import clashes as clashes
+from syncd.identity.match import names_of as names_of
 from syncd.identity.match import place as place
 from syncd.identity.resolve import Facts as Facts
 from syncd.identity.resolve import Resolution as Resolution

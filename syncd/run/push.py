@@ -18,6 +18,7 @@ from syncd.run.context import IDS_PER_READ, LEADS_PER_ROUND, OrgSession, PassCon
 from syncd.run.late import settle_late_matches
 from syncd.run.mirror import put_rows, refresh_mirror
 from syncd.run.planning import Planning
+from syncd.run.reach import with_reach
 from syncd.run.send import Sender
 
 
@@ -99,7 +100,7 @@ class Pusher:
             return
         planning = self._planning
         with self._ctx.watch.stage("plan"):
-            views = self._ctx.store.person_views(ids)
+            views = with_reach(self._ctx, self._ctx.store.person_views(ids))
             plans = [planning.plan(view) for view in views]
         if any(operation.kind is OperationKind.CREATE for plan in plans for operation in plan.operations):
             settled = settle_late_matches(self._ctx, views, plans)
@@ -111,7 +112,8 @@ class Pusher:
             self._sender.wait()
             self._reread(targets)
             touched = {operation.person_id for operation in targets}
-            again = {view.person_id: planning.plan(view) for view in self._ctx.store.person_views(sorted(touched))}
+            fresh = with_reach(self._ctx, self._ctx.store.person_views(sorted(touched)))
+            again = {view.person_id: planning.plan(view) for view in fresh}
             plans = [again.get(plan.person_id, plan) for plan in plans]
         plans = [planning.within_limits(plan) for plan in plans]
         self._ctx.store.commit_plans(self._ctx.run_id, plans, self._ctx.clock.now())
