@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from connectors.mailchimp.api import PAGE_SIZE, Api, Ping, audiences, completed, text_of
+from connectors.mailchimp.tail import Tail
 from connectors.mailchimp.walk import Listing, Part, Walk
 from syncd.connector import Health, Limits, Options, Page, Secret, Session
 from syncd.errors import ContractError, SourceUnavailableError, SyncdError
@@ -168,6 +169,10 @@ class Mailchimp:
     ) -> Iterator[Part]:
         """The new rows of one audience, or of its archive, in the window from its cursor to the vendor's now."""
         since = place.since(list_id, session.overlap_seconds, is_archive=is_archive)
+        tail = Tail(None if is_archive else place.tail(list_id))
+        is_quiet = since is not None and tail.since is not None and tail.since < since
+        if is_quiet:
+            since = tail.since
         end = int((until - timedelta(seconds=session.settle_seconds)).timestamp())
         if since is not None and since >= end:
             return  # the window is empty: this machine's clock was set back, or the source is read again at once
@@ -186,7 +191,18 @@ class Mailchimp:
 
         size = min(session.page_size_records, PAGE_SIZE)
         name = f"The archive of audience {list_id}" if is_archive else f"Audience {list_id}"
-        yield from Walk(name, api.asking(list_id, size, is_archive=is_archive), since, end, size).parts(narrowed)
+        # An import's thousands in one second are not read again with each pull: their number says whether one was added.
+        is_large = is_quiet and since is not None and tail.count > size
+        if is_large and api.newest(list_id, int(since or 0), end + 1) == (tail.count, tail.second):
+            yield Part([], end, is_end=True)
+            return
+        is_first = is_quiet and tail.count <= size
+        for part in Walk(name, api.asking(list_id, size, is_archive=is_archive), since, end, size).parts(narrowed):
+            tail.note(part.rows)
+            if part.is_end and not is_archive:
+                place.keep_tail(list_id, tail.state())
+            yield part._replace(rows=tail.news_of(part.rows)) if is_first else part
+            is_first = False
 
 
 class _Place:
@@ -194,7 +210,7 @@ class _Place:
 
     def __init__(self, cursor: Mapping[str, Any] | None) -> None:
         given = dict(cursor or {})
-        self._audiences: dict[str, dict[str, str]] = {name: dict(one) for name, one in given.get("audiences", {}).items()}
+        self._audiences: dict[str, dict[str, Any]] = {name: dict(one) for name, one in given.get("audiences", {}).items()}
         self._from: str | None = given.get("from")
         self._list: dict[str, Any] | None = given.get("list")
 
@@ -222,6 +238,15 @@ class _Place:
         """The bound to ask from, None for the beginning. At least a second before the cursor: the bound may be exclusive."""
         at = self._audiences.get(list_id, {}).get("archived_at" if is_archive else "at", self._from)
         return None if at is None else int(_instant(at).timestamp() - max(overlap_seconds, 1.0))
+
+    def tail(self, list_id: str) -> dict[str, Any] | None:
+        """What is known of the newest second of an audience."""
+        return self._audiences.get(list_id, {}).get("tail")
+
+    def keep_tail(self, list_id: str, state: dict[str, Any] | None) -> None:
+        """Remember it, at the end of a window."""
+        if state is not None:
+            self._audiences.setdefault(list_id, {})["tail"] = state
 
     def advance(self, list_id: str, part: Part, until: datetime, *, is_archive: bool) -> None:
         """Move an audience's cursor over what was delivered without a gap; never back."""

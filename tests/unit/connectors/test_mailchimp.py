@@ -372,6 +372,7 @@ def test_a_whole_audience_instead_of_a_window_is_an_alarm() -> None:
     """The documented trap: a bound that is not understood is not refused (MailChimp.Net issue 525)."""
     news = Newsletter()
     news.put("old", ago=90_000)
+    news.put("newer", ago=80_000)
     news.pull()
     news.clock.advance(900)
 
