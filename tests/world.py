@@ -34,8 +34,9 @@ salesforce:
 mappings_dir: mappings
 policy: mappings/policy.yaml
 sources:
-  booth: {{type: csv_drop, folder: drop, mapping: csv, settle_seconds: 0}}
 """
+
+BOOTH = "  booth: {type: csv_drop, folder: drop, mapping: csv, settle_seconds: 0}\n"
 
 MAPPING = """\
 version: 1
@@ -70,6 +71,7 @@ class World:
     store_url: str = ""
     mapping: str = MAPPING
     policy: str = POLICY
+    sources: str = BOOTH
     extra_settings: str = ""
     clock: FixedClock = field(default_factory=lambda: FixedClock(START))
     seed: int = 1
@@ -85,7 +87,7 @@ class World:
         self.write("mappings/csv.yaml", self.mapping)
         self.write("mappings/policy.yaml", self.policy)
         settings = SETTINGS.format(store_url=self.store_url, login_url=LOGIN_URL, key=CONSUMER_KEY, secret=CONSUMER_SECRET)
-        self.write("syncd.yaml", settings + self.extra_settings)
+        self.write("syncd.yaml", settings + self.sources + self.extra_settings)
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the configuration."""
@@ -119,8 +121,17 @@ class World:
             return session
 
         return open_house(
-            self.folder / "syncd.yaml", clock=self.clock, sessions=sessions, make_id=lambda: f"{next(self._ids):012d}", wrap=wrap
+            self.folder / "syncd.yaml",
+            clock=self.clock,
+            sessions=sessions,
+            make_id=lambda: f"{next(self._ids):012d}",
+            wrap=wrap,
+            source_sessions=self.source_sessions(),
         )
+
+    def source_sessions(self) -> Callable[[], Any] | None:
+        """The way to the sources; None where they are folders."""
+        return None
 
     def run(self, *names: str, force: bool = False, wrap: Callable[[Any, str], Any] | None = None) -> Summary:
         """One pass of a fresh process."""
