@@ -31,9 +31,11 @@ _PRAGMAS = {
     "busy_timeout": "30000",
     # Copying pages back to the file costs more than writing them: with 64 MB between two times each page is copied less often.
     "wal_autocheckpoint": "16000",
-    # KiB (negative): the upper levels of every index of a million people.
-    "cache_size": "-16000",
+    # KiB (negative). Small: what a reader has cached is void after each commit, and there is one reader for each thread.
+    "cache_size": "-4000",
 }
+_WRITER_CACHE = "PRAGMA cache_size = -32000"
+"""The writer's own pages stay valid: the upper levels of every index of a million people."""
 
 _T = TypeVar("_T")
 
@@ -94,6 +96,7 @@ class Database:
         """The one connection that writes to SQLite: a second one would throw its page cache away at each of the other's commits."""
         if self._writer is None:
             self._writer = self.engine.connect().execution_options(syncd_write=True)
+            self._writer.connection.driver_connection.execute(_WRITER_CACHE)  # type: ignore[union-attr]
         return self._writer
 
     @contextmanager
