@@ -34,8 +34,8 @@ _PRAGMAS = {
     # KiB (negative). Small: what a reader has cached is void after each commit, and there is one reader for each thread.
     "cache_size": "-4000",
 }
-_WRITER_CACHE = "PRAGMA cache_size = -32000"
-"""The writer's own pages stay valid: the upper levels of every index of a million people."""
+_WRITER_CACHE = "PRAGMA cache_size = -8000"
+"""The writer's own pages stay valid. More than this made no pass faster, only larger (bench/mailchimp.py)."""
 
 _T = TypeVar("_T")
 
