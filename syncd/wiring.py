@@ -32,7 +32,7 @@ from syncd.errors import ConfigError, ConfigProblem
 from syncd.http import Caller, make_session
 from syncd.mapping import Mapping as LeadMapping
 from syncd.mapping import load_mapping
-from syncd.model import Assignment, Operation, OrgSchema, RunStatus
+from syncd.model import Assignment, Operation, OperationState, OrgSchema, RunStatus
 from syncd.policy import Policy, load_policy
 from syncd.ports import Org, Store
 from syncd.run.context import OrgSession, PassContext, PassSettings, Progress, Source, no_progress
@@ -377,7 +377,7 @@ class House(Checks):
             ctx = self._context(scratch, RehearsalOrg(self.salesforce, self.clock), sources, force=force, progress=progress)
             summary = run_pass(ctx, self._make_id)
             # The ids of leads that exist in the rehearsal only are nobody's business.
-            planned = scratch.operations_of_run(ctx.run_id)
+            planned = [one for one in scratch.operations_of_run(ctx.run_id) if one.state is not OperationState.SUPERSEDED]
             return summary, [msgspec.structs.replace(one, sf_id="") if is_pretended(one.sf_id) else one for one in planned]
         finally:
             scratch.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -435,3 +436,15 @@ def test_a_field_that_is_rewritten_against_us_is_given_up_and_reported_once(
     world.drop([row(1, title="A new value of the source")])
     world.run()
     assert world.lead("person1@example.com")["Title"] == "A new value of the source"
+
+
+def test_who_comes_twice_in_a_round_is_planned_and_created_once(world: World) -> None:
+    """The second scan lies in a later batch than the first: still one create, with what both said, and no update after it."""
+    first = [row(n) for n in range(250)]
+    world.drop([*first, row(1, title="from the second scan", optout="yes")])
+    creates = Counter(one.person_id for one in world.plan())
+    assert (len(creates), set(creates.values())) == (250, {1})
+    summary = world.run()
+    assert (summary.operations["created"], summary.operations["updated"]) == (250, 0)
+    lead = world.lead("person1@example.com")
+    assert (lead["Title"], lead["HasOptedOutOfEmail"]) == ("from the second scan", True)
