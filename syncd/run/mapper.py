@@ -9,7 +9,6 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from typing import NamedTuple, Self
 
 import msgspec
@@ -24,7 +23,7 @@ WORTH_A_PROCESS = 2_000
 """Records of one pass after which the second process is started: before, its start costs more than it saves."""
 
 _PATIENCE_SECONDS = 60.0
-_LEADS = msgspec.msgpack.Decoder(list[Lead])
+_LEADS = msgspec.json.Decoder(list[Lead])
 
 
 class Batch(NamedTuple):
@@ -78,7 +77,7 @@ class Batches:
             if self._pool is None:
                 self._pool = self._start()
             task = self._pool.submit(map_payloads, [places[row.ref.source] for row in rows], [row.payload for row in rows])
-        except (BrokenProcessPool, OSError, RuntimeError) as error:
+        except (OSError, RuntimeError) as error:  # a broken pool is a RuntimeError
             self._give_up(error)
             return
         self._next = rows, task
@@ -94,7 +93,7 @@ class Batches:
     def _leads(self, task: Future[bytes]) -> list[Lead] | None:
         try:
             found = task.result(_PATIENCE_SECONDS)
-        except (BrokenProcessPool, TimeoutError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever went wrong there, the same batch is mapped here, record by record
             self._give_up(error)
             return None
         with self._ctx.watch.stage("map"):

@@ -54,9 +54,9 @@ def _follow(parent: BaseProcess) -> None:
 
 
 def map_payloads(places: Sequence[int], payloads: Sequence[bytes]) -> bytes:
-    """The leads of one batch in MessagePack; `places` says whose each payload is, in the order of `prepare`."""
+    """The leads of one batch as JSON, which holds numbers of any size; `places` says whose each payload is, in the order of `prepare`."""
     leads = []
     for place, payload in zip(places, payloads, strict=True):
         source, mapping = _mappings[place]
         leads.append(mapping.map(payload, source=source))
-    return msgspec.msgpack.encode(leads)
+    return msgspec.json.encode(leads)

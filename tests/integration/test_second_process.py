@@ -12,7 +12,7 @@ import pytest
 
 from syncd.model import RunStatus
 from syncd.run import mapper
-from tests.world import World, row
+from tests.world import MAPPING, World, row
 
 
 def processes_of_this_one() -> set[int]:
@@ -92,6 +92,20 @@ def test_a_second_process_that_is_killed_costs_nothing_but_time(
     assert summary.status is RunStatus.OK
     assert emails(world) == sorted(row(n)["email"] for n in range(COUNT))
     assert capsys.readouterr().err.count("mapper_lost") == 1
+
+
+def test_no_number_is_too_large_for_the_second_process(soon: None, make_world: Callable[..., World]) -> None:
+    """What a short pass takes a long one takes too: the way between the processes has no limits of its own."""
+    huge = "123456789012345678901234567890"
+    world = make_world(
+        mapping=MAPPING.replace("  Title:       {from: title}", "  Title: {from: title}\n  Huge__c: {from: title, as: number}")
+    )
+    world.drop([row(n, title=huge if n == 700 else "1") for n in range(COUNT)])
+    spy = Spy()
+    summary = world.run(wrap=spy.wrap)
+    assert spy.seen
+    assert sum(counts.waiting for counts in summary.sources.values()) == 0
+    assert emails(world) == sorted(row(n)["email"] for n in range(COUNT))
 
 
 def test_a_short_pass_starts_none(make_world: Callable[..., World]) -> None:
