@@ -21,17 +21,20 @@ from syncd.store.inbox import OUTCOME_COUNTS, digest_of, dumps
 from syncd.store.outbox import operation_row
 from syncd.store.shared import instant_of, mark_dirty, put_dead_letter, put_review, survivors
 
-_SEEN = ("digest", "payload", "is_compressed", "mapping_digest", "source_at", "position", "locator", "lane")
-_REFUSED = (
+_SEEN = ("digest", "payload", "is_compressed", "mapping_digest")
+_HERE = and_(
+    t.record.c.source == bindparam("its_source"),
+    t.record.c.stream == bindparam("its_stream"),
+    t.record.c.key == bindparam("its_key"),
+)
+_REF = ("its_source", "its_stream", "its_key")
+_REFUSED = update(t.record).where(_HERE).values(mapping_digest=bindparam("to_digest"))
+# The time, place and lane of a record go with the lead that counts: only where none does they are the last version's.
+_OF_NOBODY = ("source_at", "position", "locator", "lane")
+_SEEN_AGAIN = (
     update(t.record)
-    .where(
-        and_(
-            t.record.c.source == bindparam("its_source"),
-            t.record.c.stream == bindparam("its_stream"),
-            t.record.c.key == bindparam("its_key"),
-        )
-    )
-    .values(mapping_digest=bindparam("to_digest"))
+    .where(and_(_HERE, text("record.person_id = ''")))
+    .values(**{name: bindparam(f"to_{name}") for name in _OF_NOBODY})
 )
 
 
@@ -59,7 +62,7 @@ class ResolvedStore:
             self._take_claims(connection, with_person)
             self._link_org_records(connection, [(row.person_id, row.org_links) for row in with_person if row.org_links])
             self._put_records_of(connection, with_person, at, run_id)
-            self._put_seen(connection, [row for row in rows if not row.person_id])
+            self._put_seen(connection, rows)
             self._drop_held(connection, {row.person_id for row in with_person if row.lane is Lane.REMAP}, at)
             self._add_operations(connection, plans, at)
             for row in rows:
@@ -164,19 +167,26 @@ class ResolvedStore:
     def _put_seen(self, connection: Connection, rows: Sequence[ResolvedRecord]) -> None:
         """Remember records that were left alone, so that they are not news again, but are mapped anew when the mapping changes.
 
-        Of a record that counted before, the lead and the person stay as they are. A refused one is only no longer stale.
+        Of a record that counted before, the lead, its time and the person stay as they are. A refused one is only no longer stale.
         """
         seen: Rows = []
+        again: Rows = []
         refused: Rows = []
+        latest = {row.ref: row for row in rows if row.lead is not None}
         for row in rows:
+            if row.person_id or latest.get(row.ref) is not row:
+                continue
             if row.outcome is InboxOutcome.SKIPPED and row.lead is not None and row.source_at is not None:
                 content = (row.digest, *(row.packed or pack(row.payload)))
                 mapped = (row.mapping, row.mapping_digest, dumps(row.lead))
-                seen.append((*row.ref, *content, *mapped, "", micros(row.source_at), row.position, row.locator, int(row.lane)))
+                place = (micros(row.source_at), row.position, row.locator, int(row.lane))
+                seen.append((*row.ref, *content, *mapped, "", *place))
+                again.append((*place, *row.ref))
             elif row.outcome is InboxOutcome.DEAD and row.lane is Lane.REMAP:
                 refused.append((row.mapping_digest, *row.ref))
         insert_rows(connection, t.record, seen, keys=("source", "stream", "key"), replacing=_SEEN)
-        run_rows(connection, _REFUSED, ("to_digest", "its_source", "its_stream", "its_key"), refused)
+        run_rows(connection, _SEEN_AGAIN, (*(f"to_{name}" for name in _OF_NOBODY), *_REF), again)
+        run_rows(connection, _REFUSED, ("to_digest", *_REF), refused)
 
     def _end_inbox_rows(self, connection: Connection, run_id: str, rows: Sequence[ResolvedRecord]) -> None:
         groups: dict[tuple[str, str], list[int]] = {}

@@ -118,6 +118,33 @@ def test_a_skipped_version_of_a_known_record_leaves_its_lead_and_person(store: S
     assert put(store, record("a", 2)).waiting == 0
 
 
+def test_a_skipped_version_lends_its_time_to_no_value_that_came_before(store: SqlStore) -> None:
+    """Otherwise an old value would win over what another source has said since (DESIGN 5.2), or be taken for a re-mapping's."""
+    put(store, record("a", 1))
+    settle(store)
+    put(store, record("a", 2, NOW + timedelta(days=3)), lane=Lane.REMAP)
+    settle(store, InboxOutcome.SKIPPED, mapping="m2")
+    (view,) = store.person_views(["person of a"])
+    assert (view.records[0].source_at, view.records[0].lane) == (NOW, Lane.INCREMENT)
+    assert store.stale_count("booth", "m2") == 0
+
+
+def test_a_skipped_version_is_not_remembered_over_a_later_one_of_the_same_batch(store: SqlStore) -> None:
+    put(store, record("a", 1), record("a", 2))
+    first, second = store.take_inbox(2)
+    lead = Lead({"LastName": FieldValue("a")})
+    common = {"mapping_digest": "m1", "source_at": NOW}
+    skipped = ResolvedRecord(
+        first.sequence, first.ref, InboxOutcome.SKIPPED, lead=Lead({}), digest=first.digest, payload=first.payload, **common
+    )
+    applied = ResolvedRecord(
+        second.sequence, second.ref, InboxOutcome.APPLIED, person_id="p", is_new_person=True, lead=lead, digest=second.digest,
+        payload=second.payload, **common,
+    )  # fmt: skip
+    store.commit_resolved("run", [skipped, applied], NOW)
+    assert store.known_records([first.ref])[first.ref].digest == second.digest
+
+
 def test_records_of_another_mapping_wait_once_more_and_only_those(store: SqlStore) -> None:
     put(store, *(record(f"k{n}") for n in range(5)))
     settle(store, mapping="m1")
