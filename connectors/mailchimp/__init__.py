@@ -192,10 +192,11 @@ class Mailchimp:
         size = min(session.page_size_records, PAGE_SIZE)
         name = f"The archive of audience {list_id}" if is_archive else f"Audience {list_id}"
         # An import's thousands in one second are not read again with each pull: their number says whether one was added.
-        is_large = is_quiet and since is not None and tail.count > size
-        if is_large and api.newest(list_id, int(since or 0), end + 1) == (tail.count, tail.second):
-            yield Part([], end, is_end=True)
-            return
+        if is_quiet and since is not None and tail.count > size:
+            listing = api.newest(list_id, since, end + 1)
+            if tail.is_all_of(listing):
+                yield Part([], min(end, narrowed(listing)), is_end=True)
+                return
         is_first = is_quiet and tail.count <= size
         for part in Walk(name, api.asking(list_id, size, is_archive=is_archive), since, end, size).parts(narrowed):
             tail.note(part.rows)

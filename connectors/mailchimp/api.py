@@ -79,12 +79,12 @@ class Api:
         verify = partial(_is_whole, list_id, count, offset, lambda page: len(page.members))
         return self.get(f"/lists/{quote(list_id, safe='')}/members", MembersPage, {**order, **params}, {404: missing}, verify)
 
-    def newest(self, list_id: str, since: int, before: int) -> tuple[int, int | None]:
-        """How many members changed between two seconds, and when the last one did; one call, however many there are."""
+    def newest(self, list_id: str, since: int, before: int) -> Listing:
+        """How many members changed between two seconds, and the last one of them; one call, however many there are."""
         bounds = {"since_last_changed": text_of(since), "before_last_changed": text_of(before)}
-        page = self.members(list_id, {**bounds, "count": "1", "sort_dir": "DESC"}, 1, 0).value
-        rows = rows_of(page, list_id, since)
-        return page.total_items, rows[0].second if rows and rows[0].is_dated else None
+        reply = self.members(list_id, {**bounds, "count": "1", "sort_dir": "DESC"}, 1, 0)
+        rows = rows_of(reply.value, list_id, since)
+        return Listing(rows, reply.value.total_items, reply.at, reply.received_at, reply.body)
 
     def asking(self, list_id: str, size: int, *, is_archive: bool) -> Ask:
         """The question that a walk repeats. No filter is sent empty: the service takes an empty one for a wrong one."""

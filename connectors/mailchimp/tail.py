@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from connectors.mailchimp.walk import Row
+from connectors.mailchimp.walk import Listing, Row
 
 
 class Tail:
@@ -28,6 +28,11 @@ class Tail:
     def since(self) -> int | None:
         """The bound to ask from, which may be exclusive, so that all of these rows are seen; None before the first."""
         return None if self.second is None else self.second - 1
+
+    def is_all_of(self, listing: Listing) -> bool:
+        """Whether a listing from `since` on, the last row first, holds as many rows as the tail, none of them newer."""
+        rows = listing.rows
+        return listing.total == self.count and bool(rows) and rows[0].is_dated and rows[0].second == self.second
 
     def news_of(self, rows: Sequence[Row]) -> list[Row]:
         """The rows of a page that begins with the tail, without the tail where it is as it was."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 
+from syncd.clock import FixedClock
+from syncd.sandbox import SandboxMailchimp
 from tests.unit.connectors.test_mailchimp import Newsletter, names
 
 LONG_AGO = 90_000.0
@@ -76,3 +80,22 @@ def test_a_row_that_is_gone_from_the_newest_second_harms_nobody() -> None:
     news.put("late", ago=LONG_AGO + 600)
     news.put("later", ago=LONG_AGO + 600)
     assert {"late", "later"} <= set(names(news.pull()[0]))
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_a_vendor_whose_clock_is_behind_is_never_read_ahead_of_itself(count: int) -> None:
+    """What it has not lived through yet was not read, however the newest second was looked at."""
+    news = quiet(count)
+    slow = FixedClock(news.clock.now() - timedelta(hours=1))
+    behind = SandboxMailchimp(clock=slow)
+    behind.add_audience("L1", merge_fields=("FNAME", "LNAME"))
+    for one in news.model.members("L1"):
+        behind.put("L1", one["email_address"], at=datetime.fromisoformat(one["last_changed"]))
+    news.session = news.connect(behind)
+    news.cursor = None
+    news.pull()
+    slow.advance(600)
+    news.clock.advance(600)
+    news.pull()
+    read_until = datetime.fromisoformat(news.cursor["audiences"]["L1"]["at"])
+    assert read_until <= slow.now()
