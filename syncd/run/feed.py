@@ -70,6 +70,10 @@ class Feed:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
         """Read no further; pages that nobody stored come again, their cursor has not moved."""
         self._is_closed.set()
         for thread in self._threads:

@@ -20,6 +20,10 @@ PATIENCE_SECONDS = 0.05
 """How long to wait for another page when there is something to do already, but less than a round of it."""
 
 
+_LONGEST_WISH = timedelta(days=1)
+"""How long a source is left alone at most: a vendor that asks for more is asked again all the same."""
+
+
 class Ingested(msgspec.Struct):
     """How far one source was read in this pass. `reached_end` is False if any stream has more, or could not be read."""
 
@@ -69,14 +73,14 @@ class Ingest:
         else:
             self._end_task(arrival)
         if self._feed.is_over:
-            self._feed.__exit__()
+            self._feed.close()
             self._feed = self._again()
         return waiting
 
     def close(self) -> None:
         """Stop reading."""
         if self._feed is not None:
-            self._feed.__exit__()
+            self._feed.close()
             self._feed = None
 
     def _begin(self, sources: Iterable[Source]) -> Feed | None:
@@ -93,7 +97,8 @@ class Ingest:
     def _is_due(self, source: Source, now: datetime) -> bool:
         """Whether the vendor has not asked to be left alone for longer than a pass waits."""
         asked = self._ctx.store.setting(_not_before(source.name))
-        if not asked or now >= datetime.fromisoformat(asked):
+        # Further ahead than any wish that is kept: the clock was wrong when it was noted.
+        if not asked or not now < datetime.fromisoformat(asked) <= now + _LONGEST_WISH:
             return True
         done = self._done[source.name]
         done.reached_end = False
@@ -144,7 +149,8 @@ class Ingest:
             ctx.store.put_dead_letters([_unread_page(ctx, task, error)])
         wish = getattr(error, "retry_after_seconds", None)
         if wish:
-            ctx.store.put_setting(_not_before(name), (ctx.clock.now() + timedelta(seconds=wish)).isoformat(timespec="seconds"))
+            until = ctx.clock.now() + min(timedelta(seconds=wish), _LONGEST_WISH)
+            ctx.store.put_setting(_not_before(name), until.isoformat(timespec="seconds"))
         if ctx.lose(f"source {name}"):
             ctx.log.error(events.SOURCE_LOST, source=name, stream=task.stream, stage="extract", error_type=type(error).__name__)
 
@@ -167,6 +173,7 @@ class Ingest:
     def _finish(self, name: str, done: Ingested) -> None:
         ctx = self._ctx
         if not done.error and ctx.regain(f"source {name}"):
+            ctx.store.close_page_letters(name)
             ctx.log.info(events.SOURCE_RECOVERED, source=name, stage="extract")
         if not done.reached_end:
             ctx.miss(f"{name}: {done.error or '; '.join(dict.fromkeys(done.notices)) or 'not read to its end'}")

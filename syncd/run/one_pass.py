@@ -178,7 +178,7 @@ def _rounds(ctx: PassContext, session: OrgSession, planning: Planning, ingest: I
             if not is_filled(ctx, session):
                 return
             moved = _advance(ctx, batches, planning, sender)
-            waiting = max(waiting - moved, 0)
+            waiting = max(waiting - moved, 0) if moved else 0
             pusher.push_dirty()
             if not moved and ingest.is_over:
                 waiting = put_stale(ctx)

@@ -61,20 +61,20 @@ class Pusher:
         Raises:
             GuardError: They would change more than the configured share; they stay held for `--force`.
         """
-        held = self._ctx.store.operations((OperationState.HELD,), 1_000_000)
-        if not held or self._ctx.pushing_stopped:
+        store = self._ctx.store
+        guarded = store.held_persons()
+        if not guarded or self._ctx.pushing_stopped:
             return
-        stats = self._ctx.store.stats()
-        reason = guard_reason(
-            guarded=len({operation.person_id for operation in held}),
-            known=int(stats.get("persons", 0)),
-            max_changed_share=self._ctx.settings.max_changed_share,
-        )
+        known = int(store.stats().get("persons", 0))
+        reason = guard_reason(guarded=guarded, known=known, max_changed_share=self._ctx.settings.max_changed_share)
         if reason and not self._ctx.settings.force:
-            self._ctx.log.error(events.GUARD_STOPPED, stage="push", count=len(held))
+            self._ctx.log.error(events.GUARD_STOPPED, stage="push", count=guarded)
             raise GuardError(reason, advice='Look at them with "syncd plan"; "syncd run --once --force" carries them out.')
-        for start in range(0, len(held), LEADS_PER_ROUND):
-            part = held[start : start + LEADS_PER_ROUND]
+        # A re-mapping may hold one for everybody: a round at a time, each leaves the state of being held.
+        while not self._ctx.pushing_stopped:
+            part = store.operations((OperationState.HELD,), LEADS_PER_ROUND)
+            if not part:
+                return
             self._sender.send(self._fresh_only(part))
 
     def _fresh_only(self, held: Sequence[Operation]) -> list[Operation]:

@@ -23,17 +23,21 @@ _FIRST_LOOK_SECONDS = 0.5
 
 def recover(ctx: PassContext) -> None:
     """Take over from the process before: nothing is sent here, so it needs no org. Writes the store."""
-    now = ctx.clock.now()
-    never_sent = ctx.store.operations((OperationState.PLANNED, OperationState.HELD), _MANY)
-    if never_sent:
-        ids = [operation.operation_id for operation in never_sent]
-        ctx.store.set_operation_states(ids, OperationState.SUPERSEDED, dirty=True, at=now)
-    sent = ctx.store.operations((OperationState.SENT,), _MANY)
-    if sent:
-        ids = [operation.operation_id for operation in sent]
-        ctx.store.set_operation_states(ids, OperationState.UNKNOWN, dirty=False, at=now)
-    if never_sent or sent:
-        ctx.log.warning(events.RUN_RECOVERED, stage="recover", count=len(never_sent) + len(sent))
+    never_sent = (OperationState.PLANNED, OperationState.HELD)
+    count = _move(ctx, never_sent, OperationState.SUPERSEDED, dirty=True)
+    count += _move(ctx, (OperationState.SENT,), OperationState.UNKNOWN, dirty=False)
+    if count:
+        ctx.log.warning(events.RUN_RECOVERED, stage="recover", count=count)
+
+
+def _move(ctx: PassContext, states: Sequence[OperationState], to: OperationState, *, dirty: bool) -> int:
+    """Move all operations of `states`, a slice at a time: a guard that stopped a re-mapping may have left one for everybody."""
+    count = 0
+    while operations := ctx.store.operations(states, IDS_PER_READ):
+        ids = [operation.operation_id for operation in operations]
+        ctx.store.set_operation_states(ids, to, dirty=dirty, at=ctx.clock.now())
+        count += len(ids)
+    return count
 
 
 def settle_unknown(ctx: PassContext, session: OrgSession, *, wait: bool) -> int:

@@ -41,6 +41,13 @@ class DeskStore:
             for letter in letters:
                 put_dead_letter(connection, letter)
 
+    def close_page_letters(self, source: str) -> None:
+        """A lost source was read again: its unreadable pages came once more, as what they should have been."""
+        d = t.dead_letter.c
+        here = and_(text("dead_letter.state = 'open'"), d.source == source, d.kind == "page")
+        with self.db.write() as connection:
+            connection.execute(update(t.dead_letter).where(here).values(state="replayed"))
+
     def dead_letter(self, dead_letter_id: str) -> DeadLetter | None:
         """One dead letter with its payload."""
         number = _number(dead_letter_id)

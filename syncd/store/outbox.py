@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, and_, bindparam, func, select, text, update
 
 from syncd.errors import LeaseLostError
 from syncd.model import Operation, OperationKind, OperationState
@@ -101,6 +101,13 @@ class OutboxStore:
     def operations_of_run(self, run_id: str) -> list[Operation]:
         """Every operation that a run planned, oldest first."""
         return self._read(select(t.operation).where(t.operation.c.run_id == run_id).order_by(t.operation.c.operation_id))
+
+    def held_persons(self) -> int:
+        """For how many people something is held."""
+        o = t.operation.c
+        statement = select(func.count(func.distinct(o.person_id))).where(and_(o.state == "held", text(t.OPEN_STATES_SQL)))
+        with self.db.read() as connection:
+            return int(connection.execute(statement).scalar() or 0)
 
     def operations_needing_echo(self, limit: int) -> list[Operation]:
         """Done, but not read back yet."""

@@ -16,7 +16,7 @@ from tests.world import World
 _READS = frozenset(
     {
         "cursor", "cursors", "take_inbox", "known_records", "claims", "candidates", "person_candidates", "tombstones", "dirty_persons",
-        "person_views", "operations", "operations_of", "operations_of_run", "operations_needing_echo", "mirror_cursor", "org_records",
+        "person_views", "operations", "held_persons", "operations_of", "operations_of_run", "operations_needing_echo", "mirror_cursor", "org_records",
         "setting", "source_counts", "operation_counts", "runs", "run", "stats", "close", "copy_to_scratch", "release_lease", "check",
         "migrate", "identity", "api_calls", "api_usage", "backfills", "stale_count",
     }

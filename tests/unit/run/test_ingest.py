@@ -118,3 +118,31 @@ def test_a_stream_without_a_last_page_is_not_at_its_end(bench: Bench) -> None:
     assert bench.read().unfinished
     bench.vendor.script = []
     assert bench.read().unfinished
+
+
+def test_a_page_that_could_be_read_at_last_is_no_dead_letter_any_more(bench: Bench) -> None:
+    bench.vendor.script = [ContractError("another shape", page=b"<html>")]
+    bench.read()
+    bench.vendor.script = [page(1, is_last=True)]
+    bench.read()
+    assert bench.store.dead_letters() == []
+    assert len(bench.store.dead_letters("replayed")) == 1
+
+
+def test_no_wish_keeps_a_source_away_for_more_than_a_day(bench: Bench) -> None:
+    bench.vendor.script = [RateLimitedError("slow down", retry_after_seconds=999_999_999.0)]
+    bench.read()
+    bench.vendor.script = [page(1, is_last=True)]
+    bench.clock.advance(86_000)
+    assert bench.read().unfinished
+    bench.clock.advance(500)
+    assert bench.read().unfinished == []
+
+
+def test_a_wish_noted_by_a_wrong_clock_counts_for_nothing(bench: Bench) -> None:
+    bench.clock.advance(365 * 86_400)
+    bench.vendor.script = [RateLimitedError("slow down", retry_after_seconds=60.0)]
+    bench.read()
+    bench.clock.advance(-365 * 86_400)
+    bench.vendor.script = [page(1, is_last=True)]
+    assert bench.read().unfinished == []
