@@ -11,7 +11,7 @@ import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,7 @@ class House(Checks):
         self._make_id = make_id
         self._wrap = wrap or (lambda port, name: port)  # noqa: ARG005 - the shape of a wrap
         self._owner = f"pid-{os.getpid()}"
+        self._mappings: dict[str, LeadMapping] = {}
 
     # ------------------------------------------------------------------ parts, opened when needed
 
@@ -171,10 +172,15 @@ class House(Checks):
         folder = self.settings.folder / self.settings.mappings_dir
         path = folder / f"{name}.yaml"
         text = _text_of(path, folder, name)
+        known = self._mappings.get(name)
+        if schema is None and known is not None and known.text == text:
+            return known
         loaded = load_mapping(text, f"{self.settings.mappings_dir}/{name}.yaml", name=name, org=schema)
         problems = loaded.run_tests()
         if problems:
             raise ConfigError(problems)
+        if schema is None:
+            self._mappings[name] = loaded
         return loaded
 
     def policy(self, schema: OrgSchema | None = None) -> Policy:
@@ -449,11 +455,14 @@ class Undoing:
         return result
 
 
+@cache
 def _calm_collector() -> None:
     """Let the collector of cycles look less often: a pass makes millions of small values and no cycles to speak of.
 
     With Python's default it looks through everything alive after every 700 new objects, a third of a pass's time.
+    Once in a process, and after a collection: garbage that is frozen would stay for ever.
     """
+    gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
 
