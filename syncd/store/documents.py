@@ -39,7 +39,7 @@ class _Golden(msgspec.Struct, frozen=True, gc=False):
     defaults: list[str] = []
 
 
-class OperationDocument(msgspec.Struct, frozen=True, gc=False):
+class OperationDocument(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What of an operation is never searched for."""
 
     fields: dict[str, Value]
@@ -48,11 +48,13 @@ class OperationDocument(msgspec.Struct, frozen=True, gc=False):
     is_guarded: bool
     why: dict[str, _Why] = {}
     origins: list[_Origin] = []
+    # As schema 0001 spelled it out; read, never written.
+    former: dict[str, Provenance] = msgspec.field(default={}, name="provenance")
 
     @property
     def provenance(self) -> dict[str, Provenance]:
         """Why each field is written."""
-        return _unpacked(self.why, self.origins)
+        return _unpacked(self.why, self.origins) or self.former
 
 
 _GOLDEN = msgspec.json.Decoder(_Golden)
@@ -70,6 +72,8 @@ def golden_text(golden: Mapping[str, GoldenValue]) -> str:
 def golden_document(text: str) -> dict[str, dict[str, Any]]:
     """The same for faces: field name to `value`, `is_default` and `provenance`."""
     found = _GOLDEN.decode(text)
+    if not found.values and text != "{}":
+        return _former(text)
     why = _unpacked(found.why, found.origins)
     return {
         name: {
@@ -83,7 +87,14 @@ def golden_document(text: str) -> dict[str, dict[str, Any]]:
 
 def golden_values(text: str) -> dict[str, Value]:
     """Only the values."""
-    return _GOLDEN.decode(text).values
+    found = _GOLDEN.decode(text).values
+    return found or {name: one.get("value") for name, one in _former(text).items()}
+
+
+def _former(text: str) -> dict[str, dict[str, Any]]:
+    """A golden document as schema 0001 spelled it out: field name to value and provenance; a new one without values is empty."""
+    found: dict[str, Any] = msgspec.json.decode(text)
+    return {} if "values" in found else found
 
 
 def operation_text(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from syncd.clock import FixedClock
 from syncd.model import FieldValue, InboxOutcome, Lane, Lead, Operation, OperationKind, OperationState, Page, Record, RecordRef
@@ -233,6 +233,21 @@ def test_what_was_marked_as_sent_and_never_left_may_be_assigned_later(store: Sql
     (view,) = store.person_views(["p"])
     assert not view.was_create_sent
     assert store.dirty_persons(10) == ["p"]
+
+
+def test_what_the_schema_before_spelled_out_is_still_explained(store: SqlStore) -> None:
+    """A store that was written before origins were kept apart: nobody loses why something was written (G7)."""
+    resolve_new(store, OperationState.PLANNED)
+    why = '{"source": "booth", "stream": "rows", "key": "a", "locator": "file row 1", "mapping": "csv", "line": 4, "rule": ""}'
+    golden = f'{{"LastName": {{"value": "Old", "overwrite": "if_unchanged", "is_default": false, "provenance": {why}}}}}'
+    document = f'{{"fields": {{"LastName": "Old"}}, "before": {{}}, "provenance": {{"LastName": {why}}}, "assignment": null, "is_guarded": false}}'
+    with store.db.write() as connection:
+        connection.execute(text("UPDATE person SET golden = :golden"), {"golden": golden})
+        connection.execute(text("UPDATE operation SET document = :document"), {"document": document})
+    assert store.person_documents(["p"])["p"]["golden"]["LastName"]["provenance"]["locator"] == "file row 1"
+    assert store.find_persons([], "old", 5) == ["p"]
+    (operation,) = store.operations_of("p")
+    assert (operation.fields, operation.provenance["LastName"].line) == ({"LastName": "Old"}, 4)
 
 
 def test_the_schema_goes_up_and_down_with_what_is_in_it(store: SqlStore) -> None:
