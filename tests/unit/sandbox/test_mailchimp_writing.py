@@ -64,7 +64,8 @@ def test_bounced_and_archived_leavers_stay_barred(client: Client) -> None:
     client.mailchimp.unsubscribe(LIST, "left@example.com")
     client.mailchimp.archive(LIST, "left@example.com")
     for email in ("bounced@example.com", "left@example.com"):
-        client.json("PATCH", f"{MEMBERS}/{email}", status=400, json={"status": "subscribed"})
+        refused = client.json("PATCH", f"{MEMBERS}/{email}", status=400, json={"status": "subscribed"})
+        assert refused["title"] == "Member In Compliance State"
 
 
 def test_an_upsert_can_change_the_address_but_not_to_a_taken_one(client: Client) -> None:
@@ -187,7 +188,8 @@ def test_values_that_may_not_be_write_nothing(client: Client, body: dict[str, An
 
 @pytest.mark.parametrize("raw", [b"{", b"[]", b""])
 def test_a_body_must_be_an_object(client: Client, raw: bytes) -> None:
-    client.json("PUT", ADA, status=400, data=raw)
+    assert client.json("PUT", ADA, status=400, data=raw)["status"] == 400
+    assert client.mailchimp.members(LIST) == []
 
 
 def test_fields_that_an_audience_does_not_have_are_left_out_in_silence(client: Client) -> None:

@@ -231,5 +231,7 @@ def test_every_text_survives_escaping_and_parsing(text: str) -> None:
 @given(st.text(alphabet="SELECTFROMWHRUANDIid LeadCity='%_\\()<>!,0159.:TZ-", max_size=60))
 def test_no_statement_breaks_the_parser(text: str) -> None:
     """Refused or understood, nothing else."""
+    statement = None
     with contextlib.suppress(QueryError):
-        parse(f"SELECT Id FROM Lead WHERE {text}")
+        statement = parse(f"SELECT Id FROM Lead WHERE {text}")
+    assert statement is None or statement.where is not None
