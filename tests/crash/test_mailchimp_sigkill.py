@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections import Counter
 from datetime import timedelta
@@ -23,24 +22,15 @@ from syncd.sandbox import (
     SandboxServer,
 )
 from tests.conftest import store_url_for
+from tests.crash.process import SETTINGS, start_pass
 from tests.newsletter import IMPORTABLE, STOCK_MAPPING
 from tests.world import POLICY
 
 MEMBERS = {"sqlite": 10_000, "postgres": 4_000}
 """The process reads pages of 1,000, so PostgreSQL gets the fewest that have a half: the count is not what the stores differ in."""
 
-_SETTINGS = """\
-version: 1
-allow_literal_secrets: true
-store: {{url: "{store_url}"}}
-salesforce:
-  login_url: {url}
-  auth: {{type: client_credentials, consumer_key: {key}, consumer_secret: {secret}}}
-  ca_file: {ca_file}
-  request_timeout_seconds: 1
-sources:
-  newsletter: {{type: mailchimp, api_key: "{mailchimp_key}", base_url: "{mailchimp_url}", mapping: mailchimp}}
-"""
+_SOURCE = '  newsletter: {{type: mailchimp, api_key: "{mailchimp_key}", base_url: "{mailchimp_url}", mapping: mailchimp}}\n'
+_SETTINGS = SETTINGS + _SOURCE
 
 
 class Killer:
@@ -68,15 +58,9 @@ class Killer:
 
 def _run(folder: Path, killer: Killer, pages: int) -> tuple[int, str]:
     """A pass that is killed after `pages` pages (0: never); gives its exit code and what it printed."""
-    with (folder / "log").open("a") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "syncd", "-c", str(folder / "syncd.yaml"), "run", "--once", "--json"],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        killer.process, killer.pages_left = process, pages
-        out, _ = process.communicate(timeout=200)
+    process = start_pass(folder)
+    killer.process, killer.pages_left = process, pages
+    out, _ = process.communicate(timeout=200)
     return process.returncode, out
 
 

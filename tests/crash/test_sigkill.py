@@ -6,8 +6,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,33 +14,13 @@ import pytest
 
 from syncd.sandbox import CONSUMER_KEY, CONSUMER_SECRET, SandboxOrg, SandboxServer
 from tests.conftest import store_url_for
+from tests.crash.process import SETTINGS, start_pass
 from tests.world import COLUMNS, MAPPING, POLICY, row
 
 KILLS = 400 if os.environ.get("SYNCD_CHAOS") else 50
 """On each store; 100 in all."""
 
-_SETTINGS = """\
-version: 1
-allow_literal_secrets: true
-store: {{url: "{store_url}"}}
-salesforce:
-  login_url: {url}
-  auth: {{type: client_credentials, consumer_key: {key}, consumer_secret: {secret}}}
-  ca_file: {ca_file}
-  request_timeout_seconds: 1
-sources:
-  booth: {{type: csv_drop, folder: drop, mapping: csv, settle_seconds: 0}}
-"""
-
-
-def _start(folder: Path) -> subprocess.Popen[str]:
-    with (folder / "log").open("a") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "syncd", "-c", str(folder / "syncd.yaml"), "run", "--once", "--json"],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
+_SETTINGS = SETTINGS + "  booth: {{type: csv_drop, folder: drop, mapping: csv, settle_seconds: 0}}\n"
 
 
 def _drop(folder: Path, number: int, titles: str) -> set[str]:
@@ -78,7 +56,7 @@ def test_a_process_killed_at_random_moments_loses_and_doubles_nothing(engine: st
         for number in range(KILLS):
             if number % 5 == 0:
                 expected |= _drop(tmp_path, number // 5, f"title {number}")
-            process = _start(tmp_path)
+            process = start_pass(tmp_path)
             calls = org.api_calls
             # Most of a start is imports: half of the kills wait for the first call, so that they strike where it hurts.
             if number % 2:
@@ -93,7 +71,7 @@ def test_a_process_killed_at_random_moments_loses_and_doubles_nothing(engine: st
             process.communicate()
         org.faults.clear()
         for _ in range(3):
-            last = _start(tmp_path)
+            last = start_pass(tmp_path)
             out, _ = last.communicate(timeout=120)
         assert killed >= KILLS * 0.6, "most kills must strike a living process"
         assert last.returncode == 0, (tmp_path / "log").read_text()[-2000:]
