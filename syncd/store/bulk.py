@@ -12,9 +12,11 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Executable, Table, and_, bindparam, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Executable, String, Table, and_, bindparam, cast, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
+
+from syncd.store.tables import number_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -39,7 +41,7 @@ def insert_rows(
 ) -> int:
     """Insert rows, values in the order of the table's columns (without a serial number); gives how many were written.
 
-    With `keys` a row that is there already stays as it is, or takes the columns named in `replacing` (ALL of them). Rows are sorted by key so that two
+    Where a table has a `person_number`, the value given is the person's id ("" for nobody). With `keys` a row that is there already stays as it is, or takes the columns named in `replacing` (ALL of them). Rows are sorted by key so that two
     writers cannot deadlock; of rows with the same key the last one counts when replacing, the first one otherwise.
     """
     if not rows:
@@ -56,6 +58,8 @@ def _insert(connection: Connection, table: Table, keys: tuple[str, ...], replaci
     if known is None:
         names = [column.name for column in table.columns if not (column.primary_key and column.autoincrement is True)]
         statement: Any = (sqlite.insert(table) if name == "sqlite" else postgresql.insert(table)).inline()
+        if "person_number" in names:
+            statement = statement.values(person_number=number_of(bindparam("its_person", type_=String)))
         if keys and replacing:
             changed = {
                 one: statement.excluded[one] for one in names if one not in keys and (replacing == ALL or one in replacing)
@@ -63,7 +67,10 @@ def _insert(connection: Connection, table: Table, keys: tuple[str, ...], replaci
             statement = statement.on_conflict_do_update(index_elements=list(keys), set_=changed)
         elif keys:
             statement = statement.on_conflict_do_nothing(index_elements=list(keys))
-        sql = str(statement.compile(dialect=connection.dialect, column_keys=names))
+        compiled: Any = statement.compile(dialect=connection.dialect, column_keys=names)
+        sql = str(compiled)
+        if [one.replace("its_person", "person_number") for one in compiled.positiontup] != names:
+            raise AssertionError(f"an INSERT into {table.name} takes {compiled.positiontup}, not {names}")
         sort_key = itemgetter(*(names.index(one) for one in keys)) if keys else None
         known = _inserts[name, table.name, keys, replacing] = (sql, sort_key)
     return known

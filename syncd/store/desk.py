@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, insert, select, text, tuple_, update
+from sqlalchemy import Connection, and_, insert, select, text, update
 
 from syncd.errors import StoreError
 from syncd.model import Candidate, Lane
@@ -185,7 +185,8 @@ class DeskStore:
         if row.kind == "on_deleted":
             # A person wants the lead again: what was deleted is no longer where this person stands in the org.
             o = t.org_record.c
-            connection.execute(update(t.org_record).where(and_(o.person_id == row.person_id, o.is_deleted)).values(person_id=""))
+            theirs = and_(o.person_number == t.number_of(row.person_id), o.is_deleted)
+            connection.execute(update(t.org_record).where(theirs).values(person_number=None))
         mark_dirty(connection, {row.person_id})
 
     def _join(self, connection: Connection, person_id: str, candidate: Candidate, at: datetime) -> None:
@@ -193,9 +194,10 @@ class DeskStore:
         if not owner and candidate.kind != "person":
             o = t.org_record.c
             here = and_(o.object == candidate.kind, o.sf_id == candidate.subject_id)
-            owner = str(connection.execute(select(o.person_id).where(here)).scalar() or "")
+            of_owner = select(t.person.c.person_id).join(t.org_record, o.person_number == t.person.c.number).where(here)
+            owner = str(connection.execute(of_owner).scalar() or "")
             if not owner:
-                connection.execute(update(t.org_record).where(here).values(person_id=person_id))
+                connection.execute(update(t.org_record).where(here).values(person_number=t.number_of(person_id)))
                 connection.execute(update(t.person).where(t.person.c.person_id == person_id).values(state="active"))
                 mark_dirty(connection, {person_id})
                 return
@@ -205,12 +207,9 @@ class DeskStore:
 
     def _merge_people(self, connection: Connection, loser: str, survivor: str, at: datetime) -> None:
         """Everything of `loser` becomes the survivor's; its id redirects for ever, also for the keys that are found under it."""
-        r, u = t.record.c, t.touch.c
-        its_records = select(r.source, r.stream, r.key).where(r.person_id == loser)
-        touches = update(t.touch).where(tuple_(u.source, u.stream, u.key).in_(its_records))
-        connection.execute(touches.values(person_id=survivor))
-        for table in (t.record, t.org_record):
-            connection.execute(update(table).where(table.c.person_id == loser).values(person_id=survivor))
+        for table in (t.record, t.org_record, t.touch):
+            its = table.c.person_number == t.number_of(loser)
+            connection.execute(update(table).where(its).values(person_number=t.number_of(survivor)))
         self._second_records_step_back(connection, survivor, at)
         connection.execute(
             update(t.person).where(t.person.c.person_id == loser).values(state="merged", redirect=survivor, is_dirty=False)
@@ -228,7 +227,9 @@ class DeskStore:
         """Of several living Leads the first by id is written from now on, the others are linked and left alone (G3)."""
         o = t.org_record.c
         statement = (
-            select(o.sf_id).where(and_(o.person_id == survivor, o.object == "Lead", o.is_deleted.is_(False))).order_by(o.sf_id)
+            select(o.sf_id)
+            .where(and_(o.person_number == t.number_of(survivor), o.object == "Lead", o.is_deleted.is_(False)))
+            .order_by(o.sf_id)
         )
         others = [row.sf_id for row in connection.execute(statement)][1:]
         if others:

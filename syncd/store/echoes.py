@@ -16,7 +16,7 @@ from syncd.store.inbox import dumps
 from syncd.store.mirror import org_row_values
 from syncd.store.shared import org_rows
 
-_COLUMNS = tuple(column.name for column in t.org_record.columns)
+_COLUMNS = tuple("person_id" if column.name == "person_number" else column.name for column in t.org_record.columns)
 
 
 def settle_records(connection: Connection, pairs: Sequence[tuple[Any, OperationResult]], at: datetime) -> None:

@@ -272,8 +272,11 @@ class InboxStore:
         found: dict[RecordRef, KnownRecord] = {}
         with self.db.read() as connection:
             for (source, stream), keys in homes.items():
-                statement = select(c.key, c.digest, c.person_id, c.mapping_digest, c.source_at, c.position).where(
-                    and_(c.source == source, c.stream == stream, among(connection, c.key, keys))
+                person_id = func.coalesce(t.person.c.person_id, "")
+                statement = (
+                    select(c.key, c.digest, person_id, c.mapping_digest, c.source_at, c.position)
+                    .outerjoin_from(t.record, t.person, c.person_number == t.person.c.number)
+                    .where(and_(c.source == source, c.stream == stream, among(connection, c.key, keys)))
                 )
                 for key, digest, *rest in connection.execute(statement):
                     found[RecordRef(source, stream, key)] = KnownRecord(bytes(digest), *rest)

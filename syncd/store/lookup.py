@@ -84,7 +84,8 @@ class LookupStore:
         names: dict[str, Candidate] = {}
         r = t.record.c
         for part in chunks(wanted):
-            statement = select(r.person_id, r.lead).where(r.person_id.in_(part)).order_by(r.source_at, r.position)
+            owned = select(t.person.c.person_id, r.lead).join_from(t.person, t.record, r.person_number == t.person.c.number)
+            statement = owned.where(t.person.c.person_id.in_(part)).order_by(r.source_at, r.position)
             for row in connection.execute(statement):
                 lead = LEAD.decode(row.lead)
                 first, last, email = (str(lead.evidence(name) or "") for name in ("FirstName", "LastName", "Email"))

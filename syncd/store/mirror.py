@@ -46,7 +46,7 @@ def put_row(db: Database, connection: Connection, row: OrgRow, known: Any) -> bo
             **values,
             "object": row.object,
             "sf_id": row.sf_id,
-            "person_id": "",
+            "person_number": None,
             "base": "{}",
             "is_survivor": True,
             "deleted_by_us": False,
@@ -104,7 +104,7 @@ class MirrorStore:
         with self.db.write() as connection:
             known: dict[tuple[str, str], Any] = {}
             for part in chunks([(row.object, row.sf_id) for row in rows]):
-                for found in connection.execute(select(t.org_record).where(tuple_(o.object, o.sf_id).in_(part))):
+                for found in connection.execute(t.with_person(t.org_record).where(tuple_(o.object, o.sf_id).in_(part))):
                     known[found.object, found.sf_id] = found
             fresh = [row for row in rows if (row.object, row.sf_id) not in known]
             self._add(connection, fresh)
@@ -135,7 +135,7 @@ class MirrorStore:
                     **org_row_values(row),
                     "object": row.object,
                     "sf_id": row.sf_id,
-                    "person_id": "",
+                    "person_number": None,
                     "base": "{}",
                     "is_survivor": True,
                     "deleted_by_us": False,
@@ -175,8 +175,8 @@ class MirrorStore:
         o = t.org_record.c
         done = connection.execute(
             update(t.org_record)
-            .where(and_(o.object == row.object, o.sf_id == row.sf_id, o.person_id == ""))
-            .values(person_id=row.external_id)
+            .where(and_(o.object == row.object, o.sf_id == row.sf_id, o.person_number.is_(None)))
+            .values(person_number=t.number_of(row.external_id))
         )
         return {row.external_id} if done.rowcount else set()
 
@@ -200,7 +200,7 @@ class MirrorStore:
             connection.execute(
                 update(t.org_record)
                 .where(and_(o.object == survivor.object, o.sf_id == survivor.sf_id))
-                .values(person_id=old.person_id, base=dumps(base))
+                .values(person_number=old.person_number, base=dumps(base))
             )
             return {old.person_id}
         candidates = (Candidate("person", survivor.person_id, survivor.person_id),)
@@ -211,7 +211,7 @@ class MirrorStore:
     @staticmethod
     def _one(connection: Connection, name: str, sf_id: str) -> Any:
         o = t.org_record.c
-        return connection.execute(select(t.org_record).where(and_(o.object == name, o.sf_id == sf_id))).first()
+        return connection.execute(t.with_person(t.org_record).where(and_(o.object == name, o.sf_id == sf_id))).first()
 
     def org_records(self, targets: Sequence[tuple[str, str]]) -> list[OrgRecord]:
         """Mirror records by (object, id); unknown ones are left out."""
@@ -222,5 +222,5 @@ class MirrorStore:
             return [
                 org_record_of(row)
                 for part in chunks(sorted(set(targets)))
-                for row in connection.execute(select(t.org_record).where(tuple_(o.object, o.sf_id).in_(part)))
+                for row in connection.execute(t.with_person(t.org_record).where(tuple_(o.object, o.sf_id).in_(part)))
             ]

@@ -28,7 +28,20 @@ _END = (
 )
 
 
-def operation_row(one: Operation, at: datetime) -> tuple[Any, ...]:
+def insert_operations(connection: Connection, operations: Sequence[Operation], at: datetime) -> None:
+    """Add operations to the outbox, with their documents."""
+    insert_rows(connection, t.operation, [_row(one, at) for one in operations])
+    documents: Rows = [
+        (
+            one.operation_id,
+            operation_text(one.fields, one.before, one.provenance, one.assignment, is_guarded=one.is_guarded),
+        )
+        for one in operations
+    ]
+    insert_rows(connection, t.operation_document, documents)
+
+
+def _row(one: Operation, at: datetime) -> tuple[Any, ...]:
     """An operation as stored, in the order of the columns."""
     return (
         one.operation_id,
@@ -38,7 +51,6 @@ def operation_row(one: Operation, at: datetime) -> tuple[Any, ...]:
         one.target,
         one.kind.value,
         one.state.value,
-        operation_text(one.fields, one.before, one.provenance, one.assignment, is_guarded=one.is_guarded),
         one.source,
         one.run_id,
         one.attempt,
@@ -87,7 +99,7 @@ class OutboxStore:
         """Operations in `states`, oldest first."""
         o = t.operation.c
         wanted = [str(state) for state in states]
-        statement = select(t.operation).where(o.state.in_(wanted)).order_by(o.operation_id).limit(limit)
+        statement = t.OPERATIONS.where(o.state.in_(wanted)).order_by(o.operation_id).limit(limit)
         if all(state in ("planned", "held", "sent", "unknown") for state in wanted):
             statement = statement.where(text(t.OPEN_STATES_SQL))
         if run_id is not None:
@@ -96,22 +108,22 @@ class OutboxStore:
 
     def operations_of(self, person_id: str) -> list[Operation]:
         """Every operation of a person, oldest first."""
-        return self._read(select(t.operation).where(t.operation.c.person_id == person_id).order_by(t.operation.c.operation_id))
+        return self._read(t.OPERATIONS.where(t.person.c.person_id == person_id).order_by(t.operation.c.operation_id))
 
     def operations_of_run(self, run_id: str) -> list[Operation]:
         """Every operation that a run planned, oldest first."""
-        return self._read(select(t.operation).where(t.operation.c.run_id == run_id).order_by(t.operation.c.operation_id))
+        return self._read(t.OPERATIONS.where(t.operation.c.run_id == run_id).order_by(t.operation.c.operation_id))
 
     def held_persons(self) -> int:
         """For how many people something is held."""
         o = t.operation.c
-        statement = select(func.count(func.distinct(o.person_id))).where(and_(o.state == "held", text(t.OPEN_STATES_SQL)))
+        statement = select(func.count(func.distinct(o.person_number))).where(and_(o.state == "held", text(t.OPEN_STATES_SQL)))
         with self.db.read() as connection:
             return int(connection.execute(statement).scalar() or 0)
 
     def operations_needing_echo(self, limit: int) -> list[Operation]:
         """Done, but not read back yet."""
-        statement = select(t.operation).where(text("operation.needs_echo")).order_by(t.operation.c.operation_id).limit(limit)
+        statement = t.OPERATIONS.where(text("operation.needs_echo")).order_by(t.operation.c.operation_id).limit(limit)
         return self._read(statement)
 
     def _read(self, statement: Any) -> list[Operation]:
@@ -135,7 +147,7 @@ class OutboxStore:
         """Add operations that no plan made (an undo)."""
         if operations:
             with self.db.write() as connection:
-                insert_rows(connection, t.operation, [operation_row(one, self.db.clock.now()) for one in operations])
+                insert_operations(connection, operations, self.db.clock.now())
 
     def mark_sent(self, operation_ids: Sequence[str], at: datetime) -> None:
         """The intent is durable before the call.
@@ -160,7 +172,7 @@ class OutboxStore:
             here = among(connection, o.operation_id, operation_ids)
             values: dict[str, Any] = {"state": "superseded", "finished_at": at, "sent_at": None}
             connection.execute(update(t.operation).where(here).values(**values))
-            mark_dirty(connection, set(connection.execute(select(o.person_id).where(here)).scalars()))
+            _ask_to_plan(connection, here)
 
     def set_operation_states(self, operation_ids: Sequence[str], state: OperationState, *, dirty: bool, at: datetime) -> None:
         """Move operations to `state`; with `dirty` their people are planned again."""
@@ -171,19 +183,32 @@ class OutboxStore:
             values: dict[str, Any] = {"state": str(state)} | ({"finished_at": at} if is_over else {})
             connection.execute(update(t.operation).where(here).values(**values))
             if dirty:
-                mark_dirty(connection, set(connection.execute(select(o.person_id).where(here)).scalars()))
+                _ask_to_plan(connection, here)
 
     def commit_results(self, run_id: str, results: Sequence[OperationResult], at: datetime) -> None:
         """Store the outcomes of sent operations, or the echo of done ones, in one transaction."""
         del run_id
         with self.db.write() as connection:
             o = t.operation.c
-            columns = (o.operation_id, o.person_id, o.object, o.sf_id, o.target, o.kind, o.state, o.planned_at, o.finished_at)
+            columns = (
+                o.operation_id,
+                t.person.c.person_id,
+                o.object,
+                o.sf_id,
+                o.target,
+                o.kind,
+                o.state,
+                o.planned_at,
+                o.finished_at,
+            )
             known: dict[str, Any] = {one.operation_id: one.operation for one in results if one.operation is not None}
             unknown = [one.operation_id for one in results if one.operation is None]
             if unknown:
-                here = among(connection, o.operation_id, unknown)
-                known |= {row.operation_id: row for row in connection.execute(select(*columns).where(here))}
+                here, owned = among(connection, o.operation_id, unknown), o.person_number == t.person.c.number
+                known |= {
+                    row.operation_id: row
+                    for row in connection.execute(select(*columns).join_from(t.operation, t.person, owned).where(here))
+                }
             pairs = [(known[one.operation_id], one) for one in results if one.operation_id in known]
             self._end_operations(connection, pairs, at)
             settle_records(connection, [pair for pair in pairs if pair[1].state is OperationState.DONE], at)
@@ -214,3 +239,9 @@ class OutboxStore:
         if echoed:
             here = among(connection, t.operation.c.operation_id, echoed)
             connection.execute(update(t.operation).where(here).values(needs_echo=False))
+
+
+def _ask_to_plan(connection: Connection, here: Any) -> None:
+    """The people of these operations are planned again."""
+    numbers = select(t.operation.c.person_number).where(here)
+    connection.execute(update(t.person).where(t.person.c.number.in_(numbers)).values(is_dirty=True))

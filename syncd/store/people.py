@@ -26,11 +26,11 @@ from syncd.model import (
 )
 from syncd.ports import PersonPlan
 from syncd.store import tables as t
-from syncd.store.bulk import Rows, among, insert_rows, run_rows
+from syncd.store.bulk import Rows, among, run_rows
 from syncd.store.documents import golden_text
 from syncd.store.engine import Database, chunks
 from syncd.store.inbox import dumps
-from syncd.store.outbox import operation_of, operation_row
+from syncd.store.outbox import insert_operations, operation_of
 from syncd.store.shared import LEAD, mark_dirty, put_dead_letter, put_review
 
 _CANDIDATES = msgspec.json.Decoder(tuple[Candidate, ...])
@@ -52,7 +52,7 @@ class PeopleStore:
     def dirty_persons(self, limit: int, after: str = "") -> list[str]:
         """People to plan, by id after `after`: dirty, not merged or erased, with no open operation and no echo outstanding."""
         p, o = t.person.c, t.operation.c
-        busy = exists().where(and_(o.person_id == p.person_id, or_(o.state.in_(_OPEN), o.needs_echo)))
+        busy = exists().where(and_(o.person_number == p.number, or_(o.state.in_(_OPEN), o.needs_echo)))
         statement = (
             select(p.person_id)
             .where(and_(text("person.is_dirty"), p.person_id > after, p.state.in_(("active", "review")), ~busy))
@@ -75,21 +75,19 @@ class PeopleStore:
             row.person_id: row for row in connection.execute(select(t.person).where(among(connection, t.person.c.person_id, ids)))
         }
         records: dict[str, list[PersonRecord]] = {}
-        for row in connection.execute(select(t.record).where(among(connection, t.record.c.person_id, ids))):
+        for row in connection.execute(t.of_people(t.record).where(among(connection, t.person.c.person_id, ids))):
             ref = RecordRef(row.source, row.stream, row.key)
             one = PersonRecord(ref, LEAD.decode(row.lead), row.source_at, row.position, row.locator, row.mapping, Lane(row.lane))
             records.setdefault(row.person_id, []).append(one)
         org: dict[str, list[OrgRecord]] = {}
-        for row in connection.execute(select(t.org_record).where(among(connection, t.org_record.c.person_id, ids))):
+        for row in connection.execute(t.of_people(t.org_record).where(among(connection, t.person.c.person_id, ids))):
             org.setdefault(row.person_id, []).append(org_record_of(row))
         holds: dict[str, list[Hold]] = {}
         for row in connection.execute(select(t.hold).where(among(connection, t.hold.c.person_id, ids))):
             holds.setdefault(row.person_id, []).append(Hold(row.field, msgspec.json.decode(row.value), row.reason))
         operations: dict[str, list[Operation]] = {}
         answered: set[str] = set()
-        statement = (
-            select(t.operation).where(among(connection, t.operation.c.person_id, ids)).order_by(t.operation.c.operation_id)
-        )
+        statement = t.OPERATIONS.where(among(connection, t.person.c.person_id, ids)).order_by(t.operation.c.operation_id)
         for row in connection.execute(statement):
             operations.setdefault(row.person_id, []).append(operation_of(row))
             if row.is_answered:
@@ -124,7 +122,9 @@ class PeopleStore:
             owners = [one.person_id for one in named if one.person_id]
             if not ids_of_records and not owners:
                 continue
-            rows = connection.execute(select(t.org_record).where(or_(o.sf_id.in_(ids_of_records), o.person_id.in_(owners))))
+            numbers = select(t.person.c.number).where(t.person.c.person_id.in_(owners))
+            here = or_(o.sf_id.in_(ids_of_records), o.person_number.in_(numbers))
+            rows = connection.execute(t.with_person(t.org_record).where(here))
             found[row.person_id] = (*found.get(row.person_id, ()), *(org_record_of(one) for one in rows))
         return found
 
@@ -144,8 +144,7 @@ class PeopleStore:
                 )
             }
             free = [plan for plan in plans if not any(one.target in taken for one in plan.operations)]
-            rows = [operation_row(one, at) for plan in free for one in plan.operations]
-            insert_rows(connection, t.operation, rows)
+            insert_operations(connection, [one for plan in free for one in plan.operations], at)
             planned: Rows = [(golden_text(plan.golden), dumps(plan.notes), plan.stays_dirty, plan.person_id) for plan in free]
             run_rows(connection, _PLANNED, _PLANNED_NAMES, planned)
             for plan in free:

@@ -18,7 +18,7 @@ from syncd.store.bulk import ALL, Rows, among, insert_rows, micros, pairs, run_r
 from syncd.store.documents import golden_text
 from syncd.store.engine import Database, pack
 from syncd.store.inbox import OUTCOME_COUNTS, digest_of, dumps
-from syncd.store.outbox import operation_row
+from syncd.store.outbox import insert_operations
 from syncd.store.shared import instant_of, mark_dirty, put_dead_letter, put_review, survivors
 
 _SEEN = ("digest", "payload", "is_compressed", "mapping_digest")
@@ -33,7 +33,7 @@ _REFUSED = update(t.record).where(_HERE).values(mapping_digest=bindparam("to_dig
 _OF_NOBODY = ("source_at", "position", "locator", "lane")
 _SEEN_AGAIN = (
     update(t.record)
-    .where(and_(_HERE, text("record.person_id = ''")))
+    .where(and_(_HERE, text("record.person_number IS NULL")))
     .values(**{name: bindparam(f"to_{name}") for name in _OF_NOBODY})
 )
 
@@ -113,8 +113,7 @@ class ResolvedStore:
 
     def _add_operations(self, connection: Connection, plans: Sequence[PersonPlan], at: datetime) -> None:
         """The outbox of new people: nothing else can have an open operation on them."""
-        rows = [operation_row(one, at) for plan in plans for one in plan.operations]
-        insert_rows(connection, t.operation, rows)
+        insert_operations(connection, [one for plan in plans for one in plan.operations], at)
         for plan in plans:
             if plan.dead_letter is not None:
                 put_dead_letter(connection, plan.dead_letter)
@@ -125,10 +124,11 @@ class ResolvedStore:
         o = t.org_record.c
         for person_id, links in wanted:
             for name, sf_id in links:
+                number = t.number_of(person_id)
                 done = connection.execute(
                     update(t.org_record)
-                    .where(and_(o.object == name, o.sf_id == sf_id, or_(o.person_id == "", o.person_id == person_id)))
-                    .values(person_id=person_id)
+                    .where(and_(o.object == name, o.sf_id == sf_id, or_(o.person_number.is_(None), o.person_number == number)))
+                    .values(person_number=number)
                 )
                 if done.rowcount == 0:
                     raise ClaimConflictError(
@@ -151,17 +151,18 @@ class ResolvedStore:
             touch = row.lead.touch if row.lead else None
             if touch is not None and (touch.channel or touch.at):
                 moment = instant_of(touch.at)
-                touches.append((*ref, source_at if moment is None else micros(moment), row.person_id, dumps(touch)))
+                touches.append((row.person_id, *ref, source_at if moment is None else micros(moment), dumps(touch)))
         insert_rows(connection, t.record, records, keys=("source", "stream", "key"), replacing=ALL)
         insert_rows(connection, t.link, links)
-        insert_rows(connection, t.touch, touches, keys=("source", "stream", "key", "at"))
+        insert_rows(connection, t.touch, touches, keys=("person_number", "source", "stream", "key", "at"))
 
     @staticmethod
     def _drop_held(connection: Connection, person_ids: set[str], at: datetime) -> None:
         """What was held for people who are mapped anew came of a mapping that is no longer in force."""
         if person_ids:
             o = t.operation.c
-            here = and_(o.state == "held", text(t.OPEN_STATES_SQL), among(connection, o.person_id, person_ids))
+            numbers = select(t.person.c.number).where(among(connection, t.person.c.person_id, person_ids))
+            here = and_(o.state == "held", text(t.OPEN_STATES_SQL), o.person_number.in_(numbers))
             connection.execute(update(t.operation).where(here).values(state="superseded", finished_at=at))
 
     def _put_seen(self, connection: Connection, rows: Sequence[ResolvedRecord]) -> None:

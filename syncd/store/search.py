@@ -44,10 +44,13 @@ class SearchStore:
                     select(b.subject_id).where(and_(b.kind == kind, b.value == value, b.subject_kind == "person"))
                 )
                 found.update({row.subject_id: None for row in rows})
-                joined = select(t.org_record.c.person_id).join(
-                    t.block_key, and_(b.subject_kind == t.org_record.c.object, b.subject_id == t.org_record.c.sf_id)
+                o = t.org_record.c
+                joined = (
+                    select(t.person.c.person_id)
+                    .join(t.org_record, o.person_number == t.person.c.number)
+                    .join(t.block_key, and_(b.subject_kind == o.object, b.subject_id == o.sf_id))
                 )
-                rows = connection.execute(joined.where(and_(b.kind == kind, b.value == value, t.org_record.c.person_id != "")))
+                rows = connection.execute(joined.where(and_(b.kind == kind, b.value == value)))
                 found.update({row.person_id: None for row in rows})
             if not found and text_:
                 found.update(self._find_by_text(connection, text_, limit))
@@ -58,12 +61,9 @@ class SearchStore:
     def _find_by_text(connection: Connection, wanted: str, limit: int) -> dict[str, None]:
         p, o, r = t.person.c, t.org_record.c, t.record.c
         exact = select(p.person_id).where(p.person_id == wanted)
-        by_sf = select(o.person_id).where(
-            and_(
-                or_(o.sf_id == wanted, o.sf_id.like(f"{wanted}%") if len(wanted) == 15 else o.sf_id == wanted), o.person_id != ""
-            )
-        )
-        by_key = select(r.person_id).where(r.key == wanted)
+        is_it = or_(o.sf_id == wanted, o.sf_id.like(f"{wanted}%") if len(wanted) == 15 else o.sf_id == wanted)
+        by_sf = select(p.person_id).join(t.org_record, o.person_number == p.number).where(is_it)
+        by_key = select(p.person_id).join(t.record, r.person_number == p.number).where(r.key == wanted)
         for statement in (exact, by_sf, by_key):
             rows = {row[0]: None for row in connection.execute(statement.limit(limit))}
             if rows:
@@ -98,7 +98,9 @@ class SearchStore:
                         "keys": [],
                     }
                 r = t.record.c
-                statement = select(r.source, r.stream, r.key, r.lead, r.person_id).where(r.person_id.in_(part))
+                p = t.person.c
+                owned = select(r.source, r.stream, r.key, r.lead, p.person_id).join(t.person, r.person_number == p.number)
+                statement = owned.where(p.person_id.in_(part))
                 for row in connection.execute(statement):
                     keys = lead_keys(ref_of(row), LEAD.decode(row.lead))
                     mine = found[row.person_id]["keys"]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, insert, select, text, update
+from sqlalchemy import Connection, and_, func, insert, select, text, update
 
 from syncd.model import Lead, RecordRef
 from syncd.ports import DeadLetter, Review
@@ -48,7 +48,9 @@ def org_rows(connection: Connection, targets: Sequence[tuple[str, str]]) -> dict
         return {}
     o = t.org_record.c
     listed, match = pairs(connection, o.object, o.sf_id, targets)
-    statement = select(t.org_record).select_from(listed).where(match)
+    owner = t.person.c.number == o.person_number
+    person_id = func.coalesce(t.person.c.person_id, "").label("person_id")
+    statement = select(t.org_record, person_id).select_from(listed.join(t.org_record, match).outerjoin(t.person, owner))
     return {(row.object, row.sf_id): row for row in connection.execute(statement)}
 
 

@@ -76,12 +76,12 @@ class SqlStore(InboxStore, LaneStore, LookupStore, ResolvedStore, PeopleStore, S
             orphans = connection.execute(
                 select(func.count())
                 .select_from(t.record)
-                .where(and_(r.person_id != "", ~exists().where(t.person.c.person_id == r.person_id)))
+                .where(and_(r.person_number.is_not(None), ~exists().where(t.person.c.number == r.person_number)))
             ).scalar()
             found.extend([f"{orphans} records belong to nobody."] if orphans else [])
             o = t.operation.c
             orphans = connection.execute(
-                select(func.count()).select_from(t.operation).where(~exists().where(t.person.c.person_id == o.person_id))
+                select(func.count()).select_from(t.operation).where(~exists().where(t.person.c.number == o.person_number))
             ).scalar()
             found.extend([f"{orphans} operations belong to nobody."] if orphans else [])
             loose = connection.execute(

@@ -19,13 +19,15 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    func,
+    select,
     text,
 )
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The newest revision of `migrations/versions` that this program knows; revisions are four digits in order."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,7 +53,9 @@ class Instant(TypeDecorator[datetime]):
 
 _Serial = BigInteger().with_variant(Integer, "sqlite")
 
-OPEN_STATES_SQL = "state IN ('planned', 'held', 'sent', 'unknown')"
+_OPEN_STATES = "state IN ('planned', 'held', 'sent', 'unknown')"
+OPEN_STATES_SQL = f"operation.{_OPEN_STATES}"
+"""Written as the partial index has it, so that it is chosen."""
 
 # Named facts about the store itself: schema, oldest program, org, person key, fence.
 meta = Table("meta", metadata, Column("name", String, primary_key=True), Column("value", Text, nullable=False))
@@ -93,7 +97,7 @@ Index(
     postgresql_where=text("state = 'waiting'"),
 )
 
-# The latest version of a record: payload, mapped lead, person ("" while it was only ever skipped).
+# The latest version of a record: payload, mapped lead, person (none while it was only ever skipped).
 record = Table(
     "record",
     metadata,
@@ -106,13 +110,13 @@ record = Table(
     Column("mapping", String, nullable=False),
     Column("mapping_digest", String, nullable=False),
     Column("lead", Text, nullable=False),  # model.Lead
-    Column("person_id", String, nullable=False),
+    Column("person_number", BigInteger),
     Column("source_at", Instant, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("locator", String, nullable=False),
     Column("lane", Integer, nullable=False, server_default="2"),  # how its latest version came
 )
-Index("record_person", record.c.person_id)
+Index("record_person", record.c.person_number)
 Index("record_mapping", record.c.source, record.c.mapping_digest)
 
 # Where a stream goes on; moves with the last chunk of its page.
@@ -126,11 +130,13 @@ cursor = Table(
     Column("moved_at", Instant, nullable=False),
 )
 
-# The human behind leads.
+# The human behind leads. What grows with people refers to them by number: indexes then grow at their end, where an index on
+# the id, which is a hash, would dirty another page for every lead (ADR 13).
 person = Table(
     "person",
     metadata,
-    Column("person_id", String, primary_key=True),
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("person_id", String, nullable=False),
     Column("state", String, nullable=False),
     Column("golden", Text, nullable=False),  # field -> value with provenance
     Column("notes", Text, nullable=False),  # field -> reason of the last plan
@@ -138,6 +144,7 @@ person = Table(
     Column("redirect", String),  # the survivor after a merge
     Column("created_at", Instant, nullable=False),
 )
+Index("person_by_id", person.c.person_id, unique=True)
 Index("person_dirty", person.c.person_id, sqlite_where=text("is_dirty"), postgresql_where=text("is_dirty"))
 
 # A strong key, owned by one person: the database itself refuses a second owner. A merged owner redirects.
@@ -196,11 +203,11 @@ constraint = Table(
 touch = Table(
     "touch",
     metadata,
+    Column("person_number", BigInteger, primary_key=True, autoincrement=False),
     Column("source", String, primary_key=True),
     Column("stream", String, primary_key=True),
     Column("key", String, primary_key=True),
     Column("at", Instant, primary_key=True),
-    Column("person_id", String, nullable=False),
     Column("document", Text, nullable=False),  # model.Touch
 )
 
@@ -220,7 +227,7 @@ org_record = Table(
     metadata,
     Column("object", String, primary_key=True),
     Column("sf_id", String, primary_key=True),
-    Column("person_id", String, nullable=False),  # "" while nobody knows
+    Column("person_number", BigInteger),  # none while nobody knows
     Column("fields", Text, nullable=False),
     Column("base", Text, nullable=False),  # field -> value the org returned after our last write (DESIGN 5.1)
     Column("stamp", Instant, nullable=False),  # SystemModstamp
@@ -234,20 +241,19 @@ org_record = Table(
     Column("is_survivor", Boolean, nullable=False),
     Column("deleted_by_us", Boolean, nullable=False),
 )
-Index("org_record_person", org_record.c.person_id)
+Index("org_record_person", org_record.c.person_number)
 
 # The outbox: one write, from plan to outcome.
 operation = Table(
     "operation",
     metadata,
     Column("operation_id", String, primary_key=True),
-    Column("person_id", String, nullable=False),
+    Column("person_number", BigInteger, nullable=False),
     Column("object", String, nullable=False),
     Column("sf_id", String, nullable=False),
     Column("target", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("state", String, nullable=False),
-    Column("document", Text, nullable=False),  # fields, before-image, provenance, assignment
     Column("source", String, nullable=False),
     Column("run_id", String, nullable=False),
     Column("attempt", Integer, nullable=False),
@@ -259,12 +265,18 @@ operation = Table(
     Column("needs_echo", Boolean, nullable=False),
     Column("is_answered", Boolean, nullable=False),  # its dead letter was replayed or dropped
 )
-Index(
-    "operation_open", operation.c.target, unique=True, sqlite_where=text(OPEN_STATES_SQL), postgresql_where=text(OPEN_STATES_SQL)
-)
-Index("operation_person", operation.c.person_id)
+Index("operation_open", operation.c.target, unique=True, sqlite_where=text(_OPEN_STATES), postgresql_where=text(_OPEN_STATES))
+Index("operation_person", operation.c.person_number)
 Index("operation_run", operation.c.run_id)
 Index("operation_echo", operation.c.operation_id, sqlite_where=text("needs_echo"), postgresql_where=text("needs_echo"))
+
+# What an operation writes. Apart from its state, which changes three times: the document would be written anew with it.
+operation_document = Table(
+    "operation_document",
+    metadata,
+    Column("operation_id", String, primary_key=True),
+    Column("document", Text, nullable=False),  # fields, before-image, provenance, assignment
+)
 
 # A Bulk API job, resumed by its id.
 bulk_job = Table(
@@ -411,3 +423,27 @@ config_version = Table(
     Column("at", Instant, nullable=False),
     Column("document", Text, nullable=False),
 )
+
+
+def with_person(table: Table) -> Any:
+    """Rows of `table` with the `person_id` of whom they belong to, "" where that is nobody."""
+    person_id = func.coalesce(person.c.person_id, "").label("person_id")
+    return select(table, person_id).outerjoin_from(table, person, table.c.person_number == person.c.number)
+
+
+def of_people(table: Table) -> Any:
+    """The same for rows that belong to somebody: to be searched by person."""
+    return select(table, person.c.person_id).join_from(person, table, table.c.person_number == person.c.number)
+
+
+OPERATIONS = (
+    select(operation, person.c.person_id, operation_document.c.document)
+    .join_from(operation, person, operation.c.person_number == person.c.number)
+    .join(operation_document, operation_document.c.operation_id == operation.c.operation_id)
+)
+"""Operations whole: with their person and document."""
+
+
+def number_of(person_id: Any) -> Any:
+    """The number of a person as a value in SQL; none if there is no such person."""
+    return select(person.c.number).where(person.c.person_id == person_id).scalar_subquery()

@@ -283,7 +283,7 @@ def test_a_store_of_a_newer_program_is_refused(store: SqlStore, store_url: str) 
 def test_check_finds_nothing_in_a_sound_store(store: SqlStore) -> None:
     put(store, Page(records(3), {}))
     assert store.check() == []
-    assert store.migrate() == "0002"
+    assert store.migrate() == "0003"
 
 
 def test_a_new_sqlite_file_is_private_and_a_foreign_file_is_left_alone(tmp_path: Path) -> None:

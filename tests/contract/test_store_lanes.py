@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,9 +13,22 @@ from alembic.operations import Operations
 from sqlalchemy import inspect, text
 
 from syncd.clock import FixedClock
-from syncd.model import FieldValue, InboxOutcome, Lane, Lead, Operation, OperationKind, OperationState, Page, Record, RecordRef
-from syncd.ports import Backfill, DeadLetter, PersonPlan, ResolvedRecord, StoredPage
-from syncd.store import SqlStore, open_store
+from syncd.model import (
+    FieldValue,
+    InboxOutcome,
+    Lane,
+    Lead,
+    Operation,
+    OperationKind,
+    OperationState,
+    OrgRow,
+    Page,
+    Record,
+    RecordRef,
+    Touch,
+)
+from syncd.ports import Backfill, DeadLetter, OperationResult, PersonPlan, ResolvedRecord, StoredPage
+from syncd.store import SqlStore, open_store, tables
 from syncd.store.migrations.versions import __name__ as versions
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -208,20 +222,22 @@ def create(person: str, state: OperationState) -> Operation:
     return Operation(f"op {person}", person, "Lead", "", OperationKind.CREATE, {"LastName": "x"}, {}, state=state, run_id="run")
 
 
-def resolve_new(store: SqlStore, state: OperationState) -> None:
-    put(store, record("a"))
+def resolve_new(
+    store: SqlStore, state: OperationState, lead: Lead | None = None, *, key: str = "a", person_id: str = "p"
+) -> None:
+    put(store, record(key))
     (row,) = store.take_inbox(1)
     made = ResolvedRecord(
         row.sequence,
         row.ref,
         InboxOutcome.APPLIED,
-        person_id="p",
+        person_id=person_id,
         is_new_person=True,
-        lead=Lead({}),
+        lead=lead or Lead({}),
         digest=row.digest,
         source_at=NOW,
     )
-    store.commit_resolved("run", [made], NOW, [PersonPlan("p", (create("p", state),))])
+    store.commit_resolved("run", [made], NOW, [PersonPlan(person_id, (create(person_id, state),))])
 
 
 def test_what_was_marked_as_sent_and_never_left_may_be_assigned_later(store: SqlStore) -> None:
@@ -243,7 +259,7 @@ def test_what_the_schema_before_spelled_out_is_still_explained(store: SqlStore) 
     document = f'{{"fields": {{"LastName": "Old"}}, "before": {{}}, "provenance": {{"LastName": {why}}}, "assignment": null, "is_guarded": false}}'
     with store.db.write() as connection:
         connection.execute(text("UPDATE person SET golden = :golden"), {"golden": golden})
-        connection.execute(text("UPDATE operation SET document = :document"), {"document": document})
+        connection.execute(text("UPDATE operation_document SET document = :document"), {"document": document})
     assert store.person_documents(["p"])["p"]["golden"]["LastName"]["provenance"]["locator"] == "file row 1"
     assert store.find_persons([], "old", 5) == ["p"]
     (operation,) = store.operations_of("p")
@@ -251,18 +267,37 @@ def test_what_the_schema_before_spelled_out_is_still_explained(store: SqlStore) 
 
 
 def test_the_schema_goes_up_and_down_with_what_is_in_it(store: SqlStore) -> None:
-    """The newest revision, down and up again, on a store that holds records."""
-    import importlib
-
-    put(store, record("a"))
-    settle(store)
-    newest: Any = importlib.import_module(f"{versions}.0002_lanes")
-    with store.db.write() as connection:
-        context = MigrationContext.configure(connection)
-        with Operations.context(context):
-            newest.downgrade()
-            assert "lane" not in {column["name"] for column in inspect(connection).get_columns("record")}
-            newest.upgrade()
-    (view,) = store.person_views(["person of a"])
-    assert view.records[0].lane is Lane.INCREMENT
+    """The newest revisions, down and up again, on a store that holds a person from record to echo, and a record of nobody."""
+    resolve_new(store, OperationState.PLANNED, Lead({"LastName": FieldValue("Byron")}, touch=Touch("form", at=NOW.isoformat())))
+    store.mark_sent(["op p"], NOW)
+    echo = OrgRow("Lead", "00Q1", {"LastName": "Byron"}, NOW, "005", external_id="p")
+    store.commit_results(
+        "run", [OperationResult("op p", OperationState.DONE, "00Q1", echo=echo, base={"LastName": "Byron"})], NOW
+    )
+    put(store, record("b"))
+    settle(store, InboxOutcome.SKIPPED)
+    before = everything(store)
+    steps: list[Any] = [importlib.import_module(f"{versions}.{name}") for name in ("0003_numbers", "0002_lanes")]
+    with store.db.write() as connection, Operations.context(MigrationContext.configure(connection)):
+        steps[0].downgrade()
+        assert connection.execute(text("SELECT person_id, document FROM operation")).one().person_id == "p"
+        assert [row[0] for row in connection.execute(text("SELECT person_id FROM record ORDER BY key"))] == ["p", ""]
+        assert connection.execute(text("SELECT person_id FROM org_record")).scalars().all() == ["p"]
+        assert connection.execute(text("SELECT person_id FROM touch")).scalars().all() == ["p"]
+        steps[1].downgrade()
+        assert "lane" not in {column["name"] for column in inspect(connection).get_columns("record")}
+        for step in reversed(steps):
+            step.upgrade()
+    assert everything(store) == before
     assert store.check() == []
+    assert settle(store) == 0
+    resolve_new(store, OperationState.PLANNED, key="c", person_id="q")
+    assert [one.operation_id for one in store.operations_of("q")] == ["op q"]
+
+
+def everything(store: SqlStore) -> tuple[Any, ...]:
+    """What planning, resolving and explaining read of a store."""
+    with store.db.read() as connection:
+        touches = connection.execute(tables.with_person(tables.touch)).all()
+    known = store.known_records([RecordRef("booth", "rows", key) for key in ("a", "b")])
+    return store.person_views(["p"]), known, store.operations_of("p"), store.org_records([("Lead", "00Q1")]), touches
