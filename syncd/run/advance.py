@@ -1,267 +1,183 @@
-"""Map and resolve: inbox rows become persons, in one transaction per batch; new people are planned with it."""
+"""Map and resolve: inbox rows become persons, in one transaction per batch; new people are planned with it.
+
+While one batch is stored by a thread, the next one is resolved: storing is mostly waiting for the disk.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
 
 import msgspec
 
 from syncd import events
 from syncd.errors import ClaimConflictError
-from syncd.identity import RECORD_CLAIM, Facts, LeadKeys, Resolution, lead_keys, resolve
-from syncd.model import CONSENT_FIELDS, InboxOutcome, Lead, Operation, OperationState, PersonRecord, PersonView, RecordRef
-from syncd.ports import DeadLetter, InboxRow, KnownRecord, PersonPlan, ResolvedRecord, Review
-from syncd.run.context import PassContext, Source
-from syncd.run.mapper import Batch
+from syncd.identity.keys import Key
+from syncd.model import InboxOutcome, Operation, OperationState, RecordRef
+from syncd.ports import PersonPlan, ResolvedRecord
+from syncd.run.context import LEADS_PER_ROUND, PassContext
+from syncd.run.mapper import Batch, Batches
 from syncd.run.planning import Planning
+from syncd.run.resolving import Resolving
+from syncd.run.send import Sender
 
 _CONFLICT_ATTEMPTS = 8
 
 
-class Advanced(msgspec.Struct):
-    """What one batch became: how many records moved on, the creates of new people, and known people who were met again."""
+class _Advanced(msgspec.Struct):
+    """A batch that is resolved and planned: `counted` is what the pass had counted before it, to be put back if it is resolved anew."""
 
-    count: int = 0
-    creates: list[Operation] = []
-    known: set[str] = set()
+    taken: Batch
+    resolving: Resolving
+    resolved: list[ResolvedRecord]
+    planned: bool
+    plans: list[PersonPlan]
+    counted: tuple[int, int]
 
 
-def advance_batch(ctx: PassContext, taken: Batch, planning: Planning | None) -> Advanced:
-    """Move a batch of waiting records one stage on. Writes the store.
+class Advance:
+    """Moves waiting records on, round by round; a context manager.
 
-    With `planning`, people who are new in this very batch are planned and stored with it: the keys that resolving has just
-    looked up say all there is to know of them. Another worker that takes a claim first makes the whole batch be resolved
-    anew, with its person known.
+    Two batches are under way at most. The second one is not looked up before the first is stored where they are about the same
+    record, mailbox or phone; otherwise neither can change what the other finds.
     """
-    rows = taken.rows
-    if not rows:
-        return Advanced()
-    counted = ctx.creates_sent, dict(ctx.notes)
-    for attempt in range(_CONFLICT_ATTEMPTS):
-        batch = _Batch(ctx, taken)
-        resolved = batch.resolve()
-        with ctx.watch.stage("plan"):
-            plans = [] if planning is None else batch.plan_new(planning, resolved)
-        try:
-            with ctx.watch.stage("store"):
-                ctx.store.commit_resolved(ctx.run_id, resolved, ctx.clock.now(), plans)
-        except ClaimConflictError:
-            if attempt == _CONFLICT_ATTEMPTS - 1:
-                raise
-            ctx.creates_sent, ctx.notes = counted[0], dict(counted[1])
-            continue
-        _log_outcomes(ctx, resolved)
-        break
-    if planning is None:
-        return Advanced(len(rows))
-    planning.note(plans)
-    creates = [one for plan in plans for one in plan.operations if one.state is OperationState.PLANNED]
-    known = {row.person_id for row in resolved if row.person_id} - {plan.person_id for plan in plans}
-    return Advanced(len(rows), creates, known)
 
-
-class _Mapped(msgspec.Struct, gc=False):
-    """A row with what mapping made of it; `outcome` set when nothing more is to be resolved."""
-
-    row: InboxRow
-    source: Source
-    lead: Lead | None = None
-    keys: LeadKeys | None = None
-    outcome: InboxOutcome = InboxOutcome.APPLIED
-    reason: str = ""
-
-
-class _Batch:
-    """One batch from rows to resolved records; pure but for two look-ups in the store."""
-
-    def __init__(self, ctx: PassContext, taken: Batch) -> None:
+    def __init__(self, ctx: PassContext, batches: Batches, planning: Planning, sender: Sender) -> None:
+        """Nothing is under way."""
         self._ctx = ctx
-        self._rows = taken.rows
-        self._leads: Sequence[Lead | None] = taken.leads or [None] * len(taken.rows)
+        self._batches = batches
+        self._planning = planning
+        self._sender = sender
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="resolved")
+        self._storing: tuple[_Advanced, Future[None]] | None = None
+        self._was_redone = False
+        self._creates: list[Operation] = []
+        self._met_again: set[str] = set()
 
-    def resolve(self) -> list[ResolvedRecord]:
-        watch = self._ctx.watch
-        with watch.stage("look up"):
-            known = dict(self._ctx.store.known_records({row.ref for row in self._rows}))
-            owners = {ref: one.person_id for ref, one in known.items() if one.person_id}
-        with watch.stage("map"):
-            mapped = [self._map(row, lead, known) for row, lead in zip(self._rows, self._leads, strict=True)]
-        with watch.stage("look up"):
-            self._drop_erased(mapped)
-            facts = self._facts(mapped, owners)
-        with watch.stage("resolve"):
-            return [self._finish(one, facts) for one in mapped]
+    def __enter__(self) -> Self:
+        """Ready."""
+        return self
 
-    def plan_new(self, planning: Planning, resolved: Sequence[ResolvedRecord]) -> list[PersonPlan]:
-        """Plans of the people whom nobody knew before this batch, and who stand nowhere in the org."""
-        records: dict[str, list[ResolvedRecord]] = {}
-        for row in resolved:
-            if row.person_id:
-                records.setdefault(row.person_id, []).append(row)
-        new = {
-            one: rows
-            for one, rows in records.items()
-            if rows[0].is_new_person and not any(row.org_links or row.review for row in rows)
-        }
-        # After a lost store the org may hold the lead of this very record: its external id says so (DESIGN 4).
-        with self._ctx.watch.stage("look up"):
-            known = self._ctx.store.candidates({("external_id", one) for one in new})
-        views = (_view(one, rows) for one, rows in new.items() if ("external_id", one) not in known)
-        return [planning.within_limits(planning.plan(view)) for view in views]
+    def __exit__(self, *_: object) -> None:
+        """Let the batch that is being stored end; begin none."""
+        self._pool.shutdown(wait=True)
 
-    def _map(self, row: InboxRow, lead: Lead | None, known: dict[RecordRef, KnownRecord]) -> _Mapped:
-        """`lead` is what the second process made of the row, None if it must be mapped here."""
-        source = self._ctx.sources[row.ref.source]
-        one = _Mapped(row, source)
-        before = known.get(row.ref)
-        at = row.source_at or row.received_at
-        if before and not row.is_replay:
-            if before.digest == row.digest and before.mapping_digest == source.mapping.digest:
-                one.outcome, one.reason = InboxOutcome.UNCHANGED, "same_content"
-                return one
-            if (at, row.position) < (before.source_at, before.position):
-                # A late arrival of an old version: the newer one stays, whatever came first (DESIGN 5.2).
-                one.outcome, one.reason = InboxOutcome.SKIPPED, "older_version"
-        lead = lead or source.mapping.map(row.payload, source=source.name)
-        one.keys = lead_keys(row.ref, lead)
-        if not one.reason:
-            if lead.is_fatal:
-                one.outcome = InboxOutcome.DEAD
-                one.reason = next(problem.reason for problem in lead.problems if problem.is_fatal)
-            elif lead.skipped:
-                one.outcome, one.reason = InboxOutcome.SKIPPED, "skip_when"
-        if one.outcome is InboxOutcome.APPLIED:
-            one.lead = lead
-            known[row.ref] = KnownRecord(row.digest, "", source.mapping.digest, at, row.position)
-        elif lead.opt_outs and one.reason != "older_version":
-            one.lead = _consent_only(lead)
-        elif one.reason != "older_version":
-            # Without fields: nothing of it counts, but it is known that the record was here.
-            one.lead = msgspec.structs.replace(lead, fields={}, may_create=False)
-        return one
+    def round(self) -> int:
+        """Move up to LEADS_PER_ROUND records one stage on; the new people who are stored leave for the org. Gives how many records.
 
-    def _drop_erased(self, mapped: Sequence[_Mapped]) -> None:
-        """People who were erased are not imported again (G9): compared by keyed hash."""
-        digests = {
-            tombstone_digest(self._ctx.secret, value): one
-            for one in mapped
-            if one.keys
-            for kind, value in one.keys.claims
-            if kind == "email"
-        }
-        for digest in self._ctx.store.tombstones(digests):
-            one = digests[digest]
-            one.outcome, one.reason, one.lead = InboxOutcome.SKIPPED, "erased", None
+        One batch may still be on its way to the store at the end; when nothing waits any more, none is.
+        """
+        moved = 0
+        while moved < LEADS_PER_ROUND:
+            taken = self._batches.take(self._storing[0].taken.rows if self._storing else ())
+            if not taken.rows:
+                self.finish()
+                break
+            moved += len(taken.rows)
+            advanced = self._advance(taken)
+            self._was_redone = False
+            self.settle()
+            if self._was_redone:
+                # What was stored is not what this batch was resolved beside.
+                advanced = self._again(advanced)
+            self._storing = advanced, self._pool.submit(self._store, advanced)
+        self._send()
+        return moved
 
-    def _facts(self, mapped: Sequence[_Mapped], owners_by_ref: Mapping[RecordRef, str]) -> Facts:
-        wanted = [one for one in mapped if one.keys and one.lead and _is_resolvable(one)]
-        claims = {key for one in wanted if one.keys for key in one.keys.claims if key[0] != RECORD_CLAIM}
-        every = claims | {key for one in wanted if one.keys for key in one.keys.evidence}
-        owners = dict(self._ctx.store.claims(claims))
-        # A record that is known is a claim of its person.
-        owners |= {one.keys.claims[0]: owner for one in wanted if one.keys and (owner := owners_by_ref.get(one.row.ref))}
-        return Facts(owners, self._ctx.store.candidates(every), self._ctx.store.person_candidates(set(owners.values())))
+    def finish(self) -> None:
+        """Have everything stored, and what is new there on its way to the org."""
+        self.settle()
+        self._send()
 
-    def _finish(self, one: _Mapped, facts: Facts) -> ResolvedRecord:
-        row = one.row
-        mapping = one.source.mapping
-        base = ResolvedRecord(
-            sequence=row.sequence,
-            ref=row.ref,
-            outcome=one.outcome,
-            reason=one.reason,
-            lead=one.lead,
-            digest=row.digest,
-            payload=row.payload,
-            packed=row.packed,
-            lane=row.lane,
-            mapping=mapping.name,
-            mapping_digest=mapping.digest,
-            source_at=row.source_at or row.received_at,
-            position=row.position,
-            locator=row.locator,
-        )
-        if one.outcome is InboxOutcome.DEAD:
-            base = msgspec.structs.replace(base, dead_letter=self._dead_letter(one))
-        if not _is_resolvable(one) or one.lead is None or one.keys is None:
-            return base
-        resolution = resolve(row.ref, one.lead, one.keys, facts, self._ctx.secret)
-        facts.learn(one.lead, resolution)
-        return msgspec.structs.replace(
-            base,
-            person_id=resolution.person_id,
-            is_new_person=resolution.is_new,
-            person_state=resolution.state,
-            claims=resolution.claims,
-            evidence=resolution.evidence,
-            org_links=resolution.org_links,
-            link_evidence=resolution.rule,
-            dirty=True,
-            review=self._review(row, resolution),
-        )
+    def settle(self) -> None:
+        """Wait until the batch that is being stored is stored.
 
-    def _dead_letter(self, one: _Mapped) -> DeadLetter:
-        lead = one.lead
-        fatal = [problem for problem in lead.problems if problem.is_fatal] if lead else []
-        place = f"{one.source.mapping.file} line {fatal[0].line}: " if fatal and fatal[0].line else ""
-        return DeadLetter(
-            kind="record",
-            stage="map",
-            reason=one.reason,
-            message=place + " ".join(problem.message for problem in fatal),
-            source=one.row.ref.source,
-            stream=one.row.ref.stream,
-            key=one.row.ref.key,
-            locator=one.row.locator,
-            payload=one.row.payload,
-            run_id=self._ctx.run_id,
-            at=self._ctx.clock.now(),
-        )
+        Raises:
+            ClaimConflictError: Somebody else took its claims again and again.
+        """
+        if self._storing is None:
+            return
+        (advanced, task), self._storing = self._storing, None
+        try:
+            task.result()
+        except ClaimConflictError:
+            # Another worker was first: its person is known by now.
+            advanced = self._redo(advanced)
+            self._was_redone = True
+        self._note(advanced)
 
-    def _review(self, row: InboxRow, resolution: Resolution) -> Review | None:
-        if resolution.review is None:
-            return None
-        return Review(
-            kind=resolution.review.kind,
-            person_id=resolution.person_id,
-            candidates=resolution.review.candidates,
-            reason=resolution.review.reason,
-            source=row.ref.source,
-            stream=row.ref.stream,
-            key=row.ref.key,
-            run_id=self._ctx.run_id,
-            at=self._ctx.clock.now(),
-        )
+    def _advance(self, taken: Batch) -> _Advanced:
+        """Resolve and plan a batch; with the org at hand, people who are new in this very batch are planned with it.
 
+        The keys that resolving has just looked up say all there is to know of them.
+        """
+        ctx = self._ctx
+        resolving = Resolving(ctx, taken, self._meet)
+        resolved = resolving.resolve()
+        counted = ctx.creates_sent, ctx.notes.get("held_by_guard", 0)
+        is_planned = not ctx.pushing_stopped
+        plans: list[PersonPlan] = []
+        if is_planned:
+            with ctx.watch.stage("plan"):
+                plans = resolving.plan_new(self._planning, resolved)
+        return _Advanced(taken, resolving, resolved, is_planned, plans, counted)
 
-def _view(person_id: str, rows: Sequence[ResolvedRecord]) -> PersonView:
-    """A new person as planning sees them: of each record its latest version, and nothing in the org."""
-    latest = {row.ref: row for row in rows if row.lead is not None and row.source_at is not None}
-    records = tuple(
-        PersonRecord(row.ref, row.lead, row.source_at, row.position, row.locator, row.mapping, row.lane)
-        for row in latest.values()
-        if row.lead is not None and row.source_at is not None
-    )
-    return PersonView(person_id, rows[0].person_state, records)
+    def _meet(self, refs: Iterable[RecordRef], keys: Iterable[Key]) -> None:
+        """Have the batch that is being stored finished before anything it is about is looked up."""
+        if self._storing is not None:
+            before = self._storing[0].resolving
+            if not (before.refs.isdisjoint(refs) and before.keys.isdisjoint(keys)):
+                self.settle()
 
+    def _store(self, advanced: _Advanced) -> None:
+        """Write a batch with all its consequences, or nothing. Runs in the thread."""
+        with self._ctx.watch.stage("store"):
+            self._ctx.store.commit_resolved(self._ctx.run_id, advanced.resolved, self._ctx.clock.now(), advanced.plans)
 
-def _is_resolvable(one: _Mapped) -> bool:
-    """Applied rows, and refused or skipped ones that withdraw consent (G6)."""
-    return one.outcome is InboxOutcome.APPLIED or (one.lead is not None and bool(one.lead.opt_outs))
+    def _again(self, advanced: _Advanced) -> _Advanced:
+        """Resolve a batch anew: nothing of it was stored."""
+        self._ctx.creates_sent = advanced.counted[0]
+        if advanced.counted[1] != self._ctx.notes.get("held_by_guard", 0):
+            self._ctx.notes["held_by_guard"] = advanced.counted[1]
+        return self._advance(advanced.taken)
 
+    def _redo(self, advanced: _Advanced) -> _Advanced:
+        """Resolve and store a batch, now with what others have taken meanwhile."""
+        for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
+            advanced = self._again(advanced)
+            try:
+                self._store(advanced)
+                break
+            except ClaimConflictError:
+                if attempt == _CONFLICT_ATTEMPTS:
+                    raise
+        return advanced
 
-def _consent_only(lead: Lead) -> Lead:
-    """What is left of a skipped or dead record: its withdrawals of consent, and nothing that could make a Lead."""
-    kept = {name: value for name, value in lead.fields.items() if name in CONSENT_FIELDS and value.value is True}
-    return msgspec.structs.replace(lead, fields=kept, may_create=False)
+    def _note(self, advanced: _Advanced) -> None:
+        """Count and log what is stored; creates wait for `_send`."""
+        _log_outcomes(self._ctx, advanced.resolved)
+        self._ctx.progress("resolved", {"records": len(advanced.resolved)})
+        if not advanced.planned:
+            return
+        self._planning.note(advanced.plans)
+        planned = {plan.person_id for plan in advanced.plans}
+        self._creates += [one for plan in advanced.plans for one in plan.operations if one.state is OperationState.PLANNED]
+        self._met_again |= {row.person_id for row in advanced.resolved if row.person_id} - planned
 
-
-def tombstone_digest(secret: bytes, email_key: str) -> str:
-    """The keyed hash under which an erased person's mailbox is remembered (hex, 64 characters)."""
-    return hmac.new(secret, b"tombstone\0" + email_key.encode(), hashlib.sha256).hexdigest()
+    def _send(self) -> None:
+        """Hand the creates over. Who came twice meanwhile is planned once more with all that is known: one create, no update."""
+        if not self._creates:
+            self._met_again = set()
+            return
+        creates, met_again = self._creates, self._met_again
+        self._creates, self._met_again = [], set()
+        again = [one.operation_id for one in creates if one.person_id in met_again]
+        if again:
+            self._ctx.store.take_back(again, self._ctx.clock.now())
+            self._ctx.creates_sent -= len(again)
+        self._sender.add([one for one in creates if one.person_id not in met_again])
 
 
 def _log_outcomes(ctx: PassContext, resolved: Sequence[ResolvedRecord]) -> None:

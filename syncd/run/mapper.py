@@ -54,13 +54,16 @@ class Batches:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def take(self) -> Batch:
-        """The next batch in the order of the lanes; empty when nothing waits. Nothing is marked: `commit_resolved` ends rows."""
+    def take(self, held: Sequence[InboxRow] = ()) -> Batch:
+        """The next batch in the order of the lanes, without `held`, which are being stored; empty when nothing else waits.
+
+        Nothing is marked: `commit_resolved` ends rows.
+        """
         ahead, self._next = self._next, None
-        rows = ahead[0] if ahead is not None else self._rows(())
+        rows = ahead[0] if ahead is not None else self._rows(held)
         self._taken += len(rows)
         if self._is_usable and self._taken >= WORTH_A_PROCESS and len(rows) == LEADS_PER_COMMIT:
-            self._begin_next(rows)
+            self._begin_next([*held, *rows])
         return Batch(rows, self._leads(ahead[1]) if ahead is not None else None)
 
     def _rows(self, held: Sequence[InboxRow]) -> list[InboxRow]:
@@ -68,7 +71,7 @@ class Batches:
             return self._ctx.store.take_inbox(LEADS_PER_COMMIT, self._names, [row.sequence for row in held])
 
     def _begin_next(self, held: Sequence[InboxRow]) -> None:
-        """Have the batch after `held` mapped."""
+        """Have the batch that comes beside `held` mapped."""
         rows = self._rows(held)
         if not rows:
             return

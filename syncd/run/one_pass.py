@@ -17,8 +17,8 @@ from syncd.errors import (
     SalesforceUnavailableError,
     SyncdError,
 )
-from syncd.model import Operation, OperationState, RunStatus, SourceCounts
-from syncd.run.advance import advance_batch
+from syncd.model import OperationState, RunStatus, SourceCounts
+from syncd.run.advance import Advance
 from syncd.run.context import LEADS_PER_ROUND, OrgSession, PassContext
 from syncd.run.echo import read_echoes
 from syncd.run.ingest import PATIENCE_SECONDS, Ingest
@@ -167,45 +167,28 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
 def _rounds(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ingest, sender: Sender, pusher: Pusher) -> None:
     """Until nothing waits and nothing comes: while one round's writes are under way, the next one is stored and resolved."""
     waiting = sum(counts.waiting for name, counts in ctx.store.source_counts(ctx.run_id).items() if name in ctx.sources)
-    with Look(ctx, session) as look, Batches(ctx) as batches:
+    with Look(ctx, session) as look, Batches(ctx) as batches, Advance(ctx, batches, planning, sender) as advance:
         while True:
             waiting += _stock(ingest, LEADS_PER_ROUND - waiting, PATIENCE_SECONDS)
             if not waiting and not ingest.is_over:
+                # The next page may take long: nobody waits for it.
+                advance.finish()
                 sender.flush()
                 waiting += _stock(ingest, 1, None)
             with ctx.watch.stage("mirror"):
                 look.refresh()
             if not is_filled(ctx, session):
                 return
-            moved = _advance(ctx, batches, planning, sender)
+            moved = advance.round()
             waiting = max(waiting - moved, 0) if moved else 0
-            pusher.push_dirty()
+            if ctx.store.dirty_persons(1):
+                # A plan made beside a batch that is being stored would not see its records, and end the wish to be planned.
+                advance.settle()
+                pusher.push_dirty()
             if not moved and ingest.is_over:
                 waiting = put_stale(ctx)
                 if not waiting:
                     return
-
-
-def _advance(ctx: PassContext, batches: Batches, planning: Planning, sender: Sender) -> int:
-    """One round of what waits, mapped and resolved; the new people leave for the org at its end. Gives how many records."""
-    moved = 0
-    creates: list[Operation] = []
-    met_again: set[str] = set()
-    while moved < LEADS_PER_ROUND:
-        advanced = advance_batch(ctx, batches.take(), planning if not ctx.pushing_stopped else None)
-        if not advanced.count:
-            break
-        moved += advanced.count
-        creates.extend(advanced.creates)
-        met_again |= advanced.known
-        ctx.progress("resolved", {"records": advanced.count})
-    # Who came twice in one round is planned once more with all that is known: one create instead of a create and an update.
-    again = [one.operation_id for one in creates if one.person_id in met_again]
-    if again:
-        ctx.store.take_back(again, ctx.clock.now())
-        ctx.creates_sent -= len(again)
-    sender.add([one for one in creates if one.person_id not in met_again])
-    return moved
 
 
 def _stock(ingest: Ingest, wanted: int, patience_seconds: float | None) -> int:

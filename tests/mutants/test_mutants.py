@@ -132,7 +132,7 @@ MUTANTS = [
     ),
     Mutant(
         "skip_when swallows a withdrawal",
-        "syncd/run/advance.py",
+        "syncd/run/resolving.py",
         'elif lead.opt_outs and one.reason != "older_version":',
         "elif False:",
         (DELIVERY, "skipped_record_still"),
@@ -203,7 +203,7 @@ MUTANTS = [
     ),
     Mutant(
         "a bad row vanishes",
-        "syncd/run/advance.py",
+        "syncd/run/resolving.py",
         "if one.outcome is InboxOutcome.DEAD:\n            base",
         "if False:\n            base",
         (DELIVERY, "bad_rows_are_dead"),

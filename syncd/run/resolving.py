@@ -1,0 +1,229 @@
+"""A batch from rows to resolved records: map, look up, decide who each record is about, plan who is new. Writes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from syncd.identity import RECORD_CLAIM, Facts, LeadKeys, Resolution, lead_keys, resolve
+from syncd.identity.keys import Key
+from syncd.model import CONSENT_FIELDS, InboxOutcome, Lead, PersonRecord, PersonView, RecordRef
+from syncd.ports import DeadLetter, InboxRow, KnownRecord, PersonPlan, ResolvedRecord, Review
+from syncd.run.context import PassContext, Source
+from syncd.run.mapper import Batch
+from syncd.run.planning import Planning
+
+Meet = Callable[[Iterable[RecordRef], Iterable[Key]], None]
+"""Called before anything is looked up that concerns these records and keys: what is still being stored of them comes first."""
+
+
+class _Mapped(msgspec.Struct, gc=False):
+    """A row with what mapping made of it; `outcome` set when nothing more is to be resolved."""
+
+    row: InboxRow
+    source: Source
+    lead: Lead | None = None
+    keys: LeadKeys | None = None
+    outcome: InboxOutcome = InboxOutcome.APPLIED
+    reason: str = ""
+
+
+class Resolving:
+    """One batch on its way to the store; `refs` and `keys` are what it is about."""
+
+    def __init__(self, ctx: PassContext, taken: Batch, meet: Meet) -> None:
+        """Nothing is looked up yet."""
+        self._ctx = ctx
+        self._rows = taken.rows
+        self._meet = meet
+        self.refs = {row.ref for row in taken.rows}
+        self.keys: set[Key] = set()
+        self._leads: Sequence[Lead | None] = taken.leads or [None] * len(taken.rows)
+
+    def resolve(self) -> list[ResolvedRecord]:
+        """What each record became, in order."""
+        watch = self._ctx.watch
+        self._meet(self.refs, ())
+        with watch.stage("look up"):
+            known = dict(self._ctx.store.known_records(self.refs))
+            owners = {ref: one.person_id for ref, one in known.items() if one.person_id}
+        with watch.stage("map"):
+            mapped = [self._map(row, lead, known) for row, lead in zip(self._rows, self._leads, strict=True)]
+            self.keys = {key for one in mapped if one.keys for key in (*one.keys.claims, *one.keys.evidence)}
+        self._meet((), self.keys)
+        with watch.stage("look up"):
+            self._drop_erased(mapped)
+            facts = self._facts(mapped, owners)
+        with watch.stage("resolve"):
+            return [self._finish(one, facts) for one in mapped]
+
+    def plan_new(self, planning: Planning, resolved: Sequence[ResolvedRecord]) -> list[PersonPlan]:
+        """Plans of the people whom nobody knew before this batch, and who stand nowhere in the org."""
+        records: dict[str, list[ResolvedRecord]] = {}
+        for row in resolved:
+            if row.person_id:
+                records.setdefault(row.person_id, []).append(row)
+        new = {
+            one: rows
+            for one, rows in records.items()
+            if rows[0].is_new_person and not any(row.org_links or row.review for row in rows)
+        }
+        # After a lost store the org may hold the lead of this very record: its external id says so (DESIGN 4).
+        with self._ctx.watch.stage("look up"):
+            known = self._ctx.store.candidates({("external_id", one) for one in new})
+        views = (_view(one, rows) for one, rows in new.items() if ("external_id", one) not in known)
+        return [planning.within_limits(planning.plan(view)) for view in views]
+
+    def _map(self, row: InboxRow, lead: Lead | None, known: dict[RecordRef, KnownRecord]) -> _Mapped:
+        """`lead` is what the second process made of the row, None if it must be mapped here."""
+        source = self._ctx.sources[row.ref.source]
+        one = _Mapped(row, source)
+        before = known.get(row.ref)
+        at = row.source_at or row.received_at
+        if before and not row.is_replay:
+            if before.digest == row.digest and before.mapping_digest == source.mapping.digest:
+                one.outcome, one.reason = InboxOutcome.UNCHANGED, "same_content"
+                return one
+            if (at, row.position) < (before.source_at, before.position):
+                # A late arrival of an old version: the newer one stays, whatever came first (DESIGN 5.2).
+                one.outcome, one.reason = InboxOutcome.SKIPPED, "older_version"
+        lead = lead or source.mapping.map(row.payload, source=source.name)
+        one.keys = lead_keys(row.ref, lead)
+        if not one.reason:
+            if lead.is_fatal:
+                one.outcome = InboxOutcome.DEAD
+                one.reason = next(problem.reason for problem in lead.problems if problem.is_fatal)
+            elif lead.skipped:
+                one.outcome, one.reason = InboxOutcome.SKIPPED, "skip_when"
+        if one.outcome is InboxOutcome.APPLIED:
+            one.lead = lead
+            known[row.ref] = KnownRecord(row.digest, "", source.mapping.digest, at, row.position)
+        elif lead.opt_outs and one.reason != "older_version":
+            one.lead = _consent_only(lead)
+        elif one.reason != "older_version":
+            # Without fields: nothing of it counts, but it is known that the record was here.
+            one.lead = msgspec.structs.replace(lead, fields={}, may_create=False)
+        return one
+
+    def _drop_erased(self, mapped: Sequence[_Mapped]) -> None:
+        """People who were erased are not imported again (G9): compared by keyed hash."""
+        digests = {
+            tombstone_digest(self._ctx.secret, value): one
+            for one in mapped
+            if one.keys
+            for kind, value in one.keys.claims
+            if kind == "email"
+        }
+        for digest in self._ctx.store.tombstones(digests):
+            one = digests[digest]
+            one.outcome, one.reason, one.lead = InboxOutcome.SKIPPED, "erased", None
+
+    def _facts(self, mapped: Sequence[_Mapped], owners_by_ref: Mapping[RecordRef, str]) -> Facts:
+        wanted = [one for one in mapped if one.keys and one.lead and _is_resolvable(one)]
+        claims = {key for one in wanted if one.keys for key in one.keys.claims if key[0] != RECORD_CLAIM}
+        every = claims | {key for one in wanted if one.keys for key in one.keys.evidence}
+        owners = dict(self._ctx.store.claims(claims))
+        # A record that is known is a claim of its person.
+        owners |= {one.keys.claims[0]: owner for one in wanted if one.keys and (owner := owners_by_ref.get(one.row.ref))}
+        return Facts(owners, self._ctx.store.candidates(every), self._ctx.store.person_candidates(set(owners.values())))
+
+    def _finish(self, one: _Mapped, facts: Facts) -> ResolvedRecord:
+        row = one.row
+        mapping = one.source.mapping
+        base = ResolvedRecord(
+            sequence=row.sequence,
+            ref=row.ref,
+            outcome=one.outcome,
+            reason=one.reason,
+            lead=one.lead,
+            digest=row.digest,
+            payload=row.payload,
+            packed=row.packed,
+            lane=row.lane,
+            mapping=mapping.name,
+            mapping_digest=mapping.digest,
+            source_at=row.source_at or row.received_at,
+            position=row.position,
+            locator=row.locator,
+        )
+        if one.outcome is InboxOutcome.DEAD:
+            base = msgspec.structs.replace(base, dead_letter=self._dead_letter(one))
+        if not _is_resolvable(one) or one.lead is None or one.keys is None:
+            return base
+        resolution = resolve(row.ref, one.lead, one.keys, facts, self._ctx.secret)
+        facts.learn(one.lead, resolution)
+        return msgspec.structs.replace(
+            base,
+            person_id=resolution.person_id,
+            is_new_person=resolution.is_new,
+            person_state=resolution.state,
+            claims=resolution.claims,
+            evidence=resolution.evidence,
+            org_links=resolution.org_links,
+            link_evidence=resolution.rule,
+            dirty=True,
+            review=self._review(row, resolution),
+        )
+
+    def _dead_letter(self, one: _Mapped) -> DeadLetter:
+        lead = one.lead
+        fatal = [problem for problem in lead.problems if problem.is_fatal] if lead else []
+        place = f"{one.source.mapping.file} line {fatal[0].line}: " if fatal and fatal[0].line else ""
+        return DeadLetter(
+            kind="record",
+            stage="map",
+            reason=one.reason,
+            message=place + " ".join(problem.message for problem in fatal),
+            source=one.row.ref.source,
+            stream=one.row.ref.stream,
+            key=one.row.ref.key,
+            locator=one.row.locator,
+            payload=one.row.payload,
+            run_id=self._ctx.run_id,
+            at=self._ctx.clock.now(),
+        )
+
+    def _review(self, row: InboxRow, resolution: Resolution) -> Review | None:
+        if resolution.review is None:
+            return None
+        return Review(
+            kind=resolution.review.kind,
+            person_id=resolution.person_id,
+            candidates=resolution.review.candidates,
+            reason=resolution.review.reason,
+            source=row.ref.source,
+            stream=row.ref.stream,
+            key=row.ref.key,
+            run_id=self._ctx.run_id,
+            at=self._ctx.clock.now(),
+        )
+
+
+def _view(person_id: str, rows: Sequence[ResolvedRecord]) -> PersonView:
+    """A new person as planning sees them: of each record its latest version, and nothing in the org."""
+    latest = {row.ref: row for row in rows if row.lead is not None and row.source_at is not None}
+    records = tuple(
+        PersonRecord(row.ref, row.lead, row.source_at, row.position, row.locator, row.mapping, row.lane)
+        for row in latest.values()
+        if row.lead is not None and row.source_at is not None
+    )
+    return PersonView(person_id, rows[0].person_state, records)
+
+
+def _is_resolvable(one: _Mapped) -> bool:
+    """Applied rows, and refused or skipped ones that withdraw consent (G6)."""
+    return one.outcome is InboxOutcome.APPLIED or (one.lead is not None and bool(one.lead.opt_outs))
+
+
+def _consent_only(lead: Lead) -> Lead:
+    """What is left of a skipped or dead record: its withdrawals of consent, and nothing that could make a Lead."""
+    kept = {name: value for name, value in lead.fields.items() if name in CONSENT_FIELDS and value.value is True}
+    return msgspec.structs.replace(lead, fields=kept, may_create=False)
+
+
+def tombstone_digest(secret: bytes, email_key: str) -> str:
+    """The keyed hash under which an erased person's mailbox is remembered (hex, 64 characters)."""
+    return hmac.new(secret, b"tombstone\0" + email_key.encode(), hashlib.sha256).hexdigest()
