@@ -36,6 +36,7 @@ from syncd.model import Assignment, Operation, OperationState, OrgSchema, RunSta
 from syncd.policy import Policy, load_policy
 from syncd.ports import Org, Store
 from syncd.run.context import OrgSession, PassContext, PassSettings, Progress, Source, no_progress
+from syncd.run.ids import OperationIds
 from syncd.run.ingest import Ingest
 from syncd.run.mirror import open_org, refresh_mirror
 from syncd.run.one_pass import Summary, run_pass
@@ -90,7 +91,7 @@ def open_house(
     level = "debug" if debug else settings.log.level
     form = {"auto": None, "json": True, "console": False}[settings.log.format]
     log.configure(level, json=form, stream=sys.stderr, clock=clock)
-    return House(settings, clock, types, sessions, make_id or _new_id, wrap, source_sessions)
+    return House(settings, clock, types, sessions, make_id or OperationIds(SystemClock()), wrap, source_sessions)
 
 
 class House(Checks):
@@ -477,9 +478,3 @@ def _text_of(path: Path, folder: Path, name: str) -> str:
         raise ConfigError(
             f"The mapping {folder.name}/{name}.yaml cannot be read.", advice="Check its rights and that it is UTF-8."
         ) from error
-
-
-def _new_id() -> str:
-    """An operation id that sorts by time: 13 hex digits of microseconds and 8 of chance."""
-    clock = SystemClock()
-    return f"{int(clock.now().timestamp() * 1_000_000):014x}{secrets.token_hex(4)}"

@@ -5,8 +5,9 @@ While one batch is stored by a thread, the next one is resolved: storing is most
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
@@ -26,22 +27,27 @@ from syncd.run.send import Sender
 _CONFLICT_ATTEMPTS = 8
 
 
+_MOST_UNDER_WAY = 3
+"""Batches on their way to the store: enough to keep the thread busy while pages are stored."""
+
+
 class _Advanced(msgspec.Struct):
-    """A batch that is resolved and planned: `counted` is what the pass had counted before it, to be put back if it is resolved anew."""
+    """A batch that is resolved and planned. `creates` and `held` is what planning has added to the sums of the pass."""
 
     taken: Batch
     resolving: Resolving
     resolved: list[ResolvedRecord]
-    planned: bool
+    is_planned: bool
     plans: list[PersonPlan]
-    counted: tuple[int, int]
+    creates: int
+    held: int
 
 
 class Advance:
     """Moves waiting records on, round by round; a context manager.
 
-    Two batches are under way at most. The second one is not looked up before the first is stored where they are about the same
-    record, mailbox or phone; otherwise neither can change what the other finds.
+    Some batches are on their way to the store while the next one is resolved. Where it is about the same record, mailbox or phone
+    as one of them, that one is stored first; otherwise neither can change what the other finds.
     """
 
     def __init__(self, ctx: PassContext, batches: Batches, planning: Planning, sender: Sender) -> None:
@@ -51,8 +57,7 @@ class Advance:
         self._planning = planning
         self._sender = sender
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="resolved")
-        self._storing: tuple[_Advanced, Future[None]] | None = None
-        self._was_redone = False
+        self._storing: deque[tuple[_Advanced, Future[None]]] = deque()
         self._creates: list[Operation] = []
         self._met_again: set[str] = set()
 
@@ -67,22 +72,19 @@ class Advance:
     def round(self) -> int:
         """Move up to LEADS_PER_ROUND records one stage on; the new people who are stored leave for the org. Gives how many records.
 
-        One batch may still be on its way to the store at the end; when nothing waits any more, none is.
+        Some may still be on their way to the store at the end; when nothing waits any more, none is.
         """
         moved = 0
         while moved < LEADS_PER_ROUND:
-            taken = self._batches.take(self._storing[0].taken.rows if self._storing else ())
+            taken = self._batches.take([row for one, _ in self._storing for row in one.taken.rows])
             if not taken.rows:
                 self.finish()
                 break
             moved += len(taken.rows)
             advanced = self._advance(taken)
-            self._was_redone = False
-            self.settle()
-            if self._was_redone:
-                # What was stored is not what this batch was resolved beside.
-                advanced = self._again(advanced)
-            self._storing = advanced, self._pool.submit(self._store, advanced)
+            while self._storing and (len(self._storing) >= _MOST_UNDER_WAY or self._storing[0][1].done()):
+                self._settle_oldest()
+            self._storing.append((advanced, self._pool.submit(self._store, advanced)))
         self._send()
         return moved
 
@@ -92,20 +94,21 @@ class Advance:
         self._send()
 
     def settle(self) -> None:
-        """Wait until the batch that is being stored is stored.
+        """Wait until everything under way is stored.
 
         Raises:
-            ClaimConflictError: Somebody else took its claims again and again.
+            ClaimConflictError: Somebody else took the claims of a batch again and again.
         """
-        if self._storing is None:
-            return
-        (advanced, task), self._storing = self._storing, None
+        while self._storing:
+            self._settle_oldest()
+
+    def _settle_oldest(self) -> None:
+        advanced, task = self._storing.popleft()
         try:
             task.result()
         except ClaimConflictError:
-            # Another worker was first: its person is known by now.
+            # Another worker was first: its person is known by now. What was resolved beside is about other people.
             advanced = self._redo(advanced)
-            self._was_redone = True
         self._note(advanced)
 
     def _advance(self, taken: Batch) -> _Advanced:
@@ -116,37 +119,36 @@ class Advance:
         ctx = self._ctx
         resolving = Resolving(ctx, taken, self._meet)
         resolved = resolving.resolve()
-        counted = ctx.creates_sent, ctx.notes.get("held_by_guard", 0)
+        creates, held = ctx.creates_sent, ctx.notes.get("held_by_guard", 0)
         is_planned = not ctx.pushing_stopped
         plans: list[PersonPlan] = []
         if is_planned:
             with ctx.watch.stage("plan"):
                 plans = resolving.plan_new(self._planning, resolved)
-        return _Advanced(taken, resolving, resolved, is_planned, plans, counted)
+        creates, held = ctx.creates_sent - creates, ctx.notes.get("held_by_guard", 0) - held
+        return _Advanced(taken, resolving, resolved, is_planned, plans, creates, held)
 
-    def _meet(self, refs: Iterable[RecordRef], keys: Iterable[Key]) -> None:
-        """Have the batch that is being stored finished before anything it is about is looked up."""
-        if self._storing is not None:
-            before = self._storing[0].resolving
-            if not (before.refs.isdisjoint(refs) and before.keys.isdisjoint(keys)):
-                self.settle()
+    def _meet(self, refs: AbstractSet[RecordRef], keys: AbstractSet[Key]) -> None:
+        """Have batches stored that are about the same records or keys, before anything of these is looked up."""
+        last = 0
+        for count, (before, _) in enumerate(self._storing, start=1):
+            if not (before.resolving.refs.isdisjoint(refs) and before.resolving.keys.isdisjoint(keys)):
+                last = count
+        for _ in range(last):
+            self._settle_oldest()
 
     def _store(self, advanced: _Advanced) -> None:
         """Write a batch with all its consequences, or nothing. Runs in the thread."""
         with self._ctx.watch.stage("store"):
             self._ctx.store.commit_resolved(self._ctx.run_id, advanced.resolved, self._ctx.clock.now(), advanced.plans)
 
-    def _again(self, advanced: _Advanced) -> _Advanced:
-        """Resolve a batch anew: nothing of it was stored."""
-        self._ctx.creates_sent = advanced.counted[0]
-        if advanced.counted[1] != self._ctx.notes.get("held_by_guard", 0):
-            self._ctx.notes["held_by_guard"] = advanced.counted[1]
-        return self._advance(advanced.taken)
-
     def _redo(self, advanced: _Advanced) -> _Advanced:
         """Resolve and store a batch, now with what others have taken meanwhile."""
         for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
-            advanced = self._again(advanced)
+            self._ctx.creates_sent -= advanced.creates
+            if advanced.held:
+                self._ctx.count_note("held_by_guard", -advanced.held)
+            advanced = self._advance(advanced.taken)
             try:
                 self._store(advanced)
                 break
@@ -159,7 +161,7 @@ class Advance:
         """Count and log what is stored; creates wait for `_send`."""
         _log_outcomes(self._ctx, advanced.resolved)
         self._ctx.progress("resolved", {"records": len(advanced.resolved)})
-        if not advanced.planned:
+        if not advanced.is_planned:
             return
         self._planning.note(advanced.plans)
         planned = {plan.person_id for plan in advanced.plans}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -101,14 +102,16 @@ class PassContext:
     unfinished: list[str] = field(default_factory=list)
     pushing_stopped: str = ""
     watch: Stopwatch = field(init=False)
+    _counting: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Start the watch."""
         self.watch = Stopwatch(self.clock)
 
     def count_note(self, reason: str, count: int = 1) -> None:
-        """Add to the sums of reasons that the summary shows (`kept_persons_edit`, `person_is_contact` ...)."""
-        self.notes[reason] = self.notes.get(reason, 0) + count
+        """Add to the sums of reasons that the summary shows (`kept_persons_edit`, `person_is_contact` ...). Safe for threads."""
+        with self._counting:
+            self.notes[reason] = self.notes.get(reason, 0) + count
 
     def lose(self, what: str) -> bool:
         """Remember that `what` is lost; True only the first time, so that it is logged once (STYLE 6)."""

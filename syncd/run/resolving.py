@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
@@ -16,7 +17,7 @@ from syncd.run.context import PassContext, Source
 from syncd.run.mapper import Batch
 from syncd.run.planning import Planning
 
-Meet = Callable[[Iterable[RecordRef], Iterable[Key]], None]
+Meet = Callable[[AbstractSet[RecordRef], AbstractSet[Key]], None]
 """Called before anything is looked up that concerns these records and keys: what is still being stored of them comes first."""
 
 
@@ -46,14 +47,14 @@ class Resolving:
     def resolve(self) -> list[ResolvedRecord]:
         """What each record became, in order."""
         watch = self._ctx.watch
-        self._meet(self.refs, ())
+        self._meet(self.refs, frozenset())
         with watch.stage("look up"):
             known = dict(self._ctx.store.known_records(self.refs))
             owners = {ref: one.person_id for ref, one in known.items() if one.person_id}
         with watch.stage("map"):
             mapped = [self._map(row, lead, known) for row, lead in zip(self._rows, self._leads, strict=True)]
             self.keys = {key for one in mapped if one.keys for key in (*one.keys.claims, *one.keys.evidence)}
-        self._meet((), self.keys)
+        self._meet(frozenset(), self.keys)
         with watch.stage("look up"):
             self._drop_erased(mapped)
             facts = self._facts(mapped, owners)

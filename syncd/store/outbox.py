@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, select, text, update
+from sqlalchemy import Connection, and_, func, select, text, update
 
 from syncd.errors import LeaseLostError
 from syncd.model import Operation, OperationKind, OperationState
 from syncd.ports import OperationResult
 from syncd.store import tables as t
-from syncd.store.bulk import Rows, among, insert_rows, micros, run_rows
+from syncd.store.bulk import Rows, among, insert_rows, micros, update_rows
 from syncd.store.documents import operation_document, operation_text
 from syncd.store.echoes import settle_records
 from syncd.store.engine import Database
@@ -20,12 +20,6 @@ from syncd.store.shared import mark_dirty, put_dead_letter, put_review
 
 _FENCE = "engine"
 _ENDED = ("sf_id", "target", "state", "code", "message", "finished_at", "needs_echo")
-_END_NAMES = (*(f"to_{name}" for name in _ENDED), "this")
-_END = (
-    update(t.operation)
-    .where(t.operation.c.operation_id == bindparam("this"))
-    .values(**{name: bindparam(f"to_{name}") for name in _ENDED})
-)
 
 
 def insert_operations(connection: Connection, operations: Sequence[Operation], at: datetime) -> None:
@@ -235,7 +229,7 @@ class OutboxStore:
             target = f"{row.object}:{sf_id}" if is_done and sf_id else row.target
             finished_at = None if one.state is OperationState.UNKNOWN else micros(row.finished_at or at)
             ended.append((sf_id, target, one.state.value, one.code, one.message, finished_at, needs_echo, row.operation_id))
-        run_rows(connection, _END, _END_NAMES, ended)
+        update_rows(connection, t.operation, _ENDED, ended, keys=("operation_id",))
         if echoed:
             here = among(connection, t.operation.c.operation_id, echoed)
             connection.execute(update(t.operation).where(here).values(needs_echo=False))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, delete, exists, or_, select, text, update
+from sqlalchemy import Connection, and_, delete, exists, or_, select, text, update
 
 from syncd.model import (
     Candidate,
@@ -26,7 +26,7 @@ from syncd.model import (
 )
 from syncd.ports import PersonPlan
 from syncd.store import tables as t
-from syncd.store.bulk import Rows, among, run_rows
+from syncd.store.bulk import Rows, among, update_rows
 from syncd.store.documents import golden_text
 from syncd.store.engine import Database, chunks
 from syncd.store.inbox import dumps
@@ -36,12 +36,7 @@ from syncd.store.shared import LEAD, mark_dirty, put_dead_letter, put_review
 _CANDIDATES = msgspec.json.Decoder(tuple[Candidate, ...])
 _OPEN = ("planned", "held", "sent", "unknown")
 _SLICE = 500
-_PLANNED_NAMES = ("to_golden", "to_notes", "to_dirty", "this")
-_PLANNED = (
-    update(t.person)
-    .where(t.person.c.person_id == bindparam("this"))
-    .values(golden=bindparam("to_golden"), notes=bindparam("to_notes"), is_dirty=bindparam("to_dirty"))
-)
+_PLANNED = ("golden", "notes", "is_dirty")
 
 
 class PeopleStore:
@@ -146,7 +141,7 @@ class PeopleStore:
             free = [plan for plan in plans if not any(one.target in taken for one in plan.operations)]
             insert_operations(connection, [one for plan in free for one in plan.operations], at)
             planned: Rows = [(golden_text(plan.golden), dumps(plan.notes), plan.stays_dirty, plan.person_id) for plan in free]
-            run_rows(connection, _PLANNED, _PLANNED_NAMES, planned)
+            update_rows(connection, t.person, _PLANNED, planned, keys=("person_id",))
             for plan in free:
                 for name, sf_id, base in plan.bases:
                     merge_base(connection, name, sf_id, base)

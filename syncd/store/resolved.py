@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, or_, select, text, update
+from sqlalchemy import Connection, and_, or_, select, text, update
 
 from syncd.errors import ClaimConflictError
 from syncd.identity import RECORD_CLAIM
 from syncd.model import InboxOutcome, Lane
 from syncd.ports import PersonPlan, ResolvedRecord, Review
 from syncd.store import tables as t
-from syncd.store.bulk import ALL, Rows, among, insert_rows, micros, pairs, run_rows
+from syncd.store.bulk import ALL, Rows, among, insert_rows, micros, pairs, update_rows
 from syncd.store.documents import golden_text
 from syncd.store.engine import Database, pack
 from syncd.store.inbox import OUTCOME_COUNTS, digest_of, dumps
@@ -22,20 +22,9 @@ from syncd.store.outbox import insert_operations
 from syncd.store.shared import instant_of, mark_dirty, put_dead_letter, put_review, survivors
 
 _SEEN = ("digest", "payload", "is_compressed", "mapping_digest")
-_HERE = and_(
-    t.record.c.source == bindparam("its_source"),
-    t.record.c.stream == bindparam("its_stream"),
-    t.record.c.key == bindparam("its_key"),
-)
-_REF = ("its_source", "its_stream", "its_key")
-_REFUSED = update(t.record).where(_HERE).values(mapping_digest=bindparam("to_digest"))
+_REF = ("source", "stream", "key")
 # The time, place and lane of a record go with the lead that counts: only where none does they are the last version's.
 _OF_NOBODY = ("source_at", "position", "locator", "lane")
-_SEEN_AGAIN = (
-    update(t.record)
-    .where(and_(_HERE, text("record.person_number IS NULL")))
-    .values(**{name: bindparam(f"to_{name}") for name in _OF_NOBODY})
-)
 
 
 class ResolvedStore:
@@ -152,7 +141,7 @@ class ResolvedStore:
             if touch is not None and (touch.channel or touch.at):
                 moment = instant_of(touch.at)
                 touches.append((row.person_id, *ref, source_at if moment is None else micros(moment), dumps(touch)))
-        insert_rows(connection, t.record, records, keys=("source", "stream", "key"), replacing=ALL)
+        insert_rows(connection, t.record, records, keys=_REF, replacing=ALL)
         insert_rows(connection, t.link, links)
         insert_rows(connection, t.touch, touches, keys=("person_number", "source", "stream", "key", "at"))
 
@@ -185,9 +174,9 @@ class ResolvedStore:
                 again.append((*place, *row.ref))
             elif row.outcome is InboxOutcome.DEAD and row.lane is Lane.REMAP:
                 refused.append((row.mapping_digest, *row.ref))
-        insert_rows(connection, t.record, seen, keys=("source", "stream", "key"), replacing=_SEEN)
-        run_rows(connection, _SEEN_AGAIN, (*(f"to_{name}" for name in _OF_NOBODY), *_REF), again)
-        run_rows(connection, _REFUSED, ("to_digest", *_REF), refused)
+        insert_rows(connection, t.record, seen, keys=_REF, replacing=_SEEN)
+        update_rows(connection, t.record, _OF_NOBODY, again, keys=_REF, where="record.person_number IS NULL")
+        update_rows(connection, t.record, ("mapping_digest",), refused, keys=_REF)
 
     def _end_inbox_rows(self, connection: Connection, run_id: str, rows: Sequence[ResolvedRecord]) -> None:
         groups: dict[tuple[str, str], list[int]] = {}
