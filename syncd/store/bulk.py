@@ -33,8 +33,7 @@ def micros(at: datetime) -> int:
 ALL = ("*",)
 """Every column that is no key, for `replacing`."""
 
-_PER_STATEMENT = (100, 20, 5, 1)
-"""Rows of one statement: few different lengths, so that the driver keeps each statement compiled."""
+_MOST_PER_STATEMENT = 128
 
 _inserts: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], tuple[str, Any]] = {}
 _updates: dict[tuple[str, str, tuple[str, ...], tuple[str, ...], str], str] = {}
@@ -47,15 +46,17 @@ def insert_rows(
     """Insert rows, values in the order of the table's columns (without a serial number); gives how many were written.
 
     Where a table has a `person_number`, the value given is the person's id ("" for nobody). With `keys` a row that is there
-    already stays as it is, or takes the columns named in `replacing` (ALL of them). Rows are sorted by key so that two writers
-    cannot deadlock; of rows with the same key the last one counts when replacing, the first one otherwise.
+    already stays as it is, or takes the columns named in `replacing` (ALL of them; every row counts as written then). Rows are
+    sorted by key so that two writers cannot deadlock; of rows with the same key the last one counts when replacing, the first
+    one otherwise.
     """
     if not rows:
         return 0
     sql, sort_key = _insert(connection, table, keys, replacing)
     if sort_key is not None:
         rows.sort(key=sort_key)
-    return _run(connection, sql, rows)
+    written = _run(connection, sql, rows, may_repeat=sort_key is not None)
+    return len(rows) if replacing else written
 
 
 def update_rows(
@@ -68,11 +69,11 @@ def update_rows(
     sql = _updates.get(known)
     if sql is None:
         sql = _updates[known] = _update(connection, table, columns, keys, where)
-    return _run(connection, sql, rows)
+    return _run(connection, sql, rows, may_repeat=False)
 
 
-def _run(connection: Connection, sql: str, rows: Rows) -> int:
-    """Run a statement for all rows.
+def _run(connection: Connection, sql: str, rows: Rows, *, may_repeat: bool) -> int:
+    """Run a statement for all rows; with `may_repeat` the last row may be given more than once.
 
     SQLite's driver gives the interpreter's lock away around every step, and gets it back when the threads that compute let it:
     one step per row made a commit of 200 rows wait 1,600 times. So it takes many rows in one step: `<<...>>` in `sql` is
@@ -81,16 +82,27 @@ def _run(connection: Connection, sql: str, rows: Rows) -> int:
     head, repeated, tail = _parts(sql)
     if connection.dialect.name != "sqlite":
         return int(connection.exec_driver_sql(head + repeated + tail, rows).rowcount)
+    # The driver itself: SQLAlchemy's way round a statement costs more than most of the statements.
+    driver: Any = connection.connection.driver_connection
     count = start = 0
-    for length in _PER_STATEMENT:
+    while start < len(rows):
+        length = _length(len(rows) - start, may_repeat=may_repeat)
         statement = _lengthened.get((sql, length))
         if statement is None:
             statement = _lengthened[sql, length] = head + ", ".join([repeated] * length) + tail
-        while len(rows) - start >= length:
-            part = tuple(chain.from_iterable(rows[start : start + length]))
-            count += int(connection.exec_driver_sql(statement, part).rowcount)
-            start += length
+        part = rows[start : start + length]
+        part += [part[-1]] * (length - len(part))
+        count += int(driver.execute(statement, tuple(chain.from_iterable(part))).rowcount)
+        start += length
     return count
+
+
+def _length(left: int, *, may_repeat: bool) -> int:
+    """A power of two of rows, so that the driver keeps each statement compiled: up to `left`, or from there on."""
+    if left >= _MOST_PER_STATEMENT:
+        return _MOST_PER_STATEMENT
+    whole = 1 << (left.bit_length() - 1)
+    return whole if whole == left or not may_repeat else 2 * whole
 
 
 def _parts(sql: str) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, update
 
+from syncd.model import OperationState
 from syncd.ports import OperationResult
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, insert_rows, micros
@@ -19,7 +20,20 @@ from syncd.store.shared import org_rows
 _COLUMNS = tuple("person_id" if column.name == "person_number" else column.name for column in t.org_record.columns)
 
 
-def settle_records(connection: Connection, pairs: Sequence[tuple[Any, OperationResult]], at: datetime) -> None:
+Made = dict[str, tuple[dict[str, Any], str]]
+"""What an echo and its base are as stored, by operation; made before the transaction, for nobody else writes during one."""
+
+
+def made_of(results: Sequence[OperationResult]) -> Made:
+    """The echoes among `results` as stored."""
+    return {
+        one.operation_id: ({} if one.echo is None else org_row_values(one.echo), dumps(one.base) if one.base else "")
+        for one in results
+        if one.state is OperationState.DONE
+    }
+
+
+def settle_records(connection: Connection, pairs: Sequence[tuple[Any, OperationResult]], made: Made, at: datetime) -> None:
     """Bring the org records of done operations up to date: (operation row, its result) in order.
 
     An echo replaces the mirror's row by a higher or equal stamp; base takes the fields that the result names. A created record
@@ -41,12 +55,13 @@ def settle_records(connection: Connection, pairs: Sequence[tuple[Any, OperationR
             if one.echo is None and row.kind != "create":
                 continue
             record = records[target] = _stub(row, sf_id)
+        echo, base = made[one.operation_id]
         if one.echo is not None and (one.echo.stamp >= record["stamp"] or target not in known):
-            record.update(org_row_values(one.echo))
+            record.update(echo)
         if row.kind == "create" and not record["person_id"]:
             record["person_id"] = row.person_id
         if one.base:
-            record["base"] = dumps(msgspec.json.decode(record["base"]) | one.base) if record["base"] != "{}" else dumps(one.base)
+            record["base"] = dumps(msgspec.json.decode(record["base"]) | one.base) if record["base"] != "{}" else base
     rows = [tuple(record[name] if name != "stamp" else micros(record[name]) for name in _COLUMNS) for record in records.values()]
     insert_rows(connection, t.org_record, rows, keys=("object", "sf_id"), replacing=ALL)
     o = t.org_record.c

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -37,6 +39,9 @@ _PRAGMAS = {
 _WRITER_CACHE = "PRAGMA cache_size = -8000"
 """The writer's own pages stay valid. More than this made no pass faster, only larger (bench/mailchimp.py)."""
 
+_STATEMENTS_KEPT = 256
+"""Compiled statements for each connection: writing many rows at once has some of each length (bulk.py)."""
+
 _T = TypeVar("_T")
 
 
@@ -54,7 +59,7 @@ class Database:
         if self.path is not None and not self.path.exists():
             self._touch(self.path)
         if self.is_sqlite:
-            self.engine: Engine = create_engine(parsed)
+            self.engine: Engine = create_engine(parsed, connect_args={"cached_statements": _STATEMENTS_KEPT})
         else:
             # Positional parameters: rows go to the driver as tuples (bulk.py).
             self.engine = create_engine(parsed, pool_pre_ping=True, paramstyle="format")
@@ -103,7 +108,7 @@ class Database:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.Error) as error:
             raise StoreError(*_explained(error, self.path)) from error
         except SQLAlchemyError as error:
             raise StoreError("The store cannot be used.", advice='Run "syncd store check".', detail=str(error)) from error
@@ -112,7 +117,7 @@ class Database:
 
     def insert(self, table: Table) -> Any:
         """An INSERT of the dialect, which knows ON CONFLICT."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        return sqlite_dialect.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def upsert(
         self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]], keys: Sequence[str], *, where: Any = None
@@ -226,14 +231,15 @@ _CAUSES = (
 )
 
 
-def _explained(error: DBAPIError, path: Path | None) -> tuple[str]:
-    words = str(error.orig).lower()
+def _explained(error: DBAPIError | sqlite3.Error, path: Path | None) -> tuple[str]:
+    told = error.orig if isinstance(error, DBAPIError) else error
+    words = str(told).lower()
     where = f" ({path})" if path else ""
     for mark, what, advice in _CAUSES:
         if mark in words:
             return (f"{what[:-1]}{where}. {advice}".strip(),)
     # The driver's own words may quote values of a row, so they are not passed on.
-    return (f'The store{where} refused a statement ({type(error.orig).__name__}). Run "syncd store check".',)
+    return (f'The store{where} refused a statement ({type(told).__name__}). Run "syncd store check".',)
 
 
 def pack(payload: bytes) -> tuple[bytes, bool]:

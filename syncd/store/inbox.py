@@ -122,8 +122,9 @@ class InboxStore:
         waiting = 0
         parts = list(chunks(page.records, _ROWS_PER_UNIT)) or [()]
         for index, part in enumerate(parts):
+            came = [(record, digest_of(record.payload), pack(record.payload)) for record in part]
             with self.db.write() as connection:
-                counts = self._put_records(connection, run_id, (source, stream), part, lane, at, news_from)
+                counts = self._put_records(connection, run_id, (source, stream), came, lane, at, news_from)
                 waiting += counts["pulled"] - counts["unchanged"]
                 if index == len(parts) - 1:
                     counts += self._put_rejects(connection, run_id, (source, stream), page, at)
@@ -144,15 +145,16 @@ class InboxStore:
         connection: Connection,
         run_id: str,
         home: tuple[str, str],
-        records: Sequence[Record],
+        records: Sequence[tuple[Record, bytes, tuple[bytes, bool]]],
         lane: Lane,
         at: datetime,
         news_from: datetime | None,
     ) -> Counter[str]:
+        """Records, each with its digest and as it is kept."""
         if not records:
             return Counter()
         c, r = t.inbox.c, t.record.c
-        keys = {record.key for record in records}
+        keys = {record.key for record, _, _ in records}
         waits = and_(text("inbox.state = 'waiting'"), c.source == home[0], c.stream == home[1], among(connection, c.key, keys))
         waiting = {(key, bytes(digest)) for key, digest in connection.execute(select(c.key, c.digest).where(waits))}
         open_keys = {key for key, _ in waiting}
@@ -162,8 +164,7 @@ class InboxStore:
         rows: Rows = []
         known = 0
         received_at = micros(at)
-        for record in records:
-            digest = digest_of(record.payload)
+        for record, digest, packed in records:
             version = (record.key, digest)
             if version in waiting or (version in settled and record.key not in open_keys):
                 known += 1
@@ -173,7 +174,7 @@ class InboxStore:
             source_at = None if record.source_at is None else micros(record.source_at)
             is_old = news_from is not None and record.source_at is not None and record.source_at < news_from
             place = int(max(lane, Lane.BACKFILL)) if is_old else int(lane)
-            came = (record.key, digest, *pack(record.payload), source_at, received_at, record.position, record.locator, place)
+            came = (record.key, digest, *packed, source_at, received_at, record.position, record.locator, place)
             rows.append((*home, *came, "waiting", "", run_id, False))
         insert_rows(connection, t.inbox, rows)
         return Counter({"pulled": len(records), "unchanged": known})

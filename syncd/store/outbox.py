@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select, text, update
 
-from syncd.errors import LeaseLostError
+from syncd.errors import LeaseLostError, StoreError
 from syncd.model import Operation, OperationKind, OperationState
 from syncd.ports import OperationResult
 from syncd.store import tables as t
 from syncd.store.bulk import Rows, among, insert_rows, micros, update_rows
 from syncd.store.documents import operation_document, operation_text
-from syncd.store.echoes import settle_records
+from syncd.store.echoes import made_of, settle_records
 from syncd.store.engine import Database
 from syncd.store.shared import mark_dirty, put_dead_letter, put_review
 
@@ -22,17 +22,24 @@ _FENCE = "engine"
 _ENDED = ("sf_id", "target", "state", "code", "message", "finished_at", "needs_echo")
 
 
-def insert_operations(connection: Connection, operations: Sequence[Operation], at: datetime) -> None:
-    """Add operations to the outbox, with their documents."""
-    insert_rows(connection, t.operation, [_row(one, at) for one in operations])
-    documents: Rows = [
-        (
-            one.operation_id,
-            operation_text(one.fields, one.before, one.provenance, one.assignment, is_guarded=one.is_guarded),
-        )
-        for one in operations
-    ]
-    insert_rows(connection, t.operation_document, documents)
+def operation_rows(operations: Sequence[Operation], at: datetime) -> tuple[Rows, Rows]:
+    """Operations and their documents as stored; made before the transaction that inserts them."""
+    documents: Rows = []
+    for one in operations:
+        text_ = operation_text(one.fields, one.before, one.provenance, one.assignment, is_guarded=one.is_guarded)
+        documents.append((one.operation_id, text_))
+    return [_row(one, at) for one in operations], documents
+
+
+def insert_operations(connection: Connection, rows: Rows, documents: Rows) -> None:
+    """Add operations to the outbox.
+
+    Raises:
+        StoreError: One of that id or target is there already.
+    """
+    added = insert_rows(connection, t.operation, rows, keys=("operation_id",))
+    if added != len(rows) or insert_rows(connection, t.operation_document, documents, keys=("operation_id",)) != len(documents):
+        raise StoreError("An operation was planned that is in the outbox already.", advice='Run "syncd store check".')
 
 
 def _row(one: Operation, at: datetime) -> tuple[Any, ...]:
@@ -140,8 +147,9 @@ class OutboxStore:
     def put_operations(self, operations: Sequence[Operation]) -> None:
         """Add operations that no plan made (an undo)."""
         if operations:
+            made = operation_rows(operations, self.db.clock.now())
             with self.db.write() as connection:
-                insert_operations(connection, operations, self.db.clock.now())
+                insert_operations(connection, *made)
 
     def mark_sent(self, operation_ids: Sequence[str], at: datetime) -> None:
         """The intent is durable before the call.
@@ -182,6 +190,7 @@ class OutboxStore:
     def commit_results(self, run_id: str, results: Sequence[OperationResult], at: datetime) -> None:
         """Store the outcomes of sent operations, or the echo of done ones, in one transaction."""
         del run_id
+        made = made_of(results)
         with self.db.write() as connection:
             o = t.operation.c
             columns = (
@@ -205,7 +214,7 @@ class OutboxStore:
                 }
             pairs = [(known[one.operation_id], one) for one in results if one.operation_id in known]
             self._end_operations(connection, pairs, at)
-            settle_records(connection, [pair for pair in pairs if pair[1].state is OperationState.DONE], at)
+            settle_records(connection, [pair for pair in pairs if pair[1].state is OperationState.DONE], made, at)
             for _, one in pairs:
                 if one.dead_letter is not None:
                     put_dead_letter(connection, one.dead_letter)

@@ -30,7 +30,7 @@ from syncd.store.bulk import Rows, among, update_rows
 from syncd.store.documents import golden_text
 from syncd.store.engine import Database, chunks
 from syncd.store.inbox import dumps
-from syncd.store.outbox import insert_operations, operation_of
+from syncd.store.outbox import insert_operations, operation_of, operation_rows
 from syncd.store.shared import LEAD, mark_dirty, put_dead_letter, put_review
 
 _CANDIDATES = msgspec.json.Decoder(tuple[Candidate, ...])
@@ -139,7 +139,7 @@ class PeopleStore:
                 )
             }
             free = [plan for plan in plans if not any(one.target in taken for one in plan.operations)]
-            insert_operations(connection, [one for plan in free for one in plan.operations], at)
+            insert_operations(connection, *operation_rows([one for plan in free for one in plan.operations], at))
             planned: Rows = [(golden_text(plan.golden), dumps(plan.notes), plan.stays_dirty, plan.person_id) for plan in free]
             update_rows(connection, t.person, _PLANNED, planned, keys=("person_id",))
             for plan in free:

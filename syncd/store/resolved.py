@@ -18,7 +18,7 @@ from syncd.store.bulk import ALL, Rows, among, insert_rows, micros, pairs, updat
 from syncd.store.documents import golden_text
 from syncd.store.engine import Database, pack
 from syncd.store.inbox import OUTCOME_COUNTS, digest_of, dumps
-from syncd.store.outbox import insert_operations
+from syncd.store.outbox import insert_operations, operation_rows
 from syncd.store.shared import instant_of, mark_dirty, put_dead_letter, put_review, survivors
 
 _SEEN = ("digest", "payload", "is_compressed", "mapping_digest")
@@ -45,50 +45,34 @@ class ResolvedStore:
         Raises:
             ClaimConflictError: Somebody else owns one of the claims or org records by now, or a planned person is known.
         """
+        batch = _Prepared(rows, plans, at, run_id)
         with self.db.write() as connection:
-            with_person = [row for row in rows if row.person_id]
-            self._add_people(connection, with_person, {plan.person_id: plan for plan in plans}, at)
-            self._take_claims(connection, with_person)
-            self._link_org_records(connection, [(row.person_id, row.org_links) for row in with_person if row.org_links])
-            self._put_records_of(connection, with_person, at, run_id)
-            self._put_seen(connection, rows)
-            self._drop_held(connection, {row.person_id for row in with_person if row.lane is Lane.REMAP}, at)
-            self._add_operations(connection, plans, at)
-            for row in rows:
-                if row.dead_letter:
-                    put_dead_letter(connection, row.dead_letter)
-            reviews = Counter(row.ref.source for row in rows if row.review and put_review(self.db, connection, row.review))
-            self._end_inbox_rows(connection, run_id, rows)
-            for source in sorted({row.ref.source for row in rows}):
-                counts = Counter(OUTCOME_COUNTS[row.outcome] for row in rows if row.ref.source == source)
+            if insert_rows(connection, t.person, batch.planned, keys=("person_id",)) != len(batch.planned):
+                raise ClaimConflictError("A person who was new is known by now.", advice="The batch is resolved again.")
+            insert_rows(connection, t.person, batch.unplanned, keys=("person_id",))
+            mark_dirty(connection, batch.dirty)
+            if insert_rows(connection, t.claim, batch.claims, keys=("kind", "value")) != len(batch.claims):
+                self._check_claims(connection, batch.wanted)
+            insert_rows(connection, t.block_key, batch.shared_keys, keys=("kind", "value", "subject_kind", "subject_id"))
+            self._link_org_records(connection, batch.org_links)
+            insert_rows(connection, t.record, batch.records, keys=_REF, replacing=ALL)
+            insert_rows(connection, t.link, batch.links)
+            insert_rows(connection, t.touch, batch.touches, keys=("person_number", "source", "stream", "key", "at"))
+            insert_rows(connection, t.record, batch.seen, keys=_REF, replacing=_SEEN)
+            update_rows(connection, t.record, _OF_NOBODY, batch.seen_again, keys=_REF, where="record.person_number IS NULL")
+            update_rows(connection, t.record, ("mapping_digest",), batch.refused, keys=_REF)
+            self._drop_held(connection, batch.mapped_anew, at)
+            insert_operations(connection, *batch.operations)
+            for letter in batch.dead_letters:
+                put_dead_letter(connection, letter)
+            for review in batch.plan_reviews:
+                put_review(self.db, connection, review)
+            reviews = Counter(review.source for review in batch.reviews if put_review(self.db, connection, review))
+            for (outcome, reason), sequences in batch.ended.items():
+                here = among(connection, t.inbox.c.sequence, sequences)
+                connection.execute(update(t.inbox).where(here).values(state=outcome, reason=reason, run_id=run_id))
+            for source, counts in sorted(batch.counts.items()):
                 self._count(connection, run_id, source, {**counts, "review": reviews.get(source, 0)})
-
-    def _add_people(
-        self, connection: Connection, rows: Sequence[ResolvedRecord], plans: Mapping[str, PersonPlan], at: datetime
-    ) -> None:
-        new = {row.person_id: row for row in reversed(rows) if row.is_new_person}
-        created_at = micros(at)
-        planned: Rows = []
-        unplanned: Rows = []
-        for one, row in new.items():
-            plan = plans.get(one)
-            if plan is None:
-                unplanned.append((one, str(row.person_state), "{}", "{}", True, None, created_at))
-            else:
-                documents = golden_text(plan.golden), dumps(plan.notes)
-                planned.append((one, str(row.person_state), *documents, plan.stays_dirty, None, created_at))
-        if insert_rows(connection, t.person, planned, keys=("person_id",)) != len(planned):
-            raise ClaimConflictError("A person who was new is known by now.", advice="The batch is resolved again.")
-        insert_rows(connection, t.person, unplanned, keys=("person_id",))
-        mark_dirty(connection, {row.person_id for row in rows if row.dirty and row.person_id not in plans})
-
-    def _take_claims(self, connection: Connection, rows: Sequence[ResolvedRecord]) -> None:
-        wanted = {key: row.person_id for row in rows for key in row.claims if key[0] != RECORD_CLAIM}
-        claims = [(kind, value, owner) for (kind, value), owner in wanted.items()]
-        if insert_rows(connection, t.claim, claims, keys=("kind", "value")) != len(claims):
-            self._check_claims(connection, wanted)
-        keys = {(kind, value, "person", row.person_id) for row in rows for kind, value in row.evidence}
-        insert_rows(connection, t.block_key, list(keys), keys=("kind", "value", "subject_kind", "subject_id"))
 
     def _check_claims(self, connection: Connection, wanted: Mapping[tuple[str, str], str]) -> None:
         """Some claims were there before: they must be owned by whom we think."""
@@ -99,15 +83,6 @@ class ResolvedStore:
         redirects = survivors(connection, set(found.values()))
         if any(redirects.get(owner, owner) != wanted[key] for key, owner in found.items()):
             raise ClaimConflictError("Another worker took the same person first.", advice="The batch is resolved again.")
-
-    def _add_operations(self, connection: Connection, plans: Sequence[PersonPlan], at: datetime) -> None:
-        """The outbox of new people: nothing else can have an open operation on them."""
-        insert_operations(connection, [one for plan in plans for one in plan.operations], at)
-        for plan in plans:
-            if plan.dead_letter is not None:
-                put_dead_letter(connection, plan.dead_letter)
-            if plan.review is not None:
-                put_review(self.db, connection, plan.review)
 
     def _link_org_records(self, connection: Connection, wanted: Iterable[tuple[str, Iterable[tuple[str, str]]]]) -> None:
         o = t.org_record.c
@@ -124,27 +99,6 @@ class ResolvedStore:
                         "Another worker linked the same record first.", advice="The batch is resolved again."
                     )
 
-    def _put_records_of(self, connection: Connection, rows: Sequence[ResolvedRecord], at: datetime, run_id: str) -> None:
-        latest = {row.ref: row for row in rows if row.lead is not None}
-        now = micros(at)
-        records: Rows = []
-        links: Rows = []
-        touches: Rows = []
-        for ref, row in latest.items():
-            source_at = now if row.source_at is None else micros(row.source_at)
-            content = (row.digest or digest_of(row.payload), *(row.packed or pack(row.payload)))
-            mapped = (row.mapping, row.mapping_digest, dumps(row.lead))
-            records.append((*ref, *content, *mapped, row.person_id, source_at, row.position, row.locator, int(row.lane)))
-            if row.is_new_person or row.link_evidence != "record":
-                links.append((*ref, row.person_id, row.link_evidence, run_id, now))
-            touch = row.lead.touch if row.lead else None
-            if touch is not None and (touch.channel or touch.at):
-                moment = instant_of(touch.at)
-                touches.append((row.person_id, *ref, source_at if moment is None else micros(moment), dumps(touch)))
-        insert_rows(connection, t.record, records, keys=_REF, replacing=ALL)
-        insert_rows(connection, t.link, links)
-        insert_rows(connection, t.touch, touches, keys=("person_number", "source", "stream", "key", "at"))
-
     @staticmethod
     def _drop_held(connection: Connection, person_ids: set[str], at: datetime) -> None:
         """What was held for people who are mapped anew came of a mapping that is no longer in force."""
@@ -153,38 +107,6 @@ class ResolvedStore:
             numbers = select(t.person.c.number).where(among(connection, t.person.c.person_id, person_ids))
             here = and_(o.state == "held", text(t.OPEN_STATES_SQL), o.person_number.in_(numbers))
             connection.execute(update(t.operation).where(here).values(state="superseded", finished_at=at))
-
-    def _put_seen(self, connection: Connection, rows: Sequence[ResolvedRecord]) -> None:
-        """Remember records that were left alone, so that they are not news again, but are mapped anew when the mapping changes.
-
-        Of a record that counted before, the lead, its time and the person stay as they are. A refused one is only no longer stale.
-        """
-        seen: Rows = []
-        again: Rows = []
-        refused: Rows = []
-        latest = {row.ref: row for row in rows if row.lead is not None}
-        for row in rows:
-            if row.person_id or latest.get(row.ref) is not row:
-                continue
-            if row.outcome is InboxOutcome.SKIPPED and row.lead is not None and row.source_at is not None:
-                content = (row.digest, *(row.packed or pack(row.payload)))
-                mapped = (row.mapping, row.mapping_digest, dumps(row.lead))
-                place = (micros(row.source_at), row.position, row.locator, int(row.lane))
-                seen.append((*row.ref, *content, *mapped, "", *place))
-                again.append((*place, *row.ref))
-            elif row.outcome is InboxOutcome.DEAD and row.lane is Lane.REMAP:
-                refused.append((row.mapping_digest, *row.ref))
-        insert_rows(connection, t.record, seen, keys=_REF, replacing=_SEEN)
-        update_rows(connection, t.record, _OF_NOBODY, again, keys=_REF, where="record.person_number IS NULL")
-        update_rows(connection, t.record, ("mapping_digest",), refused, keys=_REF)
-
-    def _end_inbox_rows(self, connection: Connection, run_id: str, rows: Sequence[ResolvedRecord]) -> None:
-        groups: dict[tuple[str, str], list[int]] = {}
-        for row in rows:
-            groups.setdefault((str(row.outcome), row.reason), []).append(row.sequence)
-        for (outcome, reason), sequences in groups.items():
-            here = among(connection, t.inbox.c.sequence, sequences)
-            connection.execute(update(t.inbox).where(here).values(state=outcome, reason=reason, run_id=run_id))
 
     def link_person(self, person_id: str, org_links: Sequence[tuple[str, str]], review: Review | None, at: datetime) -> None:
         """Link org records found late, or open a question about them; the person is planned again (or waits in review)."""
@@ -195,3 +117,82 @@ class ResolvedStore:
                 put_review(self.db, connection, review)
                 connection.execute(update(t.person).where(t.person.c.person_id == person_id).values(state="review"))
             mark_dirty(connection, {person_id})
+
+
+class _Prepared:
+    """A batch as rows of the tables. Made before the transaction begins: nobody else writes while one is open."""
+
+    def __init__(self, rows: Sequence[ResolvedRecord], plans: Sequence[PersonPlan], at: datetime, run_id: str) -> None:
+        with_person = [row for row in rows if row.person_id]
+        self._people(with_person, {plan.person_id: plan for plan in plans}, at)
+        self._records_of(with_person, at, run_id)
+        self._seen(rows)
+        self.wanted = {key: row.person_id for row in with_person for key in row.claims if key[0] != RECORD_CLAIM}
+        self.claims: Rows = [(kind, value, owner) for (kind, value), owner in self.wanted.items()]
+        shared = {(kind, value, "person", row.person_id) for row in with_person for kind, value in row.evidence}
+        self.shared_keys: Rows = list(shared)
+        self.org_links = [(row.person_id, row.org_links) for row in with_person if row.org_links]
+        self.mapped_anew = {row.person_id for row in with_person if row.lane is Lane.REMAP}
+        self.operations = operation_rows([one for plan in plans for one in plan.operations], at)
+        letters = [*(plan.dead_letter for plan in plans), *(row.dead_letter for row in rows)]
+        self.dead_letters = [letter for letter in letters if letter is not None]
+        self.plan_reviews = [plan.review for plan in plans if plan.review is not None]
+        self.reviews = [row.review for row in rows if row.review is not None]
+        self.ended: dict[tuple[str, str], list[int]] = {}
+        self.counts: dict[str, Counter[str]] = {}
+        for row in rows:
+            self.ended.setdefault((row.outcome.value, row.reason), []).append(row.sequence)
+            self.counts.setdefault(row.ref.source, Counter())[OUTCOME_COUNTS[row.outcome]] += 1
+
+    def _people(self, rows: Sequence[ResolvedRecord], plans: Mapping[str, PersonPlan], at: datetime) -> None:
+        new = {row.person_id: row for row in reversed(rows) if row.is_new_person}
+        created_at = micros(at)
+        self.planned: Rows = []
+        self.unplanned: Rows = []
+        for one, row in new.items():
+            plan = plans.get(one)
+            if plan is None:
+                self.unplanned.append((one, row.person_state.value, "{}", "{}", True, None, created_at))
+            else:
+                documents = golden_text(plan.golden), dumps(plan.notes)
+                self.planned.append((one, row.person_state.value, *documents, plan.stays_dirty, None, created_at))
+        self.dirty = {row.person_id for row in rows if row.dirty and row.person_id not in plans}
+
+    def _records_of(self, rows: Sequence[ResolvedRecord], at: datetime, run_id: str) -> None:
+        latest = {row.ref: row for row in rows if row.lead is not None}
+        now = micros(at)
+        self.records: Rows = []
+        self.links: Rows = []
+        self.touches: Rows = []
+        for ref, row in latest.items():
+            source_at = now if row.source_at is None else micros(row.source_at)
+            content = (row.digest or digest_of(row.payload), *(row.packed or pack(row.payload)))
+            mapped = (row.mapping, row.mapping_digest, dumps(row.lead))
+            self.records.append((*ref, *content, *mapped, row.person_id, source_at, row.position, row.locator, int(row.lane)))
+            if row.is_new_person or row.link_evidence != "record":
+                self.links.append((*ref, row.person_id, row.link_evidence, run_id, now))
+            touch = row.lead.touch if row.lead else None
+            if touch is not None and (touch.channel or touch.at):
+                moment = instant_of(touch.at)
+                self.touches.append((row.person_id, *ref, source_at if moment is None else micros(moment), dumps(touch)))
+
+    def _seen(self, rows: Sequence[ResolvedRecord]) -> None:
+        """Remember records that were left alone, so that they are not news again, but are mapped anew when the mapping changes.
+
+        Of a record that counted before, the lead, its time and the person stay as they are. A refused one is only no longer stale.
+        """
+        self.seen: Rows = []
+        self.seen_again: Rows = []
+        self.refused: Rows = []
+        latest = {row.ref: row for row in rows if row.lead is not None}
+        for row in rows:
+            if row.person_id or latest.get(row.ref) is not row:
+                continue
+            if row.outcome is InboxOutcome.SKIPPED and row.lead is not None and row.source_at is not None:
+                content = (row.digest, *(row.packed or pack(row.payload)))
+                mapped = (row.mapping, row.mapping_digest, dumps(row.lead))
+                place = (micros(row.source_at), row.position, row.locator, int(row.lane))
+                self.seen.append((*row.ref, *content, *mapped, "", *place))
+                self.seen_again.append((*place, *row.ref))
+            elif row.outcome is InboxOutcome.DEAD and row.lane is Lane.REMAP:
+                self.refused.append((row.mapping_digest, *row.ref))
