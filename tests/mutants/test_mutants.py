@@ -17,6 +17,7 @@ from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).parents[2]
 DELIVERY = "tests/integration/test_delivery.py"
+BATCHES = "tests/integration/test_batches_under_way.py"
 RACES = "tests/integration/test_races.py"
 STORE = "tests/contract/test_store.py"
 
@@ -45,6 +46,20 @@ MUTANTS = [
         "        for key in resolution.claims:",
         "        for key in resolution.claims[:1]:",
         (DELIVERY, "two_scans"),
+    ),
+    Mutant(
+        "records of batches under way do not see each other",
+        "syncd/run/advance.py",
+        "                last = count\n",
+        "                last = 0\n",
+        (BATCHES, "comes_in_two_batches"),
+    ),
+    Mutant(
+        "what is resolved anew counts twice",
+        "syncd/run/advance.py",
+        "            self._ctx.creates_sent -= advanced.creates\n",
+        "",
+        (BATCHES, "claims_were_taken"),
     ),
     Mutant(
         "claims not checked",

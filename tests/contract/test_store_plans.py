@@ -1,0 +1,101 @@
+"""What a pass asks of the store is found by an index: its cost follows what changed, not what is known (SQLite's own plans)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from syncd.clock import FixedClock
+from syncd.model import Lane, OperationState, OrgRow, Page, Record, RecordRef
+from syncd.ports import OperationResult
+from syncd.store import SqlStore, open_store
+
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+OPEN = (OperationState.PLANNED, OperationState.HELD, OperationState.SENT, OperationState.UNKNOWN)
+_READ_WHOLE = re.compile(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?$")
+_SMALL = {"wanted", "meta", "lease", "run", "run_source", "cursor", "tombstone"}
+"""Tables that do not grow with people, and what a statement brings along."""
+_PARTIAL = {"inbox_waiting", "inbox_waiting_key", "operation_open", "operation_echo", "person_dirty", "review_open"}
+"""Indexes of what is under way only."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    opened = open_store(f"sqlite:///{tmp_path / 'syncd.db'}", clock=FixedClock(NOW))
+    opened.start_run("run", NOW, ["booth"])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def plans(store: SqlStore) -> Iterator[dict[str, list[str]]]:
+    """The plan of each statement that is run, by its text."""
+    found: dict[str, list[str]] = {}
+
+    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        del cursor, context, many
+        if statement.lstrip().startswith(("SELECT", "UPDATE", "INSERT", "WITH", "DELETE")):
+            driver = connection.connection.driver_connection
+            found[statement] = [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+
+    event.listen(store.db.engine, "before_cursor_execute", explain)
+    yield found
+    event.remove(store.db.engine, "before_cursor_execute", explain)
+
+
+def whole(plans: dict[str, list[str]]) -> list[tuple[str, str]]:
+    """Steps that read all of a table that grows with people, each with its statement."""
+    found = []
+    for statement, steps in plans.items():
+        for step in steps:
+            read = _READ_WHOLE.match(step)
+            if read and read[1] not in _SMALL and read[2] not in _PARTIAL and not read[1].isdecimal():
+                found.append((step, statement))
+    return found
+
+
+def test_a_pass_without_news_reads_no_table_whole(store: SqlStore, plans: dict[str, list[str]]) -> None:
+    store.operations(OPEN, 1_000)
+    store.operations((OperationState.HELD,), 10)
+    store.operations_needing_echo(2_000)
+    store.held_persons()
+    store.dirty_persons(1_000)
+    store.take_inbox(200, ["booth"], [1, 2])
+    store.put_page("run", "booth", "rows", Page((), {}), Lane.INCREMENT, NOW)
+    store.put_stale("run", "booth", "digest", 1_000, NOW)
+    store.source_counts("run")
+    store.operation_counts("run")
+    assert len(plans) > 10
+    assert whole(plans) == []
+
+
+def test_what_changed_is_found_by_its_keys(store: SqlStore, plans: dict[str, list[str]]) -> None:
+    refs = [RecordRef("booth", "rows", "a")]
+    store.put_page("run", "booth", "rows", Page((Record("a", b"{}", NOW),), {}), Lane.INCREMENT, NOW)
+    store.known_records(refs)
+    store.claims([("email", "a@example.com")])
+    store.candidates([("phone", "+4930"), ("external_id", "p")])
+    store.person_candidates(["p"])
+    store.person_views(["p"])
+    store.org_records([("Lead", "00Q1")])
+    store.put_org_rows([OrgRow("Lead", "00Q1", {}, NOW, "005", external_id="p")], {"00Q1": [("phone", "+4930")]}, NOW)
+    store.mark_sent(["o"], NOW)
+    store.commit_results("run", [OperationResult("o", OperationState.DONE, "00Q1")], NOW)
+    store.take_back(["o"], NOW)
+    store.set_operation_states(["o"], OperationState.FAILED, dirty=True, at=NOW)
+    store.operations_of("p")
+    store.operations_of_run("run")
+    assert len(plans) > 20
+    assert whole(plans) == []
+
+
+def test_a_scan_would_be_seen(store: SqlStore, plans: dict[str, list[str]]) -> None:
+    """Searching by a part of a name reads everybody, as it says."""
+    store.find_persons([], "byron", 5)
+    assert [step for step, _ in whole(plans) if step.startswith("SCAN person")]

@@ -1,0 +1,96 @@
+"""Batches that are resolved while others are being stored: as if they had come one after the other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from syncd.errors import ClaimConflictError, StoreError
+from syncd.model import RunStatus
+from syncd.run.context import LEADS_PER_COMMIT
+from tests.world import World, row
+
+COUNT = 3 * LEADS_PER_COMMIT
+
+
+class Store:
+    """Stands before the store: holds up each batch until the next one was looked up, or for a while; may refuse one."""
+
+    def __init__(self, *, refuse: int = 0, error: Exception | None = None) -> None:
+        """The `refuse`-th batch ends with `error`, once."""
+        self.batches = 0
+        self._refuse, self._error = refuse, error
+        self._looked_up = threading.Event()
+        self._port: Any = None
+
+    def wrap(self, port: Any, name: str) -> Any:
+        """Be the store of the pass."""
+        if name != "store":
+            return port
+        self._port = port
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    def candidates(self, keys: Any) -> Any:
+        """Who else has these keys: the look-up that must see what came before."""
+        found = self._port.candidates(keys)
+        self._looked_up.set()
+        return found
+
+    def commit_resolved(self, *arguments: Any) -> None:
+        """Store a batch, late."""
+        self.batches += 1
+        self._looked_up.clear()
+        self._looked_up.wait(0.2)
+        if self.batches == self._refuse and self._error is not None:
+            raise self._error
+        self._port.commit_resolved(*arguments)
+
+
+def rows() -> list[dict[str, str]]:
+    return [row(n) for n in range(COUNT)]
+
+
+def emails(world: World) -> list[str]:
+    return sorted(str(lead["Email"]) for lead in world.leads())
+
+
+def test_who_comes_in_two_batches_is_one_person(make_world: Callable[..., World]) -> None:
+    """The same name and phone in three batches that are under way together, which no key of the database keeps apart."""
+    world = make_world()
+    given = rows()
+    for number in (5, LEADS_PER_COMMIT + 5, 2 * LEADS_PER_COMMIT + 5):
+        given[number] = row(number, email="", first="Ada", last="Byron", phone="+1 415 555 0123")
+    world.drop(given)
+    assert world.run(wrap=Store().wrap).status is RunStatus.OK
+    assert len([lead for lead in world.leads() if lead["LastName"] == "Byron"]) == 1
+    assert len(world.leads()) == COUNT - 2
+
+
+def test_a_batch_whose_claims_were_taken_is_resolved_anew_and_counted_once(make_world: Callable[..., World]) -> None:
+    world = make_world(extra_settings=f"guard: {{max_creates_per_pass: {COUNT}}}\n")
+    world.drop(rows())
+    store = Store(refuse=1, error=ClaimConflictError("Another worker took the same person first."))
+    summary = world.run(wrap=store.wrap)
+    assert summary.status is RunStatus.OK
+    assert store.batches == COUNT / LEADS_PER_COMMIT + 1
+    assert summary.operations["created"] == COUNT
+    assert summary.sources["booth"].applied == COUNT
+    assert emails(world) == sorted(one["email"] for one in rows())
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_a_store_that_fails_in_the_middle_loses_and_doubles_nothing(make_world: Callable[..., World], batch: int) -> None:
+    world = make_world()
+    world.drop(rows())
+    with pytest.raises(StoreError, match="full"):
+        world.run(wrap=Store(refuse=batch, error=StoreError("The disk of the store is full.")).wrap)
+    assert len(world.leads()) <= COUNT - LEADS_PER_COMMIT
+    summary = world.run()
+    assert summary.status is RunStatus.OK
+    assert emails(world) == sorted(one["email"] for one in rows())
