@@ -34,7 +34,7 @@ _PRAGMAS = {
     # Copying pages back to the file costs more than writing them: with 64 MB between two times each page is copied less often.
     "wal_autocheckpoint": "16000",
     # KiB (negative). Small: what a reader has cached is void after each commit, and there is one reader for each thread.
-    "cache_size": "-4000",
+    "cache_size": "-1000",
 }
 _WRITER_CACHE = "PRAGMA cache_size = -8000"
 """The writer's own pages stay valid. More than this made no pass faster, only larger (bench/mailchimp.py)."""
