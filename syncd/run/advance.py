@@ -65,9 +65,13 @@ class Advance:
         """Ready."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Let the batch that is being stored end; begin none."""
-        self._pool.shutdown(wait=True)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Let what is under way end; begin none. What went wrong with it is raised, unless something else did already."""
+        try:
+            if kind is None:
+                self.finish()
+        finally:
+            self._pool.shutdown(wait=True)
 
     def round(self) -> int:
         """Move up to LEADS_PER_ROUND records one stage on; the new people who are stored leave for the org. Gives how many records.

@@ -39,6 +39,9 @@ _PRAGMAS = {
 _WRITER_CACHE = "PRAGMA cache_size = -8000"
 """The writer's own pages stay valid. More than this made no pass faster, only larger (bench/mailchimp.py)."""
 
+_OLDEST_SQLITE = (3, 35)
+"""RETURNING, UPDATE ... FROM, and more than 999 parameters (sqlite.org, release history)."""
+
 _STATEMENTS_KEPT = 256
 """Compiled statements for each connection: writing many rows at once has some of each length (bulk.py)."""
 
@@ -56,6 +59,12 @@ class Database:
         self.path = Path(parsed.database) if self.is_sqlite and parsed.database else None
         if not self.is_sqlite:
             parsed = parsed.set(drivername="postgresql+psycopg")
+        if self.is_sqlite and sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+            wanted = ".".join(map(str, _OLDEST_SQLITE))
+            raise StoreError(
+                f"This Python comes with SQLite {sqlite3.sqlite_version}; the store needs {wanted}.",
+                advice="Use a newer Python, or PostgreSQL (store.url).",
+            )
         if self.path is not None and not self.path.exists():
             self._touch(self.path)
         if self.is_sqlite:

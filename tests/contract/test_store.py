@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
@@ -284,6 +285,14 @@ def test_check_finds_nothing_in_a_sound_store(store: SqlStore) -> None:
     put(store, Page(records(3), {}))
     assert store.check() == []
     assert store.migrate() == "0003"
+
+
+def test_a_sqlite_that_is_too_old_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 26, 0))
+    with pytest.raises(StoreError, match=r"needs 3\.35") as refused:
+        open_store(f"sqlite:///{tmp_path / 'new.db'}", clock=FixedClock(NOW))
+    assert "PostgreSQL" in str(refused.value)
+    assert not (tmp_path / "new.db").exists()
 
 
 def test_a_new_sqlite_file_is_private_and_a_foreign_file_is_left_alone(tmp_path: Path) -> None:
