@@ -179,6 +179,7 @@ class Advance:
             return
         creates, met_again = self._creates, self._met_again
         self._creates, self._met_again = [], set()
+        met_again |= {row.person_id for one, _ in self._storing for row in one.resolved}
         again = [one.operation_id for one in creates if one.person_id in met_again]
         if again:
             self._ctx.store.take_back(again, self._ctx.clock.now())

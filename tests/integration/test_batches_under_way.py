@@ -10,7 +10,7 @@ import pytest
 
 from syncd.errors import ClaimConflictError, StoreError
 from syncd.model import RunStatus
-from syncd.run.context import LEADS_PER_COMMIT
+from syncd.run.context import LEADS_PER_COMMIT, LEADS_PER_ROUND
 from tests.world import World, row
 
 COUNT = 3 * LEADS_PER_COMMIT
@@ -70,6 +70,20 @@ def test_who_comes_in_two_batches_is_one_person(make_world: Callable[..., World]
     assert world.run(wrap=Store().wrap).status is RunStatus.OK
     assert len([lead for lead in world.leads() if lead["LastName"] == "Byron"]) == 1
     assert len(world.leads()) == COUNT - 2
+
+
+def test_who_comes_again_before_the_round_is_stored_is_created_once_and_whole(make_world: Callable[..., World]) -> None:
+    """The second record is still on its way to the store when the first round leaves for the org: one create, no update."""
+    world = make_world()
+    first, again = LEADS_PER_ROUND // 2, LEADS_PER_ROUND - 1
+    given = [row(n) for n in range(LEADS_PER_ROUND + LEADS_PER_COMMIT)]
+    given[again] = row(first, title="Countess", city="London")
+    world.drop(given)
+    summary = world.run(wrap=Store().wrap)
+    assert summary.status is RunStatus.OK
+    assert (summary.operations["created"], summary.operations["updated"]) == (len(given) - 1, 0)
+    (lead,) = [one for one in world.leads() if one["Email"] == row(first)["email"]]
+    assert lead["City"] == "London"
 
 
 def test_a_batch_whose_claims_were_taken_is_resolved_anew_and_counted_once(make_world: Callable[..., World]) -> None:
