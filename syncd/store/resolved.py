@@ -50,6 +50,8 @@ class ResolvedStore:
             if insert_rows(connection, t.person, batch.planned, keys=("person_id",)) != len(batch.planned):
                 raise ClaimConflictError("A person who was new is known by now.", advice="The batch is resolved again.")
             insert_rows(connection, t.person, batch.unplanned, keys=("person_id",))
+            if survivors(connection, batch.dirty):
+                raise ClaimConflictError("A person was merged meanwhile.", advice="The batch is resolved again.")
             mark_dirty(connection, batch.dirty)
             if insert_rows(connection, t.claim, batch.claims, keys=("kind", "value")) != len(batch.claims):
                 self._check_claims(connection, batch.wanted)

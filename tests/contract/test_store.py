@@ -231,6 +231,23 @@ def test_accepting_a_review_merges_or_keeps_apart(store: SqlStore) -> None:
         store.accept_review(first.review_id, None, NOW)
 
 
+def test_what_was_resolved_before_a_merge_is_resolved_again(store: SqlStore) -> None:
+    """Stored under the merged person it would never be planned: nobody asks for plans of who is no more."""
+    from syncd.model import Candidate
+
+    store.commit_resolved("run", [resolved(1, "p1"), resolved(2, "p2")], NOW)
+    review = Review("weak_match", "p2", (Candidate("person", "p1", "p1"),), "same phone", "booth", at=NOW)
+    store.commit_resolved("run", [resolved(3, "p2", is_new_person=False, review=review)], NOW)
+    late = resolved(2, "p2", is_new_person=False, digest=b"e" * 16)
+    (question,) = store.reviews()
+    store.accept_review(question.review_id, Candidate("person", "p1", "p1"), NOW)
+    with pytest.raises(ClaimConflictError, match="merged"):
+        store.commit_resolved("run", [late], NOW)
+    known = store.known_records([late.ref])[late.ref]
+    assert (known.person_id, known.digest) == ("p1", b"d" * 16)
+    assert len(store.person_views(["p1"])[0].records) == 3
+
+
 def test_a_replayed_record_goes_back_to_the_inbox_once(store: SqlStore) -> None:
     put(store, Page(records(1), {}))
     row = store.take_inbox(1)[0]
