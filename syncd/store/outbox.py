@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select, text, update
 
-from syncd.errors import LeaseLostError, StoreError
+from syncd.errors import LeaseLostError
 from syncd.model import Operation, OperationKind, OperationState
 from syncd.ports import OperationResult
 from syncd.store import tables as t
@@ -32,14 +32,9 @@ def operation_rows(operations: Sequence[Operation], at: datetime) -> tuple[Rows,
 
 
 def insert_operations(connection: Connection, rows: Rows, documents: Rows) -> None:
-    """Add operations to the outbox.
-
-    Raises:
-        StoreError: One of that id or target is there already.
-    """
-    added = insert_rows(connection, t.operation, rows, keys=("operation_id",))
-    if added != len(rows) or insert_rows(connection, t.operation_document, documents, keys=("operation_id",)) != len(documents):
-        raise StoreError("An operation was planned that is in the outbox already.", advice='Run "syncd store check".')
+    """Add operations to the outbox."""
+    insert_rows(connection, t.operation, rows)
+    insert_rows(connection, t.operation_document, documents)
 
 
 def _row(one: Operation, at: datetime) -> tuple[Any, ...]:
