@@ -1,6 +1,6 @@
 """Map and resolve: inbox rows become persons, in one transaction per batch; new people are planned with it.
 
-While one batch is stored by a thread, the next one is resolved: storing is mostly waiting for the disk.
+While one batch is stored by a thread, the next one is resolved: SQLite works and waits outside the interpreter.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from syncd.run.resolving import Resolving
 from syncd.run.send import Sender
 
 _CONFLICT_ATTEMPTS = 8
-
 
 _MOST_UNDER_WAY = 3
 """Batches on their way to the store: enough to keep the thread busy while pages are stored."""
