@@ -15,6 +15,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from syncd.errors import SyncdError
+from syncd.model import Delivery as Delivery
 from syncd.model import Page as Page
 from syncd.model import Record as Record
 from syncd.model import Reject as Reject
@@ -178,5 +179,85 @@ class PullConnector(Protocol):
         """The cursor of somebody who has read everything before `at` (aware): where a back-fill by date begins.
 
         A pull from it gives whatever the source dates at `at` or later, and possibly a little more.
+        """
+        ...
+
+
+class HttpRequest(msgspec.Struct, frozen=True):
+    """One request to a push source as it came.
+
+    Attributes:
+        method: `POST`, `GET` or `HEAD`; preflights never get here.
+        headers: Name in lower case to value; of a name that came twice the first.
+        query: Name to value of the query string; of a name that came twice the first.
+        body: The raw bytes.
+    """
+
+    method: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a push connector says of a request before anything is stored.
+
+    Attributes:
+        refusal: `""` to store it; otherwise the constant word of why not (`bad_signature`), which is counted and answered.
+        status: HTTP status of the answer: after the commit, or of the refusal.
+        delivery_id: The sender's own id of the message, stable over its retries; `""` if it has none.
+        sent_at: When the sender says it sent it (aware UTC), None if it does not say.
+        kept: What `parse` needs of the headers (lower-case name to value); never a secret.
+        redirect: Where a browser is sent after the commit (303); `""` for nowhere. Only ever an address that the options allow.
+    """
+
+    refusal: str = ""
+    status: int = 202
+    delivery_id: str = ""
+    sent_at: datetime | None = None
+    kept: Mapping[str, str] = {}
+    redirect: str = ""
+
+
+class Reception(msgspec.Struct, frozen=True):
+    """What the intake must know of a push source to receive for it.
+
+    Attributes:
+        max_bytes: Of a body; more is refused (413).
+        per_second: Requests per second that are let in on average, 0 for any number; `burst` may come at once.
+        origins: Web origins (`https://www.acme.com`) whose pages may post with fetch (CORS); `*` for all.
+        content_types: Media types in lower case that are let in; others are refused (415).
+    """
+
+    max_bytes: int = 1_000_000
+    per_second: float = 0.0
+    burst: int = 0
+    origins: tuple[str, ...] = ()
+    content_types: tuple[str, ...] = ("application/json",)
+
+
+@runtime_checkable
+class PushConnector(Protocol):
+    """A connector whose vendor sends by itself to `/hooks/SOURCE`. Everything here is pure; see STYLE 1a."""
+
+    name: str
+    Options: type[Options]
+
+    def streams(self, options: Any) -> Sequence[str]:
+        """Names of the streams; never empty."""
+        ...
+
+    def reception(self, options: Any) -> Reception:
+        """What the intake lets in for these options."""
+        ...
+
+    def verify(self, request: HttpRequest, options: Any, at: datetime) -> Verdict:
+        """Judge a request by its signature; `at` (aware UTC) is our time. Compares secrets in constant time; never raises."""
+        ...
+
+    def parse(self, delivery: Delivery, options: Any) -> tuple[Record | Reject, ...]:
+        """The records of a stored delivery; what cannot be one is a Reject (it becomes a dead letter). Never raises.
+
+        The same delivery always gives the same keys: it may be parsed again after a crash.
         """
         ...

@@ -16,6 +16,7 @@ import msgspec
 from syncd.model import (
     Assignment,
     Candidate,
+    Delivery,
     Hold,
     InboxOutcome,
     Lane,
@@ -250,6 +251,66 @@ class Backfill(msgspec.Struct, frozen=True, gc=False):
     def until(self) -> datetime:
         """The end of the range, aware UTC."""
         return datetime.fromisoformat(self.partition.rpartition("..")[2])
+
+
+class ScheduleRow(msgspec.Struct, frozen=True, gc=False):
+    """When a source was last read. `succeeded_at` is the start of the last pass that missed nothing of it; `status` is how the last one ended."""
+
+    source: str
+    is_paused: bool = False
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    run_id: str = ""
+    status: str = ""
+
+
+class RequestRow(msgspec.Struct, frozen=True, gc=False):
+    """What a command asks of the running daemon; `state` is open, taken, done or failed, `answer` is its JSON object."""
+
+    request_id: str
+    kind: str
+    document: dict[str, Any]
+    state: str
+    at: datetime
+    answer: dict[str, Any] = {}
+    ended_at: datetime | None = None
+
+
+class Backlog(msgspec.Struct, frozen=True, gc=False):
+    """What waits in the journal: how many deliveries, their bytes, and when the oldest came (None: nothing waits)."""
+
+    count: int = 0
+    bytes: int = 0
+    oldest_at: datetime | None = None
+
+
+class Journal(Protocol):
+    """Deliveries of push sources between their 2xx and the inbox (G1). Safe for threads and for two processes.
+
+    The intake puts, the engine takes, stores them in the inbox and only then removes: after a crash between the two they are
+    taken again, and the inbox knows them.
+    """
+
+    def put(self, deliveries: Sequence[Delivery]) -> None:
+        """Store them in one transaction; durable when it returns."""
+        ...
+
+    def take(self, limit: int, sources: Sequence[str] | None = None) -> list[Delivery]:
+        """The oldest that wait, with their sequence; of `sources` only if they are named. Changes nothing."""
+        ...
+
+    def remove(self, sequences: Sequence[int]) -> None:
+        """Forget what is in the inbox now."""
+        ...
+
+    def backlog(self) -> dict[str, Backlog]:
+        """What waits, by source."""
+        ...
+
+    def close(self) -> None:
+        """Close its connections."""
+        ...
 
 
 class Store(Protocol):

@@ -79,3 +79,27 @@ class Page(msgspec.Struct, frozen=True, gc=False):
     is_last: bool = False
     recheck_seconds: float | None = None
     notice: str = ""
+
+
+class Delivery(msgspec.Struct, frozen=True, gc=False):
+    """One request of a push source: verified, and stored before it was answered.
+
+    Attributes:
+        source: Its name.
+        received_at: When it was complete (aware UTC).
+        delivery_id: The sender's own id of the message, stable over its retries; `""` if it has none.
+        sent_at: When the sender says it sent it (aware UTC), None if it does not say.
+        content_type: As it was sent, in lower case, parameters included; `""` without one.
+        kept: What the connector wanted of the headers.
+        body: The raw bytes.
+        sequence: Its place in the journal; 0 before it is stored.
+    """
+
+    source: str
+    received_at: datetime
+    body: bytes
+    delivery_id: str = ""
+    sent_at: datetime | None = None
+    content_type: str = ""
+    kept: dict[str, str] = {}
+    sequence: int = 0

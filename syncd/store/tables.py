@@ -27,7 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """The newest revision of `migrations/versions` that this program knows; revisions are four digits in order."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -388,8 +388,34 @@ request = Table(
     Column("request_id", _Serial, primary_key=True, autoincrement=True),
     Column("kind", String, nullable=False),
     Column("document", Text, nullable=False),
-    Column("state", String, nullable=False),
+    Column("state", String, nullable=False),  # open | taken | done | failed
     Column("at", Instant, nullable=False),
+    Column("answer", Text, nullable=False, server_default="{}"),
+    Column("ended_at", Instant),
+)
+_OPEN_REQUESTS = "state IN ('open', 'taken')"
+Index("request_open", request.c.request_id, sqlite_where=text(_OPEN_REQUESTS), postgresql_where=text(_OPEN_REQUESTS))
+
+# When a source was last read, and whether it is meant to be.
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("is_paused", Boolean, nullable=False),
+    Column("started_at", Instant),  # of the last pass over it
+    Column("ended_at", Instant),
+    Column("succeeded_at", Instant),  # of the last one that missed nothing of it
+    Column("run_id", String, nullable=False),
+    Column("status", String, nullable=False),  # how the last pass ended
+)
+
+# News of a source by the hour: what is usual, so that silence can be told from a quiet night.
+arrival = Table(
+    "arrival",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("hour", Instant, primary_key=True, autoincrement=False),  # its beginning
+    Column("count", BigInteger, nullable=False),
 )
 
 # An erased person's mailbox as a keyed hash, so that nobody imports it again.

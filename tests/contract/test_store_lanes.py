@@ -277,14 +277,16 @@ def test_the_schema_goes_up_and_down_with_what_is_in_it(store: SqlStore) -> None
     put(store, record("b"))
     settle(store, InboxOutcome.SKIPPED)
     before = everything(store)
-    steps: list[Any] = [importlib.import_module(f"{versions}.{name}") for name in ("0003_numbers", "0002_lanes")]
+    steps: list[Any] = [importlib.import_module(f"{versions}.{name}") for name in ("0004_live", "0003_numbers", "0002_lanes")]
     with store.db.write() as connection, Operations.context(MigrationContext.configure(connection)):
         steps[0].downgrade()
+        assert not {"schedule", "arrival"} & set(inspect(connection).get_table_names())
+        steps[1].downgrade()
         assert connection.execute(text("SELECT person_id, document FROM operation")).one().person_id == "p"
         assert [row[0] for row in connection.execute(text("SELECT person_id FROM record ORDER BY key"))] == ["p", ""]
         assert connection.execute(text("SELECT person_id FROM org_record")).scalars().all() == ["p"]
         assert connection.execute(text("SELECT person_id FROM touch")).scalars().all() == ["p"]
-        steps[1].downgrade()
+        steps[2].downgrade()
         assert "lane" not in {column["name"] for column in inspect(connection).get_columns("record")}
         for step in reversed(steps):
             step.upgrade()
