@@ -261,3 +261,6 @@ class PushConnector(Protocol):
         The same delivery always gives the same keys: it may be parsed again after a crash.
         """
         ...
+
+
+Connector = PullConnector | PushConnector

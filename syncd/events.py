@@ -33,6 +33,7 @@ FIELD_CONTESTED = "field_contested"
 LEAD_UNASSIGNED = "lead_unassigned"
 BATCH_BISECTED = "batch_bisected"
 BUDGET_EXHAUSTED = "budget_exhausted"
+BUDGET_REGAINED = "budget_regained"
 GUARD_STOPPED = "guard_stopped"
 CONFIG_SPIKE_DETECTED = "config_spike_detected"
 

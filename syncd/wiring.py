@@ -35,7 +35,7 @@ from syncd.mapping import load_mapping
 from syncd.model import Assignment, Operation, OperationState, OrgSchema, RunStatus
 from syncd.policy import Policy, load_policy
 from syncd.ports import Org, Store
-from syncd.run.context import OrgSession, PassContext, PassSettings, Progress, Source, no_progress
+from syncd.run.context import Company, OrgSession, PassContext, PassSettings, Progress, Source, no_progress
 from syncd.run.ids import OperationIds
 from syncd.run.ingest import Ingest
 from syncd.run.mirror import open_org, refresh_mirror
@@ -118,6 +118,7 @@ class House(Checks):
         self._wrap = wrap or (lambda port, name: port)  # noqa: ARG005 - the shape of a wrap
         self._owner = f"pid-{os.getpid()}"
         self._mappings: dict[str, LeadMapping] = {}
+        self.company = Company(clock)
 
     # ------------------------------------------------------------------ parts, opened when needed
 
@@ -355,6 +356,7 @@ class House(Checks):
             settings=settings,
             mapped_fields=frozenset(name for one in given.sources.values() for name in self.mapping(one.mapping).fields),
             progress=progress,
+            company=self.company,
         )
 
     def run(

@@ -2,6 +2,7 @@
 
 from syncd.plan.canonical import canonical as canonical
 from syncd.plan.canonical import same as same
+from syncd.plan.guard import GUARD_FLOOR as GUARD_FLOOR
 from syncd.plan.guard import guard_reason as guard_reason
 from syncd.plan.planner import PlanSettings as PlanSettings
 from syncd.plan.planner import plan_person as plan_person

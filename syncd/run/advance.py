@@ -16,7 +16,7 @@ import msgspec
 from syncd import events
 from syncd.errors import ClaimConflictError
 from syncd.identity.keys import Key
-from syncd.model import InboxOutcome, Operation, OperationState, RecordRef
+from syncd.model import InboxOutcome, Lane, Operation, OperationState, RecordRef
 from syncd.ports import PersonPlan, ResolvedRecord
 from syncd.run.context import LEADS_PER_ROUND, PassContext
 from syncd.run.mapper import Batch, Batches
@@ -78,7 +78,8 @@ class Advance:
         Some may still be on their way to the store at the end; when nothing waits any more, none is.
         """
         moved = 0
-        while moved < LEADS_PER_ROUND:
+        while moved < LEADS_PER_ROUND and not self._ctx.is_stopping:
+            self._breathe()
             taken = self._batches.take([row for one, _ in self._storing for row in one.taken.rows])
             if not taken.rows:
                 self.finish()
@@ -90,6 +91,12 @@ class Advance:
             self._storing.append((advanced, self._pool.submit(self._store, advanced)))
         self._send()
         return moved
+
+    def _breathe(self) -> None:
+        """Let a hot lead go between two batches. What is on its way to the store comes first: it could be about the same people."""
+        if self._ctx.turn.is_wanted(Lane.HOT):
+            self.settle()
+            self._ctx.turn.breathe(Lane.HOT)
 
     def finish(self) -> None:
         """Have everything stored, and what is new there on its way to the org."""
@@ -162,7 +169,7 @@ class Advance:
 
     def _note(self, advanced: _Advanced) -> None:
         """Count and log what is stored; creates wait for `_send`."""
-        _log_outcomes(self._ctx, advanced.resolved)
+        log_outcomes(self._ctx, advanced.resolved)
         self._ctx.progress("resolved", {"records": len(advanced.resolved)})
         if not advanced.is_planned:
             return
@@ -186,7 +193,8 @@ class Advance:
         self._sender.add([one for one in creates if one.person_id not in met_again])
 
 
-def _log_outcomes(ctx: PassContext, resolved: Sequence[ResolvedRecord]) -> None:
+def log_outcomes(ctx: PassContext, resolved: Sequence[ResolvedRecord]) -> None:
+    """Count and log what became of records that are stored now."""
     adapted: Counter[tuple[str, str]] = Counter()
     rules: Counter[tuple[str, str]] = Counter()
     for one in resolved:

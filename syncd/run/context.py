@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from syncd.clock import Clock
-from syncd.connector import PullConnector, Session
+from syncd.connector import Connector, PullConnector, PushConnector, Session
 from syncd.log import Log
 from syncd.mapping import Mapping as LeadMapping
-from syncd.model import Assignment, OrgIdentity, OrgSchema
+from syncd.model import Assignment, Lane, OrgIdentity, OrgSchema
 from syncd.policy import Policy
 from syncd.ports import Org, Store
 from syncd.run.stopwatch import Stopwatch
+from syncd.run.turns import Turn, Turns
 
 LEADS_PER_ROUND = 1_000
 """Leads between two looks at the mirror and per round of pushes (DESIGN 6: at most once per 1,000 leads)."""
@@ -35,18 +37,26 @@ IDS_PER_READ = 2_000
 
 _BY_RULE = Assignment()
 
+_NAP_SECONDS = 0.5
+"""A sleeping pass looks as often whether it is to end."""
+
 
 @dataclass(frozen=True)
 class Source:
     """A configured source with everything it needs. `start_from` None means all of its history is news."""
 
     name: str
-    connector: PullConnector
+    connector: Connector
     options: Any
     session: Session
     mapping: LeadMapping
     start_from: datetime | None = None
     assignment: Assignment | None = _BY_RULE
+
+    @property
+    def reader(self) -> PullConnector | None:
+        """The connector of a source that is asked for records; None for one that sends by itself."""
+        return None if isinstance(self.connector, PushConnector) else self.connector
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,54 @@ class PassSettings:
     force: bool = False
     request_timeout_seconds: float = 30.0
     max_settle_wait_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What part of the work a pass takes on; by default all of it.
+
+    Attributes:
+        reads_live: Read streams from their cursors. reads_ranges: Read ranges that were asked for once more.
+        remaps: Map anew what an older mapping made.
+        lanes: The most and the least urgent lane whose waiting records it takes.
+        slice_seconds: After this much time nothing more is read, so that others may read the same source; None: read to the end.
+    """
+
+    reads_live: bool = True
+    reads_ranges: bool = True
+    remaps: bool = True
+    lanes: tuple[Lane, Lane] = (Lane.HOT, Lane.REMAP)
+    slice_seconds: float | None = None
+
+
+_WHOLE = Scope()
+
+
+class Company:
+    """What the passes of one process share: whose turn it is, which runs are under way, and whether to stop."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Nobody works yet."""
+        self.turns = Turns(clock)
+        self.is_stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._runs: set[str] = set()
+
+    @contextmanager
+    def joined(self, run_id: str) -> Iterator[None]:
+        """Count a run among those under way."""
+        with self._lock:
+            self._runs.add(run_id)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._runs.discard(run_id)
+
+    def others(self, run_id: str) -> tuple[str, ...]:
+        """The other runs under way: what is open of theirs is in good hands."""
+        with self._lock:
+            return tuple(sorted(self._runs - {run_id}))
 
 
 Progress = Callable[[str, Mapping[str, int]], None]
@@ -84,7 +142,11 @@ class OrgSession:
 
 @dataclass
 class PassContext:
-    """Everything one pass shares between its stages. `org` is None where no org is configured or wanted."""
+    """Everything one pass shares between its stages.
+
+    `unread` are sources that were not read to their end. `lane` says how urgent the pass is beside others in its `company`. `guarded_before`: guarded writes of earlier slices of the same
+    work, so that a guard judges the whole.
+    """
 
     run_id: str
     store: Store
@@ -100,13 +162,36 @@ class PassContext:
     notes: dict[str, int] = field(default_factory=dict)
     creates_sent: int = 0
     unfinished: list[str] = field(default_factory=list)
+    unread: set[str] = field(default_factory=set)
     pushing_stopped: str = ""
+    scope: Scope = _WHOLE
+    lane: Lane = Lane.INCREMENT
+    guarded_before: int = 0
+    company: Company = field(kw_only=True)
+    turn: Turn = field(init=False)
     watch: Stopwatch = field(init=False)
     _counting: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Start the watch."""
         self.watch = Stopwatch(self.clock)
+        self.turn = Turn(self.company.turns, self.lane)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the process is to end: what is under way is finished, nothing is begun."""
+        return self.company.is_stopping.is_set()
+
+    def others(self) -> tuple[str, ...]:
+        """Ids of the other runs under way in this process."""
+        return self.company.others(self.run_id)
+
+    def pause(self, seconds: float) -> None:
+        """Sleep without a turn; ends early when the process is to end."""
+        with self.turn.aside():
+            end = self.clock.monotonic() + seconds
+            while not self.is_stopping and (left := end - self.clock.monotonic()) > 0:
+                self.clock.sleep(min(left, _NAP_SECONDS))
 
     def count_note(self, reason: str, count: int = 1) -> None:
         """Add to the sums of reasons that the summary shows (`kept_persons_edit`, `person_is_contact` ...). Safe for threads."""

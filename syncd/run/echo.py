@@ -39,7 +39,7 @@ def read_echoes(ctx: PassContext, session: OrgSession) -> None:
     A failed read leaves the operations waiting for their echo; the next pass begins with them.
     """
     while True:
-        operations = ctx.store.operations_needing_echo(IDS_PER_READ)
+        operations = ctx.store.operations_needing_echo(IDS_PER_READ, other_than=ctx.others())
         if not operations or not _settle(ctx, session, operations):
             return
 

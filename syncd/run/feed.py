@@ -54,7 +54,7 @@ class Feed:
         self._arrivals: queue.Queue[Arrival | BaseException] = queue.Queue()
         self._room = threading.Semaphore(PAGES_AHEAD)
         self._is_closed = threading.Event()
-        self._open = len(tasks)
+        self._open = list(tasks)
         by_source: dict[str, list[Task]] = {}
         for task in tasks:
             by_source.setdefault(task.source.name, []).append(task)
@@ -76,14 +76,20 @@ class Feed:
     def close(self) -> None:
         """Read no further; pages that nobody stored come again, their cursor has not moved."""
         self._is_closed.set()
+        end = self._ctx.clock.monotonic() + _GOODBYE_SECONDS
         for thread in self._threads:
             # A thread in the middle of a vendor's long wait is left to itself: it holds nothing.
-            thread.join(_GOODBYE_SECONDS)
+            thread.join(max(0.0, end - self._ctx.clock.monotonic()))
 
     @property
     def is_over(self) -> bool:
         """Whether every task has ended and everything was handed over."""
-        return self._open == 0
+        return not self._open
+
+    @property
+    def unread(self) -> Sequence[Task]:
+        """Tasks that have not ended."""
+        return self._open
 
     def next(self, patience_seconds: float | None) -> Arrival | None:
         """The next arrival in the order of coming; None when all is over, or nothing came in time (None: wait for it).
@@ -99,7 +105,7 @@ class Feed:
         if isinstance(found, BaseException):
             raise found
         if found.is_over:
-            self._open -= 1
+            self._open.remove(found.task)
         else:
             self._room.release()
         return found
@@ -117,7 +123,8 @@ class Feed:
         error: Exception | None = None
         source = task.source
         try:
-            pages = iter(source.connector.pull(source.session, source.options, task.stream, task.cursor, task.until))
+            reader = source.reader
+            pages = iter(reader.pull(source.session, source.options, task.stream, task.cursor, task.until) if reader else ())
             while True:
                 with self._ctx.watch.stage("fetch"):
                     page = next(pages, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -19,6 +19,9 @@ from syncd.run.feed import Arrival, Feed, Task
 PATIENCE_SECONDS = 0.05
 """How long to wait for another page when there is something to do already, but less than a round of it."""
 
+
+_LOOK_SECONDS = 0.5
+"""Who waits for a page looks as often whether the pass is to end."""
 
 _LONGEST_WISH = timedelta(days=1)
 """How long a source is left alone at most: a vendor that asks for more is asked again all the same."""
@@ -47,7 +50,10 @@ class Ingest:
         self._sources = {source.name: source for source in sources}
         self._done = {name: Ingested() for name in self._sources}
         self._waited = 0.0
+        self._began = ctx.clock.monotonic()
         self._last: dict[tuple[str, str, str], Page] = {}
+        self.before_pause: Callable[[], None] = _nothing
+        """Called before a pause of the pass, in which others may have their turn."""
         self._feed: Feed | None = self._begin(self._sources.values())
 
     @property
@@ -61,10 +67,8 @@ class Ingest:
         Raises:
             StoreError: Without state nothing is safe.
         """
-        if self._feed is None:
-            return None
-        arrival = self._feed.next(patience_seconds)
-        if arrival is None:
+        arrival = self._next(patience_seconds)
+        if arrival is None or self._feed is None:
             return None
         waiting = 0
         if arrival.page is not None:
@@ -76,6 +80,27 @@ class Ingest:
             self._feed.close()
             self._feed = self._again()
         return waiting
+
+    def _next(self, patience_seconds: float | None) -> Arrival | None:
+        """The next arrival; None when nothing came in time, or nothing more is to be read in this pass."""
+        limit = self._ctx.scope.slice_seconds
+        while self._feed is not None:
+            is_late = limit is not None and self._ctx.clock.monotonic() - self._began >= limit
+            if is_late or self._ctx.is_stopping:
+                self._break_off()
+                return None
+            arrival = self._feed.next(_LOOK_SECONDS if patience_seconds is None else patience_seconds)
+            if arrival is not None or patience_seconds is not None:
+                return arrival
+        return None
+
+    def _break_off(self) -> None:
+        """Read no further; the cursors say where it goes on."""
+        unread = {task.source.name for task in self._feed.unread} if self._feed is not None else set()
+        self.close()
+        for name, done in self._done.items():
+            done.reached_end = done.reached_end and name not in unread
+            self._finish(name, done)
 
     def close(self) -> None:
         """Stop reading."""
@@ -161,7 +186,8 @@ class Ingest:
         pause = max([0.2, *(done.recheck_seconds or 0.0 for done in asking.values())])
         if asking and self._waited + pause <= ctx.settings.max_settle_wait_seconds:
             ctx.progress("waiting", {name: round(pause) for name in asking})
-            ctx.clock.sleep(pause)
+            self.before_pause()
+            ctx.pause(pause)
             self._waited += pause
             for name in asking:
                 self._done[name] = Ingested(records=self._done[name].records)
@@ -176,8 +202,15 @@ class Ingest:
             ctx.store.close_page_letters(name)
             ctx.log.info(events.SOURCE_RECOVERED, source=name, stage="extract")
         if not done.reached_end:
+            ctx.unread.add(name)
             ctx.miss(f"{name}: {done.error or '; '.join(dict.fromkeys(done.notices)) or 'not read to its end'}")
-            ctx.log.warning(events.STREAM_UNFINISHED, source=name, stage="extract")
+            # A slice, or a stop, breaks off on purpose.
+            is_odd = bool(done.error) or not (ctx.scope.slice_seconds or ctx.is_stopping)
+            (ctx.log.warning if is_odd else ctx.log.info)(events.STREAM_UNFINISHED, source=name, stage="extract")
+
+
+def _nothing() -> None:
+    pass
 
 
 def _not_before(name: str) -> str:
@@ -186,10 +219,18 @@ def _not_before(name: str) -> str:
 
 
 def tasks_of(ctx: PassContext, source: Source, until: datetime) -> list[Task]:
-    """What is to be read of a source: every stream from its cursor, and the back-fills that were asked for and are not done."""
-    tasks = []
-    for stream in source.connector.streams(source.options):
-        tasks.append(Task(source, stream, ctx.store.cursor(source.name, stream), until))
+    """What is to be read of a source: every stream from its cursor, and the back-fills that were asked for and are not done.
+
+    As far as the pass takes them on; a source that sends by itself is not read at all.
+    """
+    tasks: list[Task] = []
+    if source.reader is None:
+        return tasks
+    for stream in source.reader.streams(source.options):
+        if ctx.scope.reads_live:
+            tasks.append(Task(source, stream, ctx.store.cursor(source.name, stream), until))
+        if not ctx.scope.reads_ranges:
+            continue
         tasks.extend(
             # A connector leaves out what is younger than its settling time: the range means what lay in it, settled since.
             Task(

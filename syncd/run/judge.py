@@ -114,7 +114,8 @@ class Judge:
         if not self._ctx.pushing_stopped:
             self._ctx.pushing_stopped = message
             self._ctx.miss(message)
-            self._ctx.log.error(events.ORG_LOST, stage="push", error_type=error_type)
+            if self._ctx.lose("org"):
+                self._ctx.log.error(events.ORG_LOST, stage="push", error_type=error_type)
 
 
 def refused_record(ctx: PassContext, operation: Operation, code: str, message: str) -> DeadLetter:

@@ -68,7 +68,8 @@ class Batches:
 
     def _rows(self, held: Sequence[InboxRow]) -> list[InboxRow]:
         with self._ctx.watch.stage("take"):
-            return self._ctx.store.take_inbox(LEADS_PER_COMMIT, self._names, [row.sequence for row in held])
+            held_numbers = [row.sequence for row in held]
+            return self._ctx.store.take_inbox(LEADS_PER_COMMIT, self._names, held_numbers, self._ctx.scope.lanes)
 
     def _begin_next(self, held: Sequence[InboxRow]) -> None:
         """Have the batch that comes beside `held` mapped."""

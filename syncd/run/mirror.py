@@ -44,7 +44,7 @@ def open_org(ctx: PassContext) -> OrgSession:
     # Of every configured mapping: a pass over one source must not forget what the others need.
     mapped = ctx.mapped_fields | {name for source in ctx.sources.values() for name in source.mapping.fields}
     session = OrgSession(ctx.org, identity, schema, mirrored_fields(schema, mapped))
-    ctx.log.info(events.ORG_CONNECTED, stage="push")
+    ctx.log.debug(events.ORG_CONNECTED, stage="push")
     return session
 
 

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from syncd import events
-from syncd.errors import (
-    AuthError,
-    BudgetExhausted,
-    ConfigError,
-    GuardError,
-    RateLimitedError,
-    SalesforceUnavailableError,
-    SyncdError,
-)
+from syncd.errors import ConfigError, GuardError
 from syncd.model import OperationState, RunStatus, SourceCounts
 from syncd.run.advance import Advance
 from syncd.run.context import LEADS_PER_ROUND, OrgSession, PassContext
@@ -24,6 +17,7 @@ from syncd.run.echo import read_echoes
 from syncd.run.ingest import PATIENCE_SECONDS, Ingest
 from syncd.run.mapper import Batches
 from syncd.run.mirror import Look, is_filled, open_org
+from syncd.run.outage import ORG_LOST, lose_org, regain_org
 from syncd.run.planning import MakeId, Planning
 from syncd.run.push import Pusher
 from syncd.run.recover import recover, settle_unknown
@@ -31,8 +25,6 @@ from syncd.run.remap import put_stale
 from syncd.run.send import Sender
 
 EXIT_CODES = {RunStatus.OK: 0, RunStatus.PARTIAL: 3, RunStatus.FAILED: 1, RunStatus.STOPPED: 4}
-
-_ORG_LOST = (SalesforceUnavailableError, RateLimitedError, AuthError, BudgetExhausted)
 
 
 class Summary(msgspec.Struct):
@@ -66,40 +58,56 @@ def run_pass(ctx: PassContext, make_id: MakeId) -> Summary:
         StoreError: Without state nothing is safe.
         ConfigError: The org cannot be used as configured; the run is stored as failed.
     """
-    started = ctx.clock.monotonic()
-    calls_before = ctx.org.api_calls
-    names = sorted(ctx.sources)
-    ctx.store.start_run(ctx.run_id, ctx.clock.now(), names)
-    ctx.log.info(events.RUN_STARTED, count=len(names))
     planning: Planning | None = None
     error = ""
     status = RunStatus.OK
-    try:
-        planning = _stages(ctx, make_id)
-    except GuardError as guard:
-        status, error = RunStatus.STOPPED, str(guard)
-    except ConfigError as wrong:
-        status, error = RunStatus.FAILED, str(wrong)
-    summary = _summary(ctx, names, status, error, planning)
-    summary.api_calls = ctx.org.api_calls - calls_before
-    summary.duration_seconds = round(ctx.clock.monotonic() - started, 3)
-    summary.stages = {stage: round(seconds, 4) for stage, seconds in ctx.watch.seconds.items()}
-    ctx.store.finish_run(ctx.run_id, ctx.clock.now(), summary.status, msgspec.to_builtins(summary))
-    ctx.log.info(
-        events.RUN_FINISHED,
-        status=str(summary.status),
-        duration_seconds=summary.duration_seconds,
-        api_calls=summary.api_calls,
-        pulled=sum(counts.pulled for counts in summary.sources.values()),
-        applied=sum(counts.applied for counts in summary.sources.values()),
-        unchanged=sum(counts.unchanged for counts in summary.sources.values()),
-        skipped=sum(counts.skipped for counts in summary.sources.values()),
-        dead=sum(counts.dead for counts in summary.sources.values()),
-        waiting=sum(counts.waiting for counts in summary.sources.values()),
-        review=sum(counts.review for counts in summary.sources.values()),
-        **{name: count for name, count in summary.operations.items() if name != "unchanged"},
-    )
-    return summary
+    with ctx.company.joined(ctx.run_id):
+        record = RunRecord(ctx)
+        try:
+            with ctx.turn:
+                planning = _stages(ctx, make_id)
+        except GuardError as guard:
+            status, error = RunStatus.STOPPED, str(guard)
+        except ConfigError as wrong:
+            status, error = RunStatus.FAILED, str(wrong)
+        return record.end(status, error, planning)
+
+
+class RunRecord:
+    """A run from its first line in the store and the log to its last."""
+
+    def __init__(self, ctx: PassContext) -> None:
+        """Begin it. Writes the store."""
+        self._ctx = ctx
+        self._names = sorted(ctx.sources)
+        self._started = ctx.clock.monotonic()
+        self._calls_before = ctx.org.api_calls
+        ctx.store.start_run(ctx.run_id, ctx.clock.now(), self._names)
+        ctx.log.info(events.RUN_STARTED, count=len(self._names))
+
+    def end(self, status: RunStatus, error: str, planning: Planning | None) -> Summary:
+        """End it; an ok is given only if nothing was missed. Writes the store."""
+        ctx = self._ctx
+        summary = _summary(ctx, self._names, status, error, planning)
+        summary.api_calls = ctx.org.api_calls - self._calls_before
+        summary.duration_seconds = round(ctx.clock.monotonic() - self._started, 3)
+        summary.stages = {stage: round(seconds, 4) for stage, seconds in ctx.watch.seconds.items()}
+        ctx.store.finish_run(ctx.run_id, ctx.clock.now(), summary.status, msgspec.to_builtins(summary))
+        ctx.log.info(
+            events.RUN_FINISHED,
+            status=str(summary.status),
+            duration_seconds=summary.duration_seconds,
+            api_calls=summary.api_calls,
+            pulled=sum(counts.pulled for counts in summary.sources.values()),
+            applied=sum(counts.applied for counts in summary.sources.values()),
+            unchanged=sum(counts.unchanged for counts in summary.sources.values()),
+            skipped=sum(counts.skipped for counts in summary.sources.values()),
+            dead=sum(counts.dead for counts in summary.sources.values()),
+            waiting=sum(counts.waiting for counts in summary.sources.values()),
+            review=sum(counts.review for counts in summary.sources.values()),
+            **{name: count for name, count in summary.operations.items() if name != "unchanged"},
+        )
+        return summary
 
 
 def _stages(ctx: PassContext, make_id: MakeId) -> Planning | None:
@@ -113,10 +121,11 @@ def _stages(ctx: PassContext, make_id: MakeId) -> Planning | None:
             planning = Planning(ctx, session, make_id)
             try:
                 _work(ctx, session, planning, ingest)
-            except _ORG_LOST as error:
-                _lose_org(ctx, error)
+            except ORG_LOST as error:
+                lose_org(ctx, error)
         while not ingest.is_over:
-            ingest.step(None)
+            with ctx.turn.aside():
+                ingest.step(None)
     finally:
         ingest.close()
     return planning
@@ -126,12 +135,11 @@ def _connect(ctx: PassContext) -> OrgSession | None:
     """Open the org and settle what earlier writes left open; None when it cannot be reached (records wait)."""
     try:
         session = open_org(ctx)
-        if ctx.regain("org"):
-            ctx.log.info(events.ORG_RECOVERED, stage="push")
+        regain_org(ctx)
         settle_unknown(ctx, session, wait=False)
         read_echoes(ctx, session)
-    except _ORG_LOST as error:
-        _lose_org(ctx, error)
+    except ORG_LOST as error:
+        lose_org(ctx, error)
         return None
     return session
 
@@ -144,6 +152,11 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
     with Sender(ctx, session) as sender:
         pusher = Pusher(ctx, session, planning, sender)
         _rounds(ctx, session, planning, ingest, sender, pusher)
+        if ctx.is_stopping:
+            # What is under way gets its outcome; everything else is as durable as it was.
+            sender.drain()
+            ctx.miss("syncd was told to stop")
+            return
         if not is_filled(ctx, session):
             ctx.miss("The first look at the org is not complete, so nothing was created")
             return
@@ -168,13 +181,17 @@ def _rounds(ctx: PassContext, session: OrgSession, planning: Planning, ingest: I
     """Until nothing waits and nothing comes: while one round's writes are under way, the next one is stored and resolved."""
     waiting = sum(counts.waiting for name, counts in ctx.store.source_counts(ctx.run_id).items() if name in ctx.sources)
     with Look(ctx, session) as look, Batches(ctx) as batches, Advance(ctx, batches, planning, sender) as advance:
-        while True:
+        ingest.before_pause = partial(_leave_nothing, advance, sender)
+        while not ctx.is_stopping:
+            if ctx.turn.is_over:
+                advance.settle()
+                ctx.turn.breathe()
             waiting += _stock(ingest, LEADS_PER_ROUND - waiting, PATIENCE_SECONDS)
             if not waiting and not ingest.is_over:
                 # The next page may take long: nobody waits for it.
-                advance.finish()
-                sender.flush()
-                waiting += _stock(ingest, 1, None)
+                _leave_nothing(advance, sender)
+                with ctx.turn.aside():
+                    waiting += _stock(ingest, 1, None)
             with ctx.watch.stage("mirror"):
                 look.refresh()
             if not is_filled(ctx, session):
@@ -186,9 +203,15 @@ def _rounds(ctx: PassContext, session: OrgSession, planning: Planning, ingest: I
                 advance.settle()
                 pusher.push_dirty()
             if not moved and ingest.is_over:
-                waiting = put_stale(ctx)
+                waiting = put_stale(ctx) if ctx.scope.remaps else 0
                 if not waiting:
                     return
+
+
+def _leave_nothing(advance: Advance, sender: Sender) -> None:
+    """Have everything stored, and what is new on its way to the org: now the pass may wait."""
+    advance.finish()
+    sender.flush()
 
 
 def _stock(ingest: Ingest, wanted: int, patience_seconds: float | None) -> int:
@@ -200,13 +223,6 @@ def _stock(ingest: Ingest, wanted: int, patience_seconds: float | None) -> int:
             break
         stored += found
     return stored
-
-
-def _lose_org(ctx: PassContext, error: SyncdError) -> None:
-    ctx.pushing_stopped = str(error)
-    ctx.miss(str(error))
-    if ctx.lose("org"):
-        ctx.log.error(events.ORG_LOST, stage="push", error_type=type(error).__name__)
 
 
 def _summary(ctx: PassContext, names: Sequence[str], status: RunStatus, error: str, planning: Planning | None) -> Summary:
@@ -224,7 +240,7 @@ def _summary(ctx: PassContext, names: Sequence[str], status: RunStatus, error: s
 def _judge(ctx: PassContext, counts: Mapping[str, SourceCounts], operations: Mapping[str, Any]) -> RunStatus:
     """Give ok only if nothing was missed, refused, set aside or left waiting (G1)."""
     left_open = ctx.store.operations(
-        (OperationState.UNKNOWN, OperationState.SENT, OperationState.PLANNED, OperationState.HELD), 1
+        (OperationState.UNKNOWN, OperationState.SENT, OperationState.PLANNED, OperationState.HELD), 1, other_than=ctx.others()
     )
     is_short = ctx.unfinished or left_open or operations.get("refused") or operations.get("failed")
     if is_short or any(one.dead or one.waiting for one in counts.values()):

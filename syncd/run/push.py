@@ -12,8 +12,9 @@ import msgspec
 
 from syncd import events
 from syncd.errors import GuardError
-from syncd.model import Operation, OperationKind, OperationState, OrgRow
-from syncd.plan import guard_reason
+from syncd.model import Lane, Operation, OperationKind, OperationState, OrgRow, PersonView
+from syncd.plan import GUARD_FLOOR, guard_reason
+from syncd.ports import PersonPlan
 from syncd.run.context import IDS_PER_READ, LEADS_PER_ROUND, OrgSession, PassContext
 from syncd.run.late import settle_late_matches
 from syncd.run.mirror import put_rows, refresh_mirror
@@ -31,12 +32,14 @@ class Pusher:
         self._session = session
         self._planning = planning
         self._sender = sender
+        self.among: Sequence[str] | None = None
+        """Only these people are planned; None: everybody."""
 
     def push_dirty(self) -> None:
         """Plan and push every person that may be planned now; guarded operations are only collected (state held)."""
         after = ""
-        while not self._ctx.pushing_stopped:
-            ids = self._ctx.store.dirty_persons(LEADS_PER_ROUND, after)
+        while not self._ctx.pushing_stopped and not self._ctx.is_stopping:
+            ids = self._ctx.store.dirty_persons(LEADS_PER_ROUND, after, self.among)
             if not ids:
                 return
             after = ids[-1]
@@ -48,12 +51,14 @@ class Pusher:
         Bounded: a person whose operations never settle waits for the next pass.
         """
         for _ in range(6):
-            self._sender.drain()
-            waiting = self._ctx.store.dirty_persons(len(self._sender.failed) + 1)
+            with self._ctx.turn.aside():
+                self._sender.drain()
+            waiting = self._ctx.store.dirty_persons(len(self._sender.failed) + 1, among=self.among)
             if self._ctx.pushing_stopped or not set(waiting) - self._sender.failed:
                 return
             self.push_dirty()
-        self._sender.drain()
+        with self._ctx.turn.aside():
+            self._sender.drain()
 
     def release_held(self) -> None:
         """Judge the operations held in this pass and send them, or stop.
@@ -62,20 +67,33 @@ class Pusher:
             GuardError: They would change more than the configured share; they stay held for `--force`.
         """
         store = self._ctx.store
-        guarded = store.held_persons()
+        guarded = store.held_persons(self._ctx.run_id)
         if not guarded or self._ctx.pushing_stopped:
             return
-        known = int(store.stats().get("persons", 0))
-        reason = guard_reason(guarded=guarded, known=known, max_changed_share=self._ctx.settings.max_changed_share)
-        if reason and not self._ctx.settings.force:
+        reason = None if self._ctx.settings.force else self._why_stopped(guarded + self._ctx.guarded_before)
+        if reason:
             self._ctx.log.error(events.GUARD_STOPPED, stage="push", count=guarded)
             raise GuardError(reason, advice='Look at them with "syncd plan"; "syncd run --once --force" carries them out.')
         # A re-mapping may hold one for everybody: a round at a time, each leaves the state of being held.
         while not self._ctx.pushing_stopped:
-            part = store.operations((OperationState.HELD,), LEADS_PER_ROUND)
+            part = store.operations((OperationState.HELD,), LEADS_PER_ROUND, self._ctx.run_id)
             if not part:
-                return
-            self._sender.send(self._fresh_only(part))
+                break
+            self._send(self._fresh_only(part))
+            self._ctx.turn.breathe()
+        self._ctx.guarded_before += guarded
+
+    def _why_stopped(self, guarded: int) -> str | None:
+        """Why so many guarded writes are not carried out, None if they may be; a handful is not worth counting everybody."""
+        if guarded < GUARD_FLOOR:
+            return None
+        known = int(self._ctx.store.stats().get("persons", 0))
+        return guard_reason(guarded=guarded, known=known, max_changed_share=self._ctx.settings.max_changed_share)
+
+    def _send(self, operations: Sequence[Operation]) -> None:
+        """Send, and wait for the outcomes; meanwhile a hot lead may have the turn, as whoever is written to has an open operation."""
+        with self._ctx.turn.aside(Lane.HOT):
+            self._sender.send(operations)
 
     def _fresh_only(self, held: Sequence[Operation]) -> list[Operation]:
         """Those of `held` whose targets still hold what they held at planning time; the others are planned anew."""
@@ -98,31 +116,40 @@ class Pusher:
     def _round(self, ids: Sequence[str]) -> None:
         if not ids:
             return
-        planning = self._planning
-        with self._ctx.watch.stage("plan"):
-            views = with_reach(self._ctx, self._ctx.store.person_views(ids))
-            plans = [planning.plan(view) for view in views]
-        if any(operation.kind is OperationKind.CREATE for plan in plans for operation in plan.operations):
-            settled = settle_late_matches(self._ctx, views, plans)
-            plans = [plan for plan in plans if plan.person_id not in settled]
+        views, plans = self._planned(ids)
         targets = [operation for plan in plans for operation in plan.operations if operation.sf_id]
-        if targets:
+        if targets and self._sender.is_busy:
             # The last look before the write: a rep's edit since the mirror was read must be seen (G4). Nothing may stand
-            # in the way between the look and the write, so what is under way is finished first.
-            self._sender.wait()
+            # in the way between the look and the write, so what is under way is finished first; a hot lead may change who is dirty.
+            with self._ctx.turn.aside(Lane.HOT):
+                self._sender.wait()
+            ids = self._ctx.store.dirty_persons(len(ids), among=ids)
+            views, plans = self._planned(ids)
+            targets = [operation for plan in plans for operation in plan.operations if operation.sf_id]
+        if targets:
             self._reread(targets)
             touched = {operation.person_id for operation in targets}
             fresh = with_reach(self._ctx, self._ctx.store.person_views(sorted(touched)))
-            again = {view.person_id: planning.plan(view) for view in fresh}
+            again = {view.person_id: self._planning.plan(view) for view in fresh}
             plans = [again.get(plan.person_id, plan) for plan in plans]
-        plans = [planning.within_limits(plan) for plan in plans]
+        plans = [self._planning.within_limits(plan) for plan in plans]
         self._ctx.store.commit_plans(self._ctx.run_id, plans, self._ctx.clock.now())
-        planning.note(plans, views)
+        self._planning.note(plans, views)
         now = [one for plan in plans for one in plan.operations if one.state is OperationState.PLANNED]
         if targets:
-            self._sender.send(now)
+            self._send(now)
         else:
             self._sender.add(now)
+
+    def _planned(self, ids: Sequence[str]) -> tuple[list[PersonView], list[PersonPlan]]:
+        """People and their plans; who has appeared in the org meanwhile is linked and planned another time."""
+        with self._ctx.watch.stage("plan"):
+            views = with_reach(self._ctx, self._ctx.store.person_views(ids))
+            plans = [self._planning.plan(view) for view in views]
+        if any(operation.kind is OperationKind.CREATE for plan in plans for operation in plan.operations):
+            settled = settle_late_matches(self._ctx, views, plans)
+            plans = [plan for plan in plans if plan.person_id not in settled]
+        return views, plans
 
     def _reread(self, operations: Sequence[Operation]) -> None:
         """Read the targets of `operations` anew into the mirror; 2,000 ids a call."""

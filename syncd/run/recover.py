@@ -22,7 +22,10 @@ _FIRST_LOOK_SECONDS = 0.5
 
 
 def recover(ctx: PassContext) -> None:
-    """Take over from the process before: nothing is sent here, so it needs no org. Writes the store."""
+    """Take over from the process, or the pass, before: nothing is sent here, so it needs no org. Writes the store.
+
+    What other passes of this process have under way is left to them.
+    """
     never_sent = (OperationState.PLANNED, OperationState.HELD)
     count = _move(ctx, never_sent, OperationState.SUPERSEDED, dirty=True)
     count += _move(ctx, (OperationState.SENT,), OperationState.UNKNOWN, dirty=False)
@@ -33,7 +36,7 @@ def recover(ctx: PassContext) -> None:
 def _move(ctx: PassContext, states: Sequence[OperationState], to: OperationState, *, dirty: bool) -> int:
     """Move all operations of `states`, a slice at a time: a guard that stopped a re-mapping may have left one for everybody."""
     count = 0
-    while operations := ctx.store.operations(states, IDS_PER_READ):
+    while operations := ctx.store.operations(states, IDS_PER_READ, other_than=ctx.others()):
         ids = [operation.operation_id for operation in operations]
         ctx.store.set_operation_states(ids, to, dirty=dirty, at=ctx.clock.now())
         count += len(ids)
@@ -48,15 +51,15 @@ def settle_unknown(ctx: PassContext, session: OrgSession, *, wait: bool) -> int:
     """
     pause = _FIRST_LOOK_SECONDS
     while True:
-        unknown = ctx.store.operations((OperationState.UNKNOWN,), _MANY)
+        unknown = ctx.store.operations((OperationState.UNKNOWN,), _MANY, other_than=ctx.others())
         if not unknown:
             return 0
         left = 0
         for start in range(0, len(unknown), IDS_PER_READ):
             left += _settle(ctx, session, unknown[start : start + IDS_PER_READ])
-        if not left or not wait:
+        if not left or not wait or ctx.is_stopping:
             return left
-        ctx.clock.sleep(pause)
+        ctx.pause(pause)
         pause = min(pause * 2, 5.0)
 
 

@@ -72,6 +72,10 @@ class RehearsalOrg:
         """Real records; pretended ones are never in doubt."""
         return self._org.find_by_external_id(object, values, fields)
 
+    def find_by_email(self, emails: Sequence[str], fields: Mapping[str, Sequence[str]]) -> list[OrgRow]:
+        """Real records."""
+        return self._org.find_by_email(emails, fields)
+
     def create(
         self, object: str, rows: Sequence[tuple[str, Mapping[str, Value]]], assignment: Assignment | None
     ) -> list[RowOutcome]:

@@ -35,9 +35,10 @@ class _Mapped(msgspec.Struct, gc=False):
 class Resolving:
     """One batch on its way to the store; `refs` and `keys` are what it is about."""
 
-    def __init__(self, ctx: PassContext, taken: Batch, meet: Meet) -> None:
-        """Nothing is looked up yet."""
+    def __init__(self, ctx: PassContext, taken: Batch, meet: Meet, look: Callable[[Sequence[Lead]], None] | None = None) -> None:
+        """Nothing is looked up yet; `look` is shown the leads of the batch before anybody is looked for in the mirror."""
         self._ctx = ctx
+        self._look = look
         self._rows = taken.rows
         self._meet = meet
         self.refs = {row.ref for row in taken.rows}
@@ -55,6 +56,8 @@ class Resolving:
             mapped = [self._map(row, lead, known) for row, lead in zip(self._rows, self._leads, strict=True)]
             self.keys = {key for one in mapped if one.keys for key in (*one.keys.claims, *one.keys.evidence)}
         self._meet(frozenset(), self.keys)
+        if self._look is not None:
+            self._look([one.lead for one in mapped if one.lead is not None and _is_resolvable(one)])
         with watch.stage("look up"):
             self._drop_erased(mapped)
             facts = self._facts(mapped, owners)

@@ -6,7 +6,7 @@ An answer that does not come makes the operations unknown; `syncd.run.recover` l
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
@@ -26,6 +26,7 @@ from syncd.ports import OperationResult
 from syncd.run.context import CALLS_IN_FLIGHT, ROWS_PER_CALL, OrgSession, PassContext
 from syncd.run.echo import EchoReader
 from syncd.run.judge import Judge
+from syncd.run.outage import lose_org
 
 _MAX_UNDER_WAY = 10
 """Batches of 200 that may have been begun without an outcome: two rounds."""
@@ -46,21 +47,33 @@ class Sender:
     stopped one batch (org down, budget, wrong credentials) stops those that have not begun; they are planned anew.
     """
 
-    def __init__(self, ctx: PassContext, session: OrgSession) -> None:
-        """Nothing is sent yet."""
+    def __init__(
+        self,
+        ctx: PassContext,
+        session: OrgSession,
+        calls_in_flight: int = CALLS_IN_FLIGHT,
+        on_done: Callable[[Sequence[Operation]], None] | None = None,
+    ) -> None:
+        """Nothing is sent yet. `on_done` is told what the org has confirmed, in the thread that waits for it."""
         self._ctx = ctx
+        self._on_done = on_done
         self._session = session
         self._judge = Judge(ctx, session)
         self._echoes = EchoReader(ctx, session)
         self._waiting: list[Operation] = []
         self._under_way: deque[Future[list[Operation]]] = deque()
-        self._pool = ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="push")
+        self._pool = ThreadPoolExecutor(calls_in_flight, thread_name_prefix="push")
         self._is_over = False
 
     @property
     def failed(self) -> set[str]:
         """People with a write that failed in this pass: the next pass tries again, not this one."""
         return self._judge.failed
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something waits or is under way."""
+        return bool(self._waiting or self._under_way)
 
     def __enter__(self) -> Self:
         """Ready."""
@@ -116,7 +129,10 @@ class Sender:
 
     def _finish_oldest(self) -> None:
         """Wait for the oldest batch; what its thread raised leaves here."""
-        self._echoes.add(self._under_way.popleft().result())
+        done = self._under_way.popleft().result()
+        if self._on_done is not None:
+            self._on_done(done)
+        self._echoes.add(done)
 
     def _send_batch(self, batch: Sequence[Operation]) -> list[Operation]:
         """One call; gives the operations that were done, with the ids of their records. Runs in a thread of the pool."""
@@ -136,7 +152,10 @@ class Sender:
                 self._ctx.log.warning(events.OPERATION_UNKNOWN, stage="push", count=len(ids))
                 return []
             except (SalesforceUnavailableError, RateLimitedError, AuthError, BudgetExhausted, ContractError) as error:
-                self._judge.stop(str(error), type(error).__name__)
+                if isinstance(error, ContractError):
+                    self._judge.stop(str(error), type(error).__name__)
+                else:
+                    lose_org(self._ctx, error)
                 self._unsend(batch)
                 return []
         with self._ctx.watch.stage("outcome"):

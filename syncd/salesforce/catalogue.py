@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from syncd.clock import Clock
-from syncd.errors import AuthError, ConfigError, ContractError
+from syncd.errors import AuthError, BudgetExhausted, ConfigError, ContractError, SalesforceUnavailableError
 from syncd.model import ObjectSchema, OrgIdentity, OrgSchema
 from syncd.salesforce.connection import Connection
 from syncd.salesforce.describe import parse_describe, parse_statuses
@@ -19,6 +19,8 @@ OBJECTS = ("Lead", "Contact")
 
 _LIFE_SECONDS = 3600.0
 """A describe changes when an admin changes a field or a right; reference salesforce.md 4.1 revalidates hourly."""
+
+_RETRY_SECONDS = 60.0
 
 _ORGANIZATION = "SELECT Id, IsSandbox, OrganizationType FROM Organization"
 _STATUSES = "SELECT ApiName, MasterLabel, IsConverted, IsDefault, SortOrder FROM LeadStatus ORDER BY SortOrder"
@@ -56,7 +58,14 @@ class Catalogue:
             known = self._schema
             if known is not None and self._clock.monotonic() - self._read_at < _LIFE_SECONDS:
                 return known
-            schema, is_sandbox = self._read()
+            try:
+                schema, is_sandbox = self._read()
+            except (BudgetExhausted, SalesforceUnavailableError):
+                if known is None:
+                    raise
+                # An hour old is good enough while the org cannot be asked: hot leads have a budget of their own.
+                self._read_at = self._clock.monotonic() - _LIFE_SECONDS + _RETRY_SECONDS
+                return known
             token = self._connection.token()
             self._identity = OrgIdentity(token.org_id, token.user_id, token.instance_url, is_sandbox)
             self._schema = schema

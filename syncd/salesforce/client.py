@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -10,7 +11,7 @@ from typing import Any
 from syncd.clock import Clock
 from syncd.errors import ContractError
 from syncd.http import Session, make_session
-from syncd.model import Assignment, OrgIdentity, OrgRow, OrgSchema, RowOutcome, Value
+from syncd.model import Assignment, Lane, OrgIdentity, OrgRow, OrgSchema, RowOutcome, Value
 from syncd.ports import ChangedRows
 from syncd.salesforce.budget import Budget
 from syncd.salesforce.catalogue import Catalogue
@@ -58,6 +59,8 @@ class SalesforceOrg:
         chance = chance or random.Random()  # noqa: S311 - jitter
         self._settings = settings
         self._clock = clock
+        self._chance = chance
+        self._lane: Lane | None = None
         self._budget = Budget(settings.daily_share, settings.hot_reserve, budget_used)
         tokens = TokenProvider(settings, sessions(), clock)
         self._connection = Connection(settings, tokens, self._budget, clock, sessions, chance)
@@ -66,8 +69,8 @@ class SalesforceOrg:
 
     @property
     def api_calls(self) -> int:
-        """REST calls sent by this process, repeated and refused ones included; log-ins are none."""
-        return self._budget.total
+        """REST calls sent by this process, or by its lane, repeated and refused ones included; log-ins are none."""
+        return self._budget.total if self._lane is None else self._budget.total_of(self._lane)
 
     @property
     def api_usage(self) -> tuple[int, int] | None:
@@ -78,6 +81,19 @@ class SalesforceOrg:
     def budget_used(self) -> tuple[date, int]:
         """The UTC day and our calls on it: store it, and give it to the next process."""
         return self._budget.used
+
+    @property
+    def budget_pressure(self) -> float:
+        """How much of what increments may use of the org's calls is used; see Budget.pressure."""
+        return self._budget.pressure
+
+    def in_lane(self, lane: Lane) -> SalesforceOrg:
+        """The same org for a lane with its own share of the budget; token, schema and each thread's connection are shared."""
+        other = copy.copy(self)
+        other._lane = lane  # noqa: SLF001 - a copy of itself
+        other._connection = self._connection.in_lane(lane)  # noqa: SLF001
+        other._writer = CollectionWriter(other._connection, self._clock, self._chance)  # noqa: SLF001
+        return other
 
     @property
     def settings(self) -> OrgSettings:
@@ -168,6 +184,30 @@ class SalesforceOrg:
             if key is None:
                 raise ContractError(f"Salesforce gave a {object} that was not asked for.")
             found[key].append(row)
+        return found
+
+    def find_by_email(self, emails: Sequence[str], fields: Mapping[str, Sequence[str]]) -> list[OrgRow]:
+        """Records of the objects in `fields` (name to data fields) with one of these addresses, as they are now; usually one call.
+
+        Raises:
+            SalesforceUnavailableError, AuthError, BudgetExhausted, ContractError: As `retrieve`.
+        """
+        readers = {}
+        statements = []
+        for name, wanted in fields.items():
+            external, known = self._catalogue.external_id_of(name), self._catalogue.known(name)
+            readers[name] = row_reader(name, wanted, external, known)
+            head = select(selected_fields(name, wanted, external), name, "Email IN ()")
+            chunks = chunks_of_literals(
+                list(dict.fromkeys(filter(None, emails))), len(head), _STATEMENT_CHARACTERS, encoded=False
+            )
+            statements += [f"{head[:-1]}{','.join(quoted(email) for email in chunk)})" for chunk in chunks]
+        found = []
+        for record in query_many(self._connection, statements):
+            kind = record.get("attributes", {}).get("type") if isinstance(record, Mapping) else None
+            if kind not in readers:
+                raise ContractError("Salesforce gave a record of an object that was not asked for.")
+            found.append(readers[kind](record))
         return found
 
     def create(

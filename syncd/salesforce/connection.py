@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
@@ -22,7 +23,7 @@ from syncd.http import (
     retry_after_seconds,
     retrying,
 )
-from syncd.model import Recovery
+from syncd.model import Lane, Recovery
 from syncd.salesforce.budget import Budget
 from syncd.salesforce.faults import QUOTA_CODES, STOPPING_CODES, BusyError, CallRefusedError, fault_of, has_code, is_known
 from syncd.salesforce.line import GARBLED, Lines, Received, Request, lost_answer
@@ -54,14 +55,22 @@ class Connection:
         clock: Clock,
         make_session: Callable[[], Session],
         chance: random.Random,
+        lane: Lane = Lane.INCREMENT,
     ) -> None:
-        """Nothing is sent yet."""
+        """Nothing is sent yet; `lane` says whose share of the budget its calls use."""
         self._settings = settings
         self._tokens = tokens
         self._budget = budget
         self._clock = clock
         self._lines = Lines(settings, budget, clock, make_session)
         self._chance = chance
+        self._lane = lane
+
+    def in_lane(self, lane: Lane) -> Connection:
+        """The same org, token, threads' sessions and budget, for another lane."""
+        other = copy.copy(self)
+        other._lane = lane  # noqa: SLF001 - a copy of itself
+        return other
 
     @property
     def base_path(self) -> str:
@@ -152,9 +161,9 @@ class Connection:
         """Send once, and once more after a 401 (nothing was done then); judge the answer."""
         stale: Token | None = None
         while True:
-            self._budget.check(self._clock.now())
+            self._budget.check(self._clock.now(), self._lane)
             token = self._tokens.token() if stale is None else self._tokens.renew(stale)
-            received = self._lines.exchange(token, request)
+            received = self._lines.exchange(token, request, self._lane)
             if not _is_session_over(received):
                 return self._judge(received, is_write=request.is_write)
             if stale is not None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from syncd.clock import Clock
 from syncd.errors import SalesforceUnavailableError, UnknownOutcomeError
 from syncd.http import Response, Session, TransportError, is_untrusted_certificate, nothing_sent
+from syncd.model import Lane
 from syncd.salesforce.budget import Budget, parse_usage
 from syncd.salesforce.faults import BusyError
 from syncd.salesforce.settings import OrgSettings
@@ -54,6 +55,7 @@ class _Line:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.generation = 0
+        self.lane = Lane.INCREMENT
         self.salesforce: Any = None
         self._response: Response | None = None
 
@@ -89,8 +91,8 @@ class Lines:
             line.session.close()
             del self._local.line
 
-    def exchange(self, token: Token, request: Request) -> Received:
-        """Send one request and read its answer; counts it as an API call.
+    def exchange(self, token: Token, request: Request, lane: Lane = Lane.INCREMENT) -> Received:
+        """Send one request and read its answer; counts it as an API call of `lane`.
 
         Raises:
             UnknownOutcomeError: A write was sent, and its answer did not come or broke off.
@@ -99,6 +101,7 @@ class Lines:
         from simple_salesforce.exceptions import SalesforceError
 
         line = self._line(token)
+        line.lane = lane
         line.begin()
         read_seconds = self._settings.write_timeout_seconds if request.is_write else self._settings.read_timeout_seconds
         options: dict[str, Any] = {"timeout": (self._settings.connect_timeout_seconds, read_seconds)}
@@ -116,7 +119,7 @@ class Lines:
         except TransportError as error:
             # A ValueError with an answer: it came whole, but not in JSON.
             if line.response is None and not nothing_sent(error):
-                self._budget.count(self._clock.now())  # it may have reached the org, which then counts it too
+                self._budget.count(self._clock.now(), lane)  # it may have reached the org, which then counts it too
             if not isinstance(error, ValueError) or line.response is None:
                 raise _broken(error, is_write=request.is_write) from error
             body = GARBLED
@@ -150,7 +153,7 @@ class Lines:
     def _on_response(self, response: Response, **_: Any) -> None:
         """Count the call, keep the answer (simple-salesforce drops its headers) and what it says of the org's usage."""
         self._local.line.keep(response)
-        self._budget.count(self._clock.now())
+        self._budget.count(self._clock.now(), self._local.line.lane)
         usage = parse_usage(response.headers.get("Sforce-Limit-Info"))
         if usage is not None:
             self._budget.note_usage(usage, self._clock.now())

@@ -225,8 +225,14 @@ class InboxStore:
 
     # ------------------------------------------------------------------ map and resolve: reading
 
-    def take_inbox(self, limit: int, sources: Sequence[str] | None = None, held: Sequence[int] = ()) -> list[InboxRow]:
-        """Waiting records, hot lanes first, then in order of arrival, without those `held` already (their sequence).
+    def take_inbox(
+        self,
+        limit: int,
+        sources: Sequence[str] | None = None,
+        held: Sequence[int] = (),
+        lanes: tuple[Lane, Lane] = (Lane.HOT, Lane.REMAP),
+    ) -> list[InboxRow]:
+        """Waiting records of `lanes`, hot ones first, then in order of arrival, without those `held` already (their sequence).
 
         Reads only; `commit_resolved` ends them.
         """
@@ -238,6 +244,8 @@ class InboxStore:
             .order_by(c.lane, c.sequence)
             .limit(limit)
         )
+        if lanes != (Lane.HOT, Lane.REMAP):
+            statement = statement.where(c.lane.between(int(lanes[0]), int(lanes[1])))
         if sources is not None:
             # Written so that no index on the source is chosen: the order of the lanes must come from theirs.
             statement = statement.where((c.source + "").in_(list(sources)))

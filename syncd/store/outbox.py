@@ -91,8 +91,10 @@ class OutboxStore:
 
     db: Database
 
-    def operations(self, states: Sequence[OperationState], limit: int, run_id: str | None = None) -> list[Operation]:
-        """Operations in `states`, oldest first."""
+    def operations(
+        self, states: Sequence[OperationState], limit: int, run_id: str | None = None, other_than: Sequence[str] = ()
+    ) -> list[Operation]:
+        """Operations in `states`, oldest first: of one run, or of all but the runs `other_than`."""
         o = t.operation.c
         wanted = [str(state) for state in states]
         # By an expression, so that no engine walks through everything that was ever done in the order of its ids.
@@ -100,7 +102,10 @@ class OutboxStore:
         if all(state in ("planned", "held", "sent", "unknown") for state in wanted):
             statement = statement.where(text(t.OPEN_STATES_SQL))
         if run_id is not None:
-            statement = statement.where(o.run_id == run_id)
+            # By an expression: the open ones of a run are few, and all of its operations are not.
+            statement = statement.where(o.run_id + "" == run_id)
+        if other_than:
+            statement = statement.where(o.run_id.not_in(other_than))
         return self._read(statement)
 
     def operations_of(self, person_id: str) -> list[Operation]:
@@ -111,16 +116,19 @@ class OutboxStore:
         """Every operation that a run planned, oldest first."""
         return self._read(t.OPERATIONS.where(t.operation.c.run_id == run_id).order_by(t.operation.c.operation_id))
 
-    def held_persons(self) -> int:
-        """For how many people something is held."""
+    def held_persons(self, run_id: str) -> int:
+        """For how many people a run holds something."""
         o = t.operation.c
-        statement = select(func.count(func.distinct(o.person_number))).where(and_(o.state == "held", text(t.OPEN_STATES_SQL)))
+        is_held = and_(o.state == "held", text(t.OPEN_STATES_SQL), o.run_id + "" == run_id)
+        statement = select(func.count(func.distinct(o.person_number))).where(is_held)
         with self.db.read() as connection:
             return int(connection.execute(statement).scalar() or 0)
 
-    def operations_needing_echo(self, limit: int) -> list[Operation]:
-        """Done, but not read back yet."""
+    def operations_needing_echo(self, limit: int, other_than: Sequence[str] = ()) -> list[Operation]:
+        """Done, but not read back yet; of all runs but `other_than`."""
         statement = t.OPERATIONS.where(text("operation.needs_echo")).order_by(t.operation.c.operation_id).limit(limit)
+        if other_than:
+            statement = statement.where(t.operation.c.run_id.not_in(other_than))
         return self._read(statement)
 
     def _read(self, statement: Any) -> list[Operation]:

@@ -44,8 +44,11 @@ class PeopleStore:
 
     db: Database
 
-    def dirty_persons(self, limit: int, after: str = "") -> list[str]:
-        """People to plan, by id after `after`: dirty, not merged or erased, with no open operation and no echo outstanding."""
+    def dirty_persons(self, limit: int, after: str = "", among: Sequence[str] | None = None) -> list[str]:
+        """People to plan, by id after `after`: dirty, not merged or erased, with no open operation and no echo outstanding.
+
+        With `among` only these (a few hundred at most).
+        """
         p, o = t.person.c, t.operation.c
         busy = exists().where(and_(o.person_number == p.number, or_(o.state.in_(_OPEN), o.needs_echo)))
         statement = (
@@ -54,6 +57,8 @@ class PeopleStore:
             .order_by(p.person_id)
             .limit(limit)
         )
+        if among is not None:
+            statement = statement.where(p.person_id.in_(list(among)))
         with self.db.read() as connection:
             return [row.person_id for row in connection.execute(statement)]
 

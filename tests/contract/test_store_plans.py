@@ -64,7 +64,7 @@ def test_a_pass_without_news_reads_no_table_whole(store: SqlStore, plans: dict[s
     store.operations(OPEN, 1_000)
     store.operations((OperationState.HELD,), 10)
     store.operations_needing_echo(2_000)
-    store.held_persons()
+    store.held_persons("r1")
     store.dirty_persons(1_000)
     store.take_inbox(200, ["booth"], [1, 2])
     store.put_page("run", "booth", "rows", Page((), {}), Lane.INCREMENT, NOW)

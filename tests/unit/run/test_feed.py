@@ -47,7 +47,7 @@ def task(connector: Scripted, name: str = "one", stream: str = "rows") -> Task:
 
 
 def feed(*tasks: Task) -> Feed:
-    ctx: Any = SimpleNamespace(watch=Stopwatch(SystemClock()))
+    ctx: Any = SimpleNamespace(watch=Stopwatch(SystemClock()), clock=SystemClock())
     return Feed(ctx, tasks)
 
 

@@ -13,7 +13,7 @@ from syncd import log
 from syncd.clock import FixedClock
 from syncd.connector import Page, Record, Session
 from syncd.errors import ContractError, RateLimitedError
-from syncd.run.context import PassContext, Source
+from syncd.run.context import Company, PassContext, Source
 from syncd.run.ingest import Ingest
 from syncd.store import SqlStore, open_store
 
@@ -57,7 +57,17 @@ class Bench:
         mapping: Any = None
         source = Source("site", self.vendor, None, Session(Path()), mapping)  # type: ignore[arg-type]
         run = f"run{self.runs}"
-        ctx = PassContext(run, self.store, nothing, self.clock, {"site": source}, nothing, b"", log.get_log(run_id=run))
+        ctx = PassContext(
+            run,
+            self.store,
+            nothing,
+            self.clock,
+            {"site": source},
+            nothing,
+            b"",
+            log.get_log(run_id=run),
+            company=Company(self.clock),
+        )
         self.store.start_run(run, self.clock.now(), ["site"])
         ingest = Ingest(ctx, [source])
         while not ingest.is_over:

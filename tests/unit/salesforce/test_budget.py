@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from syncd.errors import BudgetExhausted
+from syncd.model import Lane
 from syncd.salesforce import SalesforceOrg
 from syncd.salesforce.budget import Budget, parse_usage
 
@@ -91,3 +92,52 @@ def test_a_full_org_is_not_asked_anything(org: SalesforceOrg, fake, make_row) ->
         org.retrieve("Lead", ["00Q000000000001AAA"], ["City"])
     assert org.api_calls == 1
     assert org.budget_used == (date(2026, 3, 1), 1)
+
+
+def test_hot_leads_may_use_what_increments_must_leave() -> None:
+    budget = Budget(0.5, 0.2, (NOON.date(), 40))
+    budget.note_usage((40, 100), NOON)
+    with pytest.raises(BudgetExhausted):
+        budget.check(NOON, Lane.INCREMENT)
+    budget.check(NOON, Lane.HOT)
+    for _ in range(10):
+        budget.count(NOON)
+    with pytest.raises(BudgetExhausted):
+        budget.check(NOON, Lane.HOT)
+
+
+def test_back_fills_end_while_increments_still_have_some() -> None:
+    budget = Budget(1.0, 0.0, (NOON.date(), 85))
+    budget.note_usage((80, 100), NOON)
+    with pytest.raises(BudgetExhausted):
+        budget.check(NOON, Lane.BACKFILL)
+    budget.check(NOON, Lane.INCREMENT)
+
+
+def test_back_fills_wait_when_others_use_much_of_the_org() -> None:
+    budget = Budget(1.0, 0.0)
+    budget.note_usage((86, 100), NOON)
+    with pytest.raises(BudgetExhausted) as caught:
+        budget.check(NOON, Lane.REMAP)
+    assert caught.value.until == datetime(2026, 3, 1, 12, 15, tzinfo=UTC)
+    budget.check(NOON, Lane.INCREMENT)
+
+
+def test_hot_leads_go_on_in_a_full_org_until_it_refuses_them() -> None:
+    budget = Budget(1.0, 0.0)
+    budget.note_usage((97, 100), NOON)
+    budget.check(NOON, Lane.HOT)
+    budget.close(NOON)
+    with pytest.raises(BudgetExhausted):
+        budget.check(NOON, Lane.HOT)
+    budget.check(LATER, Lane.HOT)
+
+
+def test_the_pressure_is_the_higher_of_ours_and_the_orgs() -> None:
+    budget = Budget(0.5, 0.2)
+    assert budget.pressure == 0.0
+    budget.note_usage((38, 100), NOON)
+    assert budget.pressure == pytest.approx(0.4)
+    for _ in range(36):
+        budget.count(NOON)
+    assert budget.pressure == pytest.approx(0.9)

@@ -1,0 +1,229 @@
+"""The hot lane: what was sent to us goes to the org at once, a few leads at a time, between the chunks of everything slower (DESIGN 7).
+
+From the journal to the inbox, then map, look the addresses up in the org itself, resolve, plan, push. A run stays open while leads
+keep coming, so that a busy day is some hundred runs and not some ten thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+
+from syncd import events
+from syncd.errors import ClaimConflictError, GuardError
+from syncd.identity.keys import Key
+from syncd.model import Delivery, Lane, Lead, Operation, OperationState, Page, Record, RecordRef, Reject, RunStatus
+from syncd.ports import InboxRow, Journal, ResolvedRecord
+from syncd.run.advance import log_outcomes
+from syncd.run.context import LEADS_PER_COMMIT, OrgSession, PassContext, Source
+from syncd.run.mapper import Batch
+from syncd.run.mirror import is_filled, open_org, put_rows
+from syncd.run.one_pass import RunRecord, Summary
+from syncd.run.outage import ORG_LOST, lose_org, regain_org
+from syncd.run.planning import MakeId, Planning
+from syncd.run.push import Pusher
+from syncd.run.recover import settle_unknown
+from syncd.run.resolving import Resolving
+from syncd.run.send import Sender
+
+LANES = (Lane.HOT, Lane.INCREMENT)
+"""What waits of a source that sends by itself, but for its back-fills: dead letters that were replayed come as increments."""
+
+_DELIVERIES_PER_STEP = 500
+_ECHO_SECONDS = 20.0
+"""How long the read-back of a lead may wait for others to share its call, where nothing waits for it."""
+_CONFLICT_ATTEMPTS = 8
+
+Arrived = Callable[[str, float], None]
+"""Called with a source and the seconds from the receipt of a lead to its being in the org."""
+
+
+class HotRun:
+    """One run of the hot lane; used by one thread. Ends when its thread says so, or when the org is lost."""
+
+    def __init__(self, ctx: PassContext, journal: Journal, make_id: MakeId, arrived: Arrived) -> None:
+        """Begin a run over `ctx.sources`, which all send by themselves. Writes the store."""
+        self._ctx = ctx
+        self._journal = journal
+        self._make_id = make_id
+        self._arrived = arrived
+        self._joined = ctx.company.joined(ctx.run_id)
+        self._joined.__enter__()
+        self._record = RunRecord(ctx)
+        self._session: OrgSession | None = None
+        self._planning: Planning | None = None
+        self._sender: Sender | None = None
+        self._pusher: Pusher | None = None
+        self._error = ""
+        self._status = RunStatus.OK
+        self._owed: set[str] = set()
+        self._came: dict[str, tuple[str, datetime]] = {}
+        self._echoed_at = ctx.clock.monotonic()
+        self.began_at = ctx.clock.monotonic()
+        self.busy_at = self.began_at
+        """When it last had something to do."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nothing can be sent in this run any more: begin another one after a while."""
+        return bool(self._ctx.pushing_stopped or self._error)
+
+    def step(self, names: Sequence[str]) -> bool:
+        """Move what waits of the sources `names` on, up to a batch; gives whether there may be more.
+
+        Raises:
+            StoreError: Without state nothing is safe.
+        """
+        with self._ctx.turn:
+            moved = self._receive(names)
+            rows = self._ctx.store.take_inbox(LEADS_PER_COMMIT, names, (), LANES)
+            if moved or rows:
+                self.busy_at = self._ctx.clock.monotonic()
+            try:
+                if rows and self._is_ready():
+                    self._advance(rows)
+                    return True
+                self._read_echoes(at_once=False)
+            except GuardError as guard:
+                self._status, self._error = RunStatus.STOPPED, str(guard)
+            except ORG_LOST as error:
+                lose_org(self._ctx, error)
+        return False
+
+    def end(self) -> Summary:
+        """Finish what is under way and end the run. Writes the store."""
+        try:
+            if self._sender is not None:
+                if not self.is_lost:
+                    with self._ctx.turn:
+                        self._read_echoes(at_once=True)
+                self._sender.__exit__(None, None, None)
+            return self._record.end(self._status, self._error, self._planning)
+        finally:
+            self._joined.__exit__(None, None, None)
+
+    # ------------------------------------------------------------------ journal to inbox
+
+    def _receive(self, names: Sequence[str]) -> int:
+        """Deliveries become inbox rows, and only then leave the journal; gives how many."""
+        deliveries = self._journal.take(_DELIVERIES_PER_STEP, names) if names else []
+        by_source: dict[str, list[Delivery]] = {}
+        for one in deliveries:
+            by_source.setdefault(one.source, []).append(one)
+        for name, came in by_source.items():
+            source = self._ctx.sources[name]
+            parsed = [part for one in came for part in parse(source, one)]
+            records = tuple(one for one in parsed if isinstance(one, Record))
+            rejects = tuple(one for one in parsed if isinstance(one, Reject))
+            page = Page(records, {}, rejects)
+            (stream, *_) = source.connector.streams(source.options)
+            # The oldest speaks for all: an age is never reported as less than it is.
+            at = min(one.received_at for one in came)
+            self._ctx.store.put_page(self._ctx.run_id, name, stream, page, Lane.HOT, at, source.start_from)
+            if rejects:
+                self._ctx.log.warning(events.RECORD_DEAD_LETTERED, source=name, stage="extract", count=len(rejects))
+        self._journal.remove([one.sequence for one in deliveries])
+        return len(deliveries)
+
+    # ------------------------------------------------------------------ inbox to org
+
+    def _is_ready(self) -> bool:
+        """Whether the org is open and its mirror filled; before that nothing may be created (DESIGN 4)."""
+        ctx = self._ctx
+        if self._session is None:
+            session = open_org(ctx)
+            if not is_filled(ctx, session):
+                return False
+            regain_org(ctx)
+            settle_unknown(ctx, session, wait=False)
+            self._session = session
+            self._planning = Planning(ctx, session, self._make_id)
+            self._sender = Sender(ctx, session, calls_in_flight=1, on_done=self._note_done)
+            self._pusher = Pusher(ctx, session, self._planning, self._sender)
+        return True
+
+    def _advance(self, rows: Sequence[InboxRow]) -> None:
+        """Resolve, store, plan and push one batch."""
+        assert self._planning is not None  # noqa: S101 - `_is_ready` has made them
+        assert self._sender is not None  # noqa: S101
+        assert self._pusher is not None  # noqa: S101
+        resolved, creates = self._commit(rows, self._planning)
+        log_outcomes(self._ctx, resolved)
+        came = {row.sequence: row for row in rows}
+        for one in resolved:
+            if one.person_id:
+                row = came[one.sequence]
+                self._came.setdefault(one.person_id, (row.ref.source, row.received_at))
+        self._owed |= {one.person_id for one in resolved if one.person_id}
+        with self._ctx.turn.aside():
+            self._sender.send(creates)
+        self._pusher.among = sorted(self._owed)
+        self._pusher.push_dirty()
+        if self._is_awaited(resolved):
+            self._read_echoes(at_once=True)
+            self._pusher.push_until_clean()
+        self._pusher.release_held()
+        with self._ctx.turn.aside():
+            self._sender.wait()
+        self._read_echoes(at_once=False)
+        self._owed = set(self._ctx.store.dirty_persons(len(self._owed) + 1, among=sorted(self._owed)))
+        # Whoever is left without a write had nothing to be written.
+        self._came = {one: came for one, came in self._came.items() if one in self._owed}
+
+    def _commit(self, rows: Sequence[InboxRow], planning: Planning) -> tuple[list[ResolvedRecord], list[Operation]]:
+        """Store who the rows are about, with the plans of new people; gives what became of each row, and creates to send."""
+        for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
+            resolving = Resolving(self._ctx, Batch(list(rows)), self._nobody_else, self._look_up)
+            resolved = resolving.resolve()
+            plans = resolving.plan_new(planning, resolved)
+            try:
+                self._ctx.store.commit_resolved(self._ctx.run_id, resolved, self._ctx.clock.now(), plans)
+            except ClaimConflictError:
+                # A person merged two people meanwhile: they are known by now.
+                if attempt == _CONFLICT_ATTEMPTS:
+                    raise
+                continue
+            planning.note(plans)
+            break
+        return resolved, [one for plan in plans for one in plan.operations if one.state is OperationState.PLANNED]
+
+    @staticmethod
+    def _nobody_else(refs: AbstractSet[RecordRef], keys: AbstractSet[Key]) -> None:
+        """Whoever gave us the turn has stored everything it had resolved."""
+
+    def _look_up(self, leads: Sequence[Lead]) -> None:
+        """Ask the org for these addresses before anything is decided: the mirror may be seconds, or minutes, old."""
+        emails = {str(lead.fields["Email"].value) for lead in leads if "Email" in lead.fields and lead.fields["Email"].value}
+        if emails and self._session is not None:
+            put_rows(self._ctx, self._session.org.find_by_email(sorted(emails), self._session.fields))
+
+    def _is_awaited(self, resolved: Sequence[ResolvedRecord]) -> bool:
+        """Whether something is to follow that needs the record as the org made it."""
+        del resolved
+        return False
+
+    def _read_echoes(self, *, at_once: bool) -> None:
+        now = self._ctx.clock.monotonic()
+        if self._sender is not None and (at_once or now - self._echoed_at >= _ECHO_SECONDS):
+            with self._ctx.turn.aside():
+                self._sender.drain()
+            self._echoed_at = now
+
+    def _note_done(self, done: Sequence[Operation]) -> None:
+        """Tell the age of leads that are in the org now."""
+        now = self._ctx.clock.now()
+        for one in done:
+            found = self._came.pop(one.person_id, None)
+            if found is not None:
+                self._arrived(found[0], max(0.0, (now - found[1]).total_seconds()))
+
+
+def parse(source: Source, delivery: Delivery) -> tuple[Record | Reject, ...]:
+    """The records of a delivery; where the connector fails, the delivery as it came, set aside."""
+    connector = source.connector
+    try:
+        return connector.parse(delivery, source.options)  # type: ignore[union-attr]  # only sources that send by themselves get here
+    except Exception:  # noqa: BLE001 - the record boundary of STYLE 4: a connector's bug must not stop the others
+        message = f"The connector of {source.name} failed on this delivery."
+        return (Reject(f"delivery-{delivery.sequence}", "parse_failed", message, delivery.body),)
