@@ -185,9 +185,10 @@ class BudgetExhausted(SyncdError):  # noqa: N818 - the word of STYLE 4; running 
 
 
 class StoreError(SyncdError):
-    """The store cannot be used; the process must stop."""
+    """The store cannot be used; the process must stop. `reason` is a constant word for the log (`disk_full`)."""
 
     code = "E600"
+    reason = "store_failed"
 
 
 class ClaimConflictError(StoreError):

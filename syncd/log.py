@@ -30,6 +30,7 @@ IDS = frozenset({"run_id", "record_key", "person_id", "lead_id", "operation_id",
 """Keys whose values are ids of syncd or Salesforce; `record_key` is made by `hash_key`."""
 
 KEYS = IDS | {
+    "process", "file", "line", "column", "problem",
     "source", "stream", "stage", "object", "field", "status", "reason", "intended", "code", "error_type", "http_status",
     "attempt", "until", "count", "pages", "records", "bytes", "api_calls",
     "duration_seconds", "waited_seconds", "retry_after_seconds", "lag_seconds",

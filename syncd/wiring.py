@@ -32,10 +32,11 @@ from syncd.errors import ConfigError, ConfigProblem
 from syncd.http import Caller, make_session
 from syncd.mapping import Mapping as LeadMapping
 from syncd.mapping import load_mapping
-from syncd.model import Assignment, Operation, OperationState, OrgSchema, RunStatus
+from syncd.model import Assignment, Lane, Operation, OperationState, OrgSchema, RunStatus
 from syncd.policy import Policy, load_policy
 from syncd.ports import Org, Store
-from syncd.run.context import Company, OrgSession, PassContext, PassSettings, Progress, Source, no_progress
+from syncd.run.context import Company, OrgSession, PassContext, PassSettings, Progress, Scope, Source, no_progress
+from syncd.run.hot import LANES, Arrived, HotRun
 from syncd.run.ids import OperationIds
 from syncd.run.ingest import Ingest
 from syncd.run.mirror import open_org, refresh_mirror
@@ -44,6 +45,7 @@ from syncd.run.recover import recover
 from syncd.run.rehearsal import RehearsalOrg, is_pretended
 from syncd.salesforce import ClientCredentials, JwtBearer, OrgSettings, SalesforceOrg
 from syncd.store import open_store
+from syncd.works import Works
 
 _LEASE = "engine"
 _MAX_OPERATIONS = 1_000_000
@@ -94,7 +96,7 @@ def open_house(
     return House(settings, clock, types, sessions, make_id or OperationIds(SystemClock()), wrap, source_sessions)
 
 
-class House(Checks):
+class House(Checks, Works):
     """One configured syncd in this process."""
 
     def __init__(
@@ -118,7 +120,10 @@ class House(Checks):
         self._wrap = wrap or (lambda port, name: port)  # noqa: ARG005 - the shape of a wrap
         self._owner = f"pid-{os.getpid()}"
         self._mappings: dict[str, LeadMapping] = {}
+        self._policy: Policy | None = None
+        self._is_frozen = False
         self.company = Company(clock)
+        self._orgs: dict[Lane, Org] = {}
 
     # ------------------------------------------------------------------ parts, opened when needed
 
@@ -171,6 +176,8 @@ class House(Checks):
         Raises:
             ConfigError: It is not there, or everything that is wrong with it.
         """
+        if schema is None and self._is_frozen and name in self._mappings:
+            return self._mappings[name]
         folder = self.settings.folder / self.settings.mappings_dir
         path = folder / f"{name}.yaml"
         text = _text_of(path, folder, name)
@@ -185,12 +192,21 @@ class House(Checks):
             self._mappings[name] = loaded
         return loaded
 
+    def freeze(self) -> None:
+        """Keep mappings and policy as they are now, whatever becomes of their files: the daemon reloads all of them or none."""
+        for source in self.settings.sources.values():
+            self.mapping(source.mapping)
+        self._policy = self.policy()
+        self._is_frozen = True
+
     def policy(self, schema: OrgSchema | None = None) -> Policy:
         """The policy, checked.
 
         Raises:
             ConfigError: It is not there, or everything that is wrong with it.
         """
+        if schema is None and self._policy is not None:
+            return self._policy
         path = self.settings.folder / self.settings.policy
         try:
             text = path.read_text(encoding="utf-8")
@@ -213,7 +229,12 @@ class House(Checks):
 
     # ------------------------------------------------------------------ sources
 
-    def _chosen(self, names: Sequence[str]) -> list[ConfiguredSource]:
+    def chosen(self, names: Sequence[str]) -> list[ConfiguredSource]:
+        """The sources of these names, all of them for none.
+
+        Raises:
+            ConfigError: There is no source of a name.
+        """
         unknown = [name for name in names if name not in self.settings.sources]
         if unknown:
             raise ConfigError(
@@ -279,7 +300,7 @@ class House(Checks):
 
     def _sources(self, names: Sequence[str], *, live: bool) -> dict[str, Source]:
         made = {}
-        for source in self._chosen(names):
+        for source in self.chosen(names) if names else ():
             connector, options, session = self.connector_of(source)
             made[source.name] = Source(
                 name=source.name,
@@ -295,7 +316,7 @@ class House(Checks):
     def check_sources(self, names: Sequence[str]) -> dict[str, Health]:
         """Rehearse the real call of each source."""
         found = {}
-        for source in self._chosen(names):
+        for source in self.chosen(names):
             connector, options, session = self.connector_of(source)
             found[source.name] = connector.check(session, options)
         return found
@@ -306,7 +327,7 @@ class House(Checks):
         Raises:
             ConfigError: No such source, stream or range.
         """
-        connector, options, _ = self.connector_of(self._chosen([name])[0])
+        connector, options, _ = self.connector_of(self.chosen([name])[0])
         now = self.clock.now()
         return plan_range(self.store, name, connector, options, stream=stream, from_at=from_at, until_at=until_at, now=now)
 
@@ -331,6 +352,43 @@ class House(Checks):
             return None
 
     # ------------------------------------------------------------------ passes
+
+    def org_in_lane(self, lane: Lane) -> Org:
+        """The org as the stages of one lane see it, with that lane's share of the budget."""
+        if lane not in self._orgs:
+            self._orgs[lane] = self._wrap(self.salesforce.in_lane(lane), "org")
+        return self._orgs[lane]
+
+    def lane_context(
+        self, names: Sequence[str], lane: Lane, scope: Scope, *, force: bool = False, progress: Progress = no_progress
+    ) -> PassContext:
+        """What a pass of the daemon over some sources (none: only what is open) works with."""
+        sources = self._sources(names, live=True)
+        ctx = self._context(self.store, self.org_in_lane(lane), sources, force=force, progress=progress)
+        ctx.lane, ctx.scope = lane, scope
+        ctx.turn.lane = lane
+        return ctx
+
+    def run_lane(self, ctx: PassContext) -> Summary:
+        """Run a pass of the daemon."""
+        _calm_collector()
+        summary = run_pass(ctx, self._make_id)
+        self.keep_budget()
+        return summary
+
+    def hot_run(self, names: Sequence[str], arrived: Arrived) -> HotRun:
+        """Begin a run of the hot lane over sources that send by themselves."""
+        ctx = self.lane_context(names, Lane.HOT, Scope(lanes=LANES))
+        return HotRun(ctx, self.journal, self._make_id, arrived)
+
+    def take_over(self) -> None:
+        """Become the one engine of the store, and settle what the process before left.
+
+        Raises:
+            StoreError: Another syncd is at work on it.
+        """
+        self.store.acquire_lease(_LEASE, self._owner)
+        recover(self._context(self.store, self.org, {}, force=False, progress=no_progress))
 
     def _context(self, store: Store, org: Org, sources: Mapping[str, Source], *, force: bool, progress: Progress) -> PassContext:
         run_id = f"{self.clock.now():%Y%m%dT%H%M%S}-{self._make_id()[-6:]}"
@@ -371,16 +429,37 @@ class House(Checks):
         if dry_run:
             return self._rehearse(names, force=force, progress=progress)
         self.store.acquire_lease(_LEASE, self._owner)
-        sources = self._sources(names, live=True)
+        sources = self._sources(self._unpaused(names), live=True)
         ctx = self._context(self.store, self.org, sources, force=force, progress=progress)
         summary = run_pass(ctx, self._make_id)
-        self._keep_budget()
+        self.keep_budget()
         return summary, []
+
+    def _unpaused(self, names: Sequence[str]) -> list[str]:
+        """The sources of a pass: those that are named, or all that nobody has paused.
+
+        Raises:
+            ConfigError: One that is named is paused.
+        """
+        paused = {name for name, row in self.store.schedules().items() if row.is_paused}
+        wrong = [name for name in names if name in paused]
+        if wrong:
+            raise ConfigError(f"The source {wrong[0]} is paused.", advice=f'"syncd source resume {wrong[0]}" lets it go on.')
+        return [one.name for one in self.chosen(names) if one.name not in paused]
+
+    def set_paused(self, names: Sequence[str], *, is_paused: bool) -> list[str]:
+        """Pause sources or let them go on; gives those that were not so before. Writes the store.
+
+        Raises:
+            ConfigError: There is no such source.
+        """
+        now = self.clock.now()
+        return [one.name for one in self.chosen(names) if self.store.set_paused(one.name, is_paused, now)]
 
     def _rehearse(self, names: Sequence[str], *, force: bool, progress: Progress) -> tuple[Summary, list[Operation]]:
         # The key behind person ids must exist before the copy: the pass after the plan has to make the same ids.
         self.secret()
-        sources = self._sources(names, live=True)
+        sources = self._sources(self._unpaused(names), live=True)
         scratch = self.store.copy_to_scratch()
         try:
             ctx = self._context(scratch, RehearsalOrg(self.salesforce, self.clock), sources, force=force, progress=progress)
@@ -391,14 +470,16 @@ class House(Checks):
         finally:
             scratch.close()
 
-    def _keep_budget(self) -> None:
+    def keep_budget(self) -> None:
+        """Remember how many calls of this day are used. Writes the store."""
         day, count = self.salesforce.budget_used
         self.store.put_setting("budget_used", f"{day.isoformat()} {count}")
 
     def pull(self, names: Sequence[str]) -> Summary:
         """Extract only: pages into the inbox, nothing to the org."""
         self.store.acquire_lease(_LEASE, self._owner)
-        ctx = self._context(self.store, self.org, self._sources(names, live=False), force=False, progress=no_progress)
+        sources = self._sources(self._unpaused(names), live=False)
+        ctx = self._context(self.store, self.org, sources, force=False, progress=no_progress)
         started = self.clock.monotonic()
         self.store.start_run(ctx.run_id, self.clock.now(), sorted(ctx.sources))
         ingest = Ingest(ctx, [ctx.sources[name] for name in sorted(ctx.sources)])
@@ -416,7 +497,9 @@ class House(Checks):
     def undo(self, run_id: str) -> Undoing:
         """Prepare the undo of a run."""
         self.store.acquire_lease(_LEASE, self._owner)
-        ctx = self._context(self.store, self.org, self._sources((), live=False), force=True, progress=no_progress)
+        ctx = self._context(
+            self.store, self.org, self._sources(list(self.settings.sources), live=False), force=True, progress=no_progress
+        )
         recover(ctx)
         session = open_org(ctx)
         refresh_mirror(ctx, session)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from syncd.cli.output import Output, show_ranges, show_summary, shown
-from syncd.cli.shared import Json, globals_of, house
-from syncd.errors import ConfigError
+from syncd.cli.shared import Json, ask_daemon, globals_of, house, summary_of
+from syncd.errors import ConfigError, StoreError
 from syncd.model import Operation
 
 if TYPE_CHECKING:
@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 Names = Annotated[list[str] | None, typer.Argument(help="Sources; all of them if none is named.", metavar="[SOURCE]...")]
 
-_RUN_HELP = """One pass: pull, map, resolve, decide, plan, push.
+_RUN_HELP = """The daemon: receives webhooks, reads sources when they are due, writes to Salesforce. With --once one pass, then it ends.
+
+SIGTERM lets it finish what is under way, a second one ends it at once; SIGHUP loads the configuration anew, all of it or nothing.
+While it runs, "syncd run --once" asks it for a pass.
 
 Examples:
+  syncd run                        the daemon, until it is told to stop
   syncd run --once                 every source
   syncd run --once booth --json    one source, the summary as JSON
   syncd run --once --dry-run       everything but the writes
@@ -44,9 +48,14 @@ def register(app: typer.Typer) -> None:
 
         output = globals_of(context).output(as_json=as_json)
         if not once:
-            raise ConfigError("This version runs one pass at a time.", advice='Use "syncd run --once", from a timer if you like.')
-        with house(context) as opened, progress_display(output) as progress:
-            summary, _ = opened.run(names or [], dry_run=dry_run, force=force, progress=progress)
+            return _run_daemon(context, names, is_odd=dry_run or force or as_json)
+        with house(context) as opened:
+            try:
+                with progress_display(output) as progress:
+                    summary, _ = opened.run(names or [], dry_run=dry_run, force=force, progress=progress)
+            except StoreError as error:
+                answer = ask_daemon(opened, output, error, "run", {"names": names or [], "force": force})
+                summary = summary_of(answer)
         if as_json:
             output.json(summary)
         else:
@@ -111,6 +120,18 @@ Examples:
             ("run", "started", "finished", "status"),
             [(one["run_id"], one["started_at"], one["finished_at"], one["status"]) for one in found["runs"]],
         )
+
+
+def _run_daemon(context: typer.Context, names: list[str] | None, *, is_odd: bool) -> int:
+    from syncd.daemon.supervisor import run_daemon
+
+    if names or is_odd:
+        raise ConfigError(
+            "The daemon takes no sources and no options.",
+            advice='Add --once for one pass, or "syncd source pause" what is not wanted.',
+        )
+    options = globals_of(context)
+    return run_daemon(options.config, debug=options.debug)
 
 
 def _show_plan(output: Output, summary: Summary, operations: list[Operation]) -> None:

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from syncd.cli.output import Output
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
+    from syncd.run.one_pass import Summary
     from syncd.wiring import House
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
@@ -52,6 +53,30 @@ def house(context: typer.Context) -> Iterator[House]:
         yield opened
     finally:
         opened.close()
+
+
+def ask_daemon(opened: House, output: Output, error: StoreError, kind: str, document: dict[str, Any]) -> dict[str, Any]:
+    """The store is another's: have the daemon do it, and give its answer.
+
+    Raises:
+        StoreError: `error` as it was, if it is about something else; or nobody answers.
+        RequestFailedError: The daemon said no.
+    """
+    from syncd.app.asking import ask, is_busy
+
+    if not is_busy(error):
+        raise error
+    output.say("A daemon works on this store: asking it.")
+    return ask(opened.store, opened.clock, kind, document, output.say)
+
+
+def summary_of(answer: dict[str, Any]) -> Summary:
+    """The summary in a daemon's answer."""
+    import msgspec
+
+    from syncd.run.one_pass import Summary
+
+    return msgspec.convert(answer["summary"], Summary)
 
 
 def confirm(question: str, word: str, *, yes: bool) -> None:

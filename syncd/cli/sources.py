@@ -10,12 +10,14 @@ import msgspec
 import typer
 
 from syncd.cli.output import Output, show_ranges, shown
-from syncd.cli.shared import Json, Yes, confirm, globals_of, house
-from syncd.errors import ConfigError
+from syncd.cli.shared import Json, Yes, ask_daemon, confirm, globals_of, house, summary_of
+from syncd.errors import ConfigError, StoreError
 from syncd.model import Lead
 
 Name = Annotated[str, typer.Argument(help="A source of syncd.yaml.", metavar="SOURCE")]
 Names = Annotated[list[str] | None, typer.Argument(help="Sources; all of them if none is named.", metavar="[SOURCE]...")]
+
+Chosen = Annotated[list[str], typer.Argument(help="Sources of syncd.yaml.", metavar="SOURCE...")]
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +31,7 @@ def _source(app: typer.Typer) -> None:
     app.add_typer(source, name="source")
     _list(source)
     _check_and_pull(source)
+    _pause(source)
     _backfill(source)
 
 
@@ -99,7 +102,10 @@ Examples:
     def pull(context: typer.Context, names: Names = None, as_json: Json = False) -> int:
         output = globals_of(context).output(as_json=as_json)
         with house(context) as opened:
-            summary = opened.pull(names or [])
+            try:
+                summary = opened.pull(names or [])
+            except StoreError as error:
+                summary = summary_of(ask_daemon(opened, output, error, "pull", {"names": names or []}))
         if as_json:
             output.json(summary)
         else:
@@ -109,6 +115,37 @@ Examples:
                 output.say(f"Not reached: {missed}", "yellow")
             output.say('Next: "syncd plan" or "syncd run --once".')
         return summary.exit_code
+
+
+def _pause(source: typer.Typer) -> None:
+    def set_paused(context: typer.Context, names: list[str], *, is_paused: bool, as_json: bool) -> None:
+        output = globals_of(context).output(as_json=as_json)
+        with house(context) as opened:
+            changed = opened.set_paused(names, is_paused=is_paused)
+        if as_json:
+            output.json({name: {"paused": is_paused, "changed": name in changed} for name in names})
+            return
+        word = "paused" if is_paused else "resumed"
+        for name in names:
+            output.line(f"{name} is {word}." if name in changed else f"{name} was {word} already.")
+        if is_paused:
+            output.say('Nothing is lost: its cursor stays, webhooks are still received and stored. Next: "syncd source resume".')
+
+    @source.command(
+        help="""Leave sources alone: nothing is read, nothing of theirs is written, webhooks are still received and stored.
+
+A running daemon knows within a second.
+
+Examples:
+  syncd source pause newsletter
+"""
+    )
+    def pause(context: typer.Context, names: Chosen, as_json: Json = False) -> None:
+        set_paused(context, names, is_paused=True, as_json=as_json)
+
+    @source.command(help="Go on with sources that were paused, where they were.\n\nExamples:\n  syncd source resume newsletter\n")
+    def resume(context: typer.Context, names: Chosen, as_json: Json = False) -> None:
+        set_paused(context, names, is_paused=False, as_json=as_json)
 
 
 def _backfill(source: typer.Typer) -> None:
@@ -143,7 +180,11 @@ Examples:
             ends = f"from {shown(found.from_at)} until {shown(found.until_at)} (UTC)"
             if is_new:
                 confirm(f"{name} will be read once more, {ends}.", name, yes=yes)
-            opened.start_backfill(planned)
+            try:
+                opened.start_backfill(planned)
+            except StoreError as error:
+                wish = {"source": name, "stream": stream, "from": from_at.isoformat(), "until": until_at and until_at.isoformat()}
+                ask_daemon(opened, output, error, "backfill", wish)
         if as_json:
             output.json({**range_document(found), "state": "new" if is_new else "under_way"})
             return

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from syncd.config.secret import Secret
 from syncd.document import Node
@@ -87,6 +88,14 @@ class SalesforceSettings(_Part):
         return value.rstrip("/")
 
 
+class DaemonSettings(_Part):
+    """The life of `syncd run`."""
+
+    drain_seconds: float = Field(
+        default=20.0, gt=0, le=600, description="How long work under way may take to end after SIGTERM or a reload."
+    )
+
+
 class HttpSettings(_Part):
     """Where webhooks, health and metrics listen (the daemon)."""
 
@@ -137,6 +146,10 @@ class SourceSettings(_Part):
     mapping: str = Field(description="Name of a file in mappings_dir, without .yaml.", examples=["csv_drop"])
     poll_interval_seconds: float | None = Field(default=None, gt=0, description="How often the daemon pulls.")
     cron: str | None = Field(default=None, description='When the daemon pulls, instead of an interval: "*/5 * * * *".')
+    timezone: str = Field(default="UTC", description="Time zone of cron; summer time is its own.", examples=["Europe/Berlin"])
+    jitter_seconds: float | None = Field(
+        default=None, ge=0, description="Spread of the beginnings; a tenth of the interval, 30 s at most, if not given."
+    )
     overlap_seconds: float = Field(default=300.0, ge=0, description="How far back each pull looks again.")
     settle_seconds: float | None = Field(
         default=None,
@@ -150,6 +163,19 @@ class SourceSettings(_Part):
         default="all", description="all, now, or a day: older records are imported without assignment.", examples=["2026-01-01"]
     )
     assignment: AssignmentSettings = Field(default=AssignmentSettings(), description="Who gets new leads.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("it is a name of the IANA time zone database, such as Europe/Berlin")
+        return value
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> SourceSettings:
+        if self.cron is not None and self.poll_interval_seconds is not None:
+            raise ValueError("poll_interval_seconds and cron exclude each other")
+        return self
 
     @field_validator("start_from")
     @classmethod
@@ -187,6 +213,7 @@ class Settings(_Part):
     mappings_dir: str = Field(default="mappings", description="Folder of the mappings; relative to syncd.yaml.")
     policy: str = Field(default="mappings/policy.yaml", description="The policy; relative to syncd.yaml.")
     http: HttpSettings = Field(default=HttpSettings(), description="Where the daemon listens.")
+    daemon: DaemonSettings = Field(default=DaemonSettings(), description="The life of the daemon.")
     guard: GuardSettings = Field(default=GuardSettings(), description="The blast-radius guard.")
     log: LogSettings = Field(default=LogSettings(), description="What is logged.")
     allow_literal_secrets: bool = Field(default=False, description="Secrets may stand in this file: for sandboxes only.")

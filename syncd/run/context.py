@@ -144,7 +144,7 @@ class OrgSession:
 class PassContext:
     """Everything one pass shares between its stages.
 
-    `unread` are sources that were not read to their end. `lane` says how urgent the pass is beside others in its `company`. `guarded_before`: guarded writes of earlier slices of the same
+    `unread` are sources that were not read to their end, `sliced` those of them that only ran out of time. `lane` says how urgent the pass is beside others in its `company`. `guarded_before`: guarded writes of earlier slices of the same
     work, so that a guard judges the whole.
     """
 
@@ -163,6 +163,7 @@ class PassContext:
     creates_sent: int = 0
     unfinished: list[str] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
+    sliced: set[str] = field(default_factory=set)
     pushing_stopped: str = ""
     scope: Scope = _WHOLE
     lane: Lane = Lane.INCREMENT

@@ -87,16 +87,17 @@ class Ingest:
         while self._feed is not None:
             is_late = limit is not None and self._ctx.clock.monotonic() - self._began >= limit
             if is_late or self._ctx.is_stopping:
-                self._break_off()
+                unread = {task.source.name for task in self._feed.unread}
+                self._ctx.sliced |= unread if is_late else set()
+                self._break_off(unread)
                 return None
             arrival = self._feed.next(_LOOK_SECONDS if patience_seconds is None else patience_seconds)
             if arrival is not None or patience_seconds is not None:
                 return arrival
         return None
 
-    def _break_off(self) -> None:
+    def _break_off(self, unread: set[str]) -> None:
         """Read no further; the cursors say where it goes on."""
-        unread = {task.source.name for task in self._feed.unread} if self._feed is not None else set()
         self.close()
         for name, done in self._done.items():
             done.reached_end = done.reached_end and name not in unread

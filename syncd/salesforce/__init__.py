@@ -4,6 +4,7 @@
 this package. The slow import of simple-salesforce waits for the first call.
 """
 
+from syncd.salesforce.budget import SLOW_FROM as SLOW_FROM
 from syncd.salesforce.check import FieldUse as FieldUse
 from syncd.salesforce.check import Finding as Finding
 from syncd.salesforce.check import Severity as Severity

@@ -118,7 +118,7 @@ class Database:
         try:
             yield
         except (DBAPIError, sqlite3.Error) as error:
-            raise StoreError(*_explained(error, self.path)) from error
+            raise explained(error, self.path) from error
         except SQLAlchemyError as error:
             raise StoreError("The store cannot be used.", advice='Run "syncd store check".', detail=str(error)) from error
 
@@ -196,9 +196,11 @@ class Database:
 
 
 def _taken(name: str) -> StoreError:
-    return StoreError(
+    taken = StoreError(
         f"Another syncd ({name}) is working on this store.", advice="Wait until it has finished, or stop it; then start again."
     )
+    taken.reason = "lease_taken"
+    return taken
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:
@@ -223,32 +225,48 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 _CAUSES = (
-    ("database or disk is full", "The disk of the store is full.", "Free some room; nothing acknowledged is lost."),
-    ("readonly", "The store can only be read.", "Check the rights of the file and its folder, and the mount."),
-    ("read-only", "The store can only be read.", "Check the rights of the file and its folder, and the mount."),
+    ("database or disk is full", "disk_full", "The disk of the store is full.", "Free some room; nothing acknowledged is lost."),
+    ("no space left", "disk_full", "The disk of the store is full.", "Free some room; nothing acknowledged is lost."),
+    ("readonly", "read_only", "The store can only be read.", "Check the rights of the file and its folder, and the mount."),
+    ("read-only", "read_only", "The store can only be read.", "Check the rights of the file and its folder, and the mount."),
     (
         "database is locked",
+        "locked",
         "The store is locked by another program.",
         "Stop the other program (a backup, a shell) and start again.",
     ),
-    ("unable to open", "The store cannot be opened.", "Check store.url and the rights of its folder."),
-    ("not a database", "The file in store.url is not a syncd store.", "Name another file; this one was not touched."),
-    ("malformed", "The store is damaged.", 'Stop syncd and restore a backup; "syncd store check" tells more.'),
-    ("connection refused", "PostgreSQL does not answer.", "Check store.url and that the server runs."),
-    ("password authentication failed", "PostgreSQL refused the user or password in store.url.", "Correct store.url."),
-    ("could not serialize", "Two writers met; the work is repeated.", ""),
+    ("unable to open", "cannot_open", "The store cannot be opened.", "Check store.url and the rights of its folder."),
+    (
+        "not a database",
+        "not_a_store",
+        "The file in store.url is not a syncd store.",
+        "Name another file; this one was not touched.",
+    ),
+    ("malformed", "damaged", "The store is damaged.", 'Stop syncd and restore a backup; "syncd store check" tells more.'),
+    ("disk i/o error", "disk_failed", "The disk of the store fails.", "Check the disk and the mount, then start again."),
+    ("connection refused", "unreachable", "PostgreSQL does not answer.", "Check store.url and that the server runs."),
+    (
+        "password authentication failed",
+        "refused",
+        "PostgreSQL refused the user or password in store.url.",
+        "Correct store.url.",
+    ),
+    ("could not serialize", "conflict", "Two writers met; the work is repeated.", ""),
 )
 
 
-def _explained(error: DBAPIError | sqlite3.Error, path: Path | None) -> tuple[str]:
+def explained(error: DBAPIError | sqlite3.Error, path: Path | None) -> StoreError:
+    """What a driver's error means to an operator; `path` is the file, None for a server."""
     told = error.orig if isinstance(error, DBAPIError) else error
     words = str(told).lower()
     where = f" ({path})" if path else ""
-    for mark, what, advice in _CAUSES:
+    for mark, reason, what, advice in _CAUSES:
         if mark in words:
-            return (f"{what[:-1]}{where}. {advice}".strip(),)
+            found = StoreError(f"{what[:-1]}{where}.", advice=advice)
+            found.reason = reason
+            return found
     # The driver's own words may quote values of a row, so they are not passed on.
-    return (f'The store{where} refused a statement ({type(told).__name__}). Run "syncd store check".',)
+    return StoreError(f"The store{where} refused a statement ({type(told).__name__}).", advice='Run "syncd store check".')
 
 
 def pack(payload: bytes) -> tuple[bytes, bool]:

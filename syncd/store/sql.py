@@ -14,6 +14,7 @@ from syncd import __version__
 from syncd.clock import Clock
 from syncd.errors import StoreError
 from syncd.store import tables as t
+from syncd.store.daemon import DaemonStore
 from syncd.store.desk import DeskStore
 from syncd.store.engine import Database
 from syncd.store.inbox import InboxStore
@@ -29,7 +30,9 @@ from syncd.store.tables import SCHEMA_VERSION
 _COPY_ROWS = 1_000
 
 
-class SqlStore(InboxStore, LaneStore, LookupStore, ResolvedStore, PeopleStore, SearchStore, OutboxStore, MirrorStore, DeskStore):
+class SqlStore(
+    InboxStore, LaneStore, LookupStore, ResolvedStore, PeopleStore, SearchStore, OutboxStore, MirrorStore, DeskStore, DaemonStore
+):
     """`syncd.ports.Store` on SQLAlchemy Core; its rooms are the base classes. Safe for threads."""
 
     def __init__(self, url: str, clock: Clock, scratch: Path | None = None) -> None:

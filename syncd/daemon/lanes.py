@@ -1,0 +1,317 @@
+"""The lanes of the engine: each decides what its next pass is, runs it, and remembers when."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from syncd import metrics
+from syncd.daemon.agenda import Agenda
+from syncd.log import Log
+from syncd.model import Lane, OperationState, RunStatus
+from syncd.run.context import PassContext, Scope
+from syncd.run.hot import HotRun
+from syncd.run.one_pass import Summary
+from syncd.schedule import Plan
+from syncd.wiring import House
+
+_LOOK_SECONDS = 1.0
+"""How often a lane looks for work that nobody told it of."""
+_SLICE_SECONDS = 120.0
+"""How long one pass reads before others may read the same source."""
+_SWEEP_SECONDS = 15.0
+"""How often people who wait to be planned, and writes without an answer, are looked for beside the passes."""
+_STRAINED_SECONDS = 900.0
+"""How often sources are read at most when the org's calls run short."""
+_IDLE_SECONDS = 30.0
+_RUN_SECONDS = 600.0
+"""A hot run ends when nothing came for half a minute, and after ten minutes all the same."""
+_FIRST_PAUSE_SECONDS = 2.0
+_LONGEST_PAUSE_SECONDS = 60.0
+_LONGEST_REST_SECONDS = 600.0
+
+_LIVE = Scope(reads_ranges=False, remaps=False, slice_seconds=_SLICE_SECONDS)
+_SLOW = Scope(slice_seconds=_SLICE_SECONDS)
+_REMAP = Scope(reads_live=False, reads_ranges=False, lanes=(Lane.BACKFILL, Lane.REMAP))
+_OPEN = (OperationState.PLANNED, OperationState.SENT, OperationState.UNKNOWN)
+
+
+class Worked:
+    """Whether a lane is at work, and when it last moved something."""
+
+    def __init__(self, house: House) -> None:
+        """Idle."""
+        self._clock = house.clock
+        self._since: float | None = None
+
+    def begin(self) -> None:
+        """At work from now on."""
+        self._since = self._clock.monotonic()
+
+    def end(self) -> None:
+        """Idle."""
+        self._since = None
+
+    def progress(self, stage: str, counts: Mapping[str, int]) -> None:
+        """Something moved."""
+        del stage, counts
+        self._since = self._clock.monotonic()
+
+    def is_stalled(self, now: float, limit_seconds: float) -> bool:
+        """Whether it has been at work for longer than that without moving anything."""
+        since = self._since
+        return since is not None and now - since > limit_seconds
+
+
+class _PassLane:
+    """What lanes have in common that run whole passes."""
+
+    name = ""
+    lane = Lane.INCREMENT
+
+    def __init__(self, house: House, agenda: Agenda, log: Log) -> None:
+        """Idle."""
+        self._house = house
+        self._agenda = agenda
+        self._log = log
+        self._worked = Worked(house)
+        self._carried: dict[str, int] = {}
+
+    def is_stalled(self, now: float, limit_seconds: float) -> bool:
+        """See Worked."""
+        return self._worked.is_stalled(now, limit_seconds)
+
+    def _pass(self, names: Sequence[str], scope: Scope, *, force: bool = False) -> tuple[Summary, PassContext]:
+        """One pass, noted in the schedule if it reads. A slice carries what the guard has let through to the next over the same source."""
+        house, store = self._house, self._house.store
+        ctx = house.lane_context(names, self.lane, scope, force=force, progress=self._worked.progress)
+        ctx.guarded_before = sum(self._carried.pop(name, 0) for name in names)
+        started_at = house.clock.now()
+        for name in names if scope.reads_live else ():
+            store.note_start(name, ctx.run_id, started_at)
+        self._worked.begin()
+        try:
+            summary = house.run_lane(ctx)
+        finally:
+            self._worked.end()
+        is_sound = summary.status in (RunStatus.OK, RunStatus.PARTIAL)
+        for name in names if scope.reads_live else ():
+            has_all = is_sound and name not in ctx.unread
+            store.note_end(name, ctx.run_id, house.clock.now(), str(summary.status), succeeded=has_all)
+            if name in ctx.sliced:
+                self._carried[name] = ctx.guarded_before
+        metrics.count_run(self.lane, summary.api_calls, summary.operations)
+        return summary, ctx
+
+
+@dataclass
+class Errand:
+    """A pass that somebody asked for; `done` is called with its outcome."""
+
+    names: Sequence[str]
+    run: Callable[[], None]
+
+
+class LiveLane(_PassLane):
+    """Sources that are due, errands, and sweeps."""
+
+    name = "live"
+
+    def __init__(self, house: House, agenda: Agenda, log: Log, plans: Mapping[str, Plan]) -> None:
+        """Idle."""
+        super().__init__(house, agenda, log)
+        self._plans = plans
+        self._errands: deque[Errand] = deque()
+        self._swept_at = self._read_at = -_STRAINED_SECONDS
+
+    def ask(self, errand: Errand) -> None:
+        """Have something done between two passes, when its sources are free."""
+        self._errands.append(errand)
+        self._agenda.wake()
+
+    def work(self) -> None:
+        """Until the company stops."""
+        stop = self._house.company.is_stopping
+        while not stop.is_set():
+            if self._run_errand():
+                continue
+            if not self._read_due():
+                self._sweep()
+                self._agenda.wait(_LOOK_SECONDS)
+
+    def _read_due(self) -> bool:
+        """One pass over everything that is due; False if nothing is, or if the org's calls run short and it was read lately."""
+        now = self._house.clock.monotonic()
+        if self._house.is_strained and now - self._read_at < _STRAINED_SECONDS:
+            return False
+        with self._agenda.due(but_for=self._house.first_fills()) as names:
+            if not names:
+                return False
+            self._read_at = now
+            _, ctx = self._pass(names, _LIVE)
+        for name in ctx.sliced:
+            self._agenda.mark_due(name)
+        return True
+
+    def run(self, names: Sequence[str], *, force: bool) -> Summary:
+        """One whole pass over sources, as `syncd run --once` asks for it."""
+        return self._pass(names, Scope(), force=force)[0]
+
+    def _run_errand(self) -> bool:
+        if not self._errands:
+            return False
+        errand = self._errands[0]
+        with self._agenda.claim(errand.names, _LOOK_SECONDS) as is_free:
+            if not is_free:
+                return False
+            self._errands.popleft()
+            self._worked.begin()
+            try:
+                errand.run()
+            finally:
+                self._worked.end()
+        return True
+
+    def _sweep(self) -> None:
+        """A pass over nothing but what is open: people who wait, writes without an answer, a mirror that was never filled."""
+        now = self._house.clock.monotonic()
+        if now - self._swept_at < _SWEEP_SECONDS:
+            return
+        self._swept_at = now
+        store, company = self._house.store, self._house.company
+        is_open = store.dirty_persons(1) or store.operations(_OPEN, 1, other_than=company.others(""))
+        if is_open or not self._house.is_mirrored():
+            self._pass((), _LIVE)
+
+
+class SlowLane(_PassLane):
+    """First fills, ranges and re-mapping: one source at a time, in turn."""
+
+    name = "slow"
+    lane = Lane.BACKFILL
+
+    def __init__(self, house: House, agenda: Agenda, log: Log, names: Sequence[str]) -> None:
+        """Idle."""
+        super().__init__(house, agenda, log)
+        self._names = deque(names)
+        self._stale = deque(sorted(house.settings.sources))
+        self._later: dict[str, tuple[float, float]] = {}
+
+    def work(self) -> None:
+        """Until the company stops."""
+        stop = self._house.company.is_stopping
+        while not stop.is_set():
+            may_begin = self._house.is_mirrored() and not self._house.is_strained and not self._house.is_org_lost()
+            if not (may_begin and (self._fill() or self._remap())):
+                self._agenda.wait(_LOOK_SECONDS * 2)
+
+    def _fill(self) -> bool:
+        """One slice of the next source that has something to be read in this lane; False if none has."""
+        now = self._house.clock.monotonic()
+        resting = {name for name, (until, _) in self._later.items() if now < until}
+        wanted = self._house.slow_sources() - self._agenda.paused - resting
+        for _ in range(len(self._names)):
+            self._names.rotate(-1)
+            name = self._names[-1]
+            if name not in wanted:
+                continue
+            with self._agenda.claim((name,), _LOOK_SECONDS) as is_free:
+                if is_free:
+                    _, ctx = self._pass((name,), _SLOW)
+                    self._rest(name, is_tired=name in ctx.unread and name not in ctx.sliced)
+                    return True
+        return False
+
+    def _rest(self, name: str, *, is_tired: bool) -> None:
+        """Leave a source alone for a while that could not be read to its end, longer each time."""
+        if not is_tired:
+            self._later.pop(name, None)
+            return
+        _, pause = self._later.get(name, (0.0, _FIRST_PAUSE_SECONDS))
+        pause = min(pause * 2, _LONGEST_REST_SECONDS)
+        self._later[name] = (self._house.clock.monotonic() + pause, pause)
+
+    def _remap(self) -> bool:
+        """Map one source anew whose mapping has changed since the process began; False if there is none left."""
+        while self._stale:
+            name = self._stale[0]
+            if name in self._agenda.paused or not self._house.is_stale(name):
+                self._stale.popleft()
+                continue
+            is_pushed = name in self._house.pushed_sources()
+            with self._agenda.claim(() if is_pushed else (name,), _LOOK_SECONDS) as is_free:
+                if not is_free:
+                    return False
+                summary, _ = self._pass((name,), _REMAP)
+            if not self._house.is_stale(name) or summary.status is RunStatus.STOPPED:
+                self._stale.popleft()
+            return summary.status in (RunStatus.OK, RunStatus.PARTIAL)
+        return False
+
+
+class HotLane:
+    """Leads that were sent to us."""
+
+    name = "hot"
+
+    def __init__(self, house: House, agenda: Agenda, log: Log) -> None:
+        """Idle."""
+        self._house = house
+        self._agenda = agenda
+        self._log = log
+        self._worked = Worked(house)
+        self._woken = threading.Event()
+        self._run: HotRun | None = None
+        self._pause_seconds = 0.0
+
+    def is_stalled(self, now: float, limit_seconds: float) -> bool:
+        """See Worked."""
+        return self._worked.is_stalled(now, limit_seconds)
+
+    def wake(self) -> None:
+        """Something was stored."""
+        self._woken.set()
+
+    def work(self) -> None:
+        """Until the company stops."""
+        stop = self._house.company.is_stopping
+        try:
+            while not stop.is_set():
+                self._woken.wait(_LOOK_SECONDS)
+                self._woken.clear()
+                while self._step() and not stop.is_set():
+                    pass
+                if self._pause_seconds:
+                    stop.wait(self._pause_seconds)
+        finally:
+            self._end()
+
+    def _step(self) -> bool:
+        """One step of a run, which is begun and ended as needed; gives whether there may be more to do at once."""
+        names = [name for name in self._house.pushed_sources() if name not in self._agenda.paused]
+        if self._run is None and not self._house.has_hot(names):
+            return False
+        if self._run is None:
+            self._run = self._house.hot_run(self._house.pushed_sources(), metrics.note_arrival)
+        run, now = self._run, self._house.clock.monotonic()
+        self._worked.begin()
+        try:
+            has_more = run.step(names)
+        finally:
+            self._worked.end()
+        if run.is_lost:
+            self._end()
+            self._pause_seconds = min(max(self._pause_seconds * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
+            return False
+        self._pause_seconds = 0.0
+        if now - run.busy_at > _IDLE_SECONDS or now - run.began_at > _RUN_SECONDS:
+            self._end()
+        return has_more
+
+    def _end(self) -> None:
+        if self._run is not None:
+            run, self._run = self._run, None
+            summary = run.end()
+            metrics.count_run(Lane.HOT, summary.api_calls, summary.operations)

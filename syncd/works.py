@@ -1,0 +1,118 @@
+"""What the daemon asks of the house to decide what comes next. Part of the house that wiring builds; reads only, but for the notes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from syncd.app.lanes import ranges
+from syncd.clock import Clock
+from syncd.config import Settings
+from syncd.config.settings import ConfiguredSource
+from syncd.connector import Connector, PushConnector, Session
+from syncd.mapping import Mapping as LeadMapping
+from syncd.model import Lane
+from syncd.ports import Journal, Store
+from syncd.run.hot import LANES
+from syncd.salesforce import SLOW_FROM, SalesforceOrg
+from syncd.schedule import DEFAULT_INTERVAL_SECONDS
+
+
+class Works:
+    """The daemon's half of a house; `syncd.wiring.House` gives it its parts."""
+
+    settings: Settings
+    clock: Clock
+
+    @cached_property
+    def store(self) -> Store:
+        """Given by the house."""
+        raise NotImplementedError
+
+    @cached_property
+    def journal(self) -> Journal:
+        """Given by the house."""
+        raise NotImplementedError
+
+    @cached_property
+    def salesforce(self) -> SalesforceOrg:
+        """Given by the house."""
+        raise NotImplementedError
+
+    def connector_of(self, source: ConfiguredSource) -> tuple[Connector, Any, Session]:
+        """Given by the house."""
+        raise NotImplementedError
+
+    def mapping(self, name: str) -> LeadMapping:
+        """Given by the house."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ sources
+
+    @cached_property
+    def _connectors(self) -> dict[str, tuple[Connector, Any]]:
+        return {name: self.connector_of(source)[:2] for name, source in self.settings.sources.items()}
+
+    def pushed_sources(self) -> list[str]:
+        """Sources that send by themselves."""
+        return [name for name, (connector, _) in self._connectors.items() if isinstance(connector, PushConnector)]
+
+    def pulled_sources(self) -> list[str]:
+        """The others."""
+        return [name for name, (connector, _) in self._connectors.items() if not isinstance(connector, PushConnector)]
+
+    def usual_interval(self, name: str) -> float:
+        """How often a source is read that says nothing of it, in seconds."""
+        return float(getattr(self._connectors[name][0], "poll_interval_seconds", DEFAULT_INTERVAL_SECONDS))
+
+    def first_fills(self) -> set[str]:
+        """Sources that were never read to their end: that may take long, and others must not wait for it."""
+        rows = self.store.schedules()
+        return {name for name in self.pulled_sources() if name not in rows or rows[name].succeeded_at is None}
+
+    def slow_sources(self) -> set[str]:
+        """Sources that have something to be read in the slow lane."""
+        return self.first_fills() | {one.source for one in ranges(self.store)}
+
+    def is_stale(self, name: str) -> bool:
+        """Whether records of a source wait for its changed mapping."""
+        digest = self.mapping(self.settings.sources[name].mapping).digest
+        if name in self.pushed_sources() and self.store.take_inbox(1, [name], (), (Lane.BACKFILL, Lane.REMAP)):
+            return True
+        return self.store.stale_count(name, digest) > 0
+
+    def has_hot(self, names: Sequence[str]) -> bool:
+        """Whether something of these sources waits for the hot lane."""
+        return bool(names) and bool(self.journal.take(1, names) or self.store.take_inbox(1, names, (), LANES))
+
+    # ------------------------------------------------------------------ the org
+
+    def is_mirrored(self) -> bool:
+        """Whether the mirror was filled once; before that only one lane may fill it."""
+        return all(self.store.mirror_cursor(name) is not None for name in ("Lead", "Contact"))
+
+    def is_org_lost(self) -> bool:
+        """Whether the last pass could not reach the org."""
+        return self.store.setting("lost:org") == "yes"
+
+    @property
+    def is_strained(self) -> bool:
+        """Whether the org's calls run short, so that everything that can wait should."""
+        return self.salesforce.budget_pressure >= SLOW_FROM
+
+    # ------------------------------------------------------------------ notes
+
+    def lose(self, what: str) -> bool:
+        """Remember that something is amiss; True only if that is news. Writes the store."""
+        if self.store.setting(f"lost:{what}") == "yes":
+            return False
+        self.store.put_setting(f"lost:{what}", "yes")
+        return True
+
+    def regain(self, what: str) -> bool:
+        """Remember that it is well again; True only if it was not. Writes the store."""
+        if self.store.setting(f"lost:{what}") != "yes":
+            return False
+        self.store.put_setting(f"lost:{what}", "no")
+        return True
