@@ -47,7 +47,7 @@ class JwtSettings(_Part):
     """OAuth JWT bearer of an External Client App."""
 
     type: Literal["jwt"]
-    username: str = Field(description="The integration user.")
+    username: str = Field(description="The integration user.", examples=["sync@acme.com"])
     consumer_key: Secret = Field(description="Consumer key of the app.")
     private_key: Secret = Field(description="PEM text of the private key (RS256).")
 
