@@ -54,6 +54,7 @@ class Engine:
         self._agenda = Agenda()
         self._died: BaseException | None = None
         self._stop = house.company.is_stopping
+        self._hot = HotLane(house, self._agenda, log)
 
     def stop(self) -> None:
         """Finish what is under way and begin nothing. Safe from any thread."""
@@ -77,7 +78,6 @@ class Engine:
         timetable = Timetable(plans, agenda.mark_due, self._log)
         live = LiveLane(house, agenda, self._log, plans)
         slow = SlowLane(house, agenda, self._log, list(plans))
-        self._hot = HotLane(house, agenda, self._log)
         watch = Watch(house, agenda, timetable, plans, self._log)
         requests = Requests(house, agenda, live, self._log)
         requests.take_back()

@@ -14,7 +14,9 @@ from syncd.daemon.agenda import Agenda
 from syncd.daemon.lanes import Errand, LiveLane
 from syncd.errors import ConfigError, StoreError, SyncdError
 from syncd.log import Log
+from syncd.model import Lane
 from syncd.ports import RequestRow
+from syncd.run.turns import Turn
 from syncd.wiring import House
 
 Answer = dict[str, Any]
@@ -84,8 +86,11 @@ class Requests:
         return {"range": range_document(planned.range), "is_new": planned.backfill is not None}
 
     def _undo(self, document: Answer) -> Answer:
-        undoing = self._house.undo(document["run_id"])
-        return {"kept": msgspec.to_builtins(undoing.plan.kept), "operations": undoing.carry_out()}
+        # Nobody may plan meanwhile: what is undone is what a plan would write again.
+        with Turn(self._house.company.turns, Lane.POLICY):
+            undoing = self._house.undo(document["run_id"])
+            operations = undoing.carry_out()
+        return {"kept": msgspec.to_builtins(undoing.plan.kept), "operations": operations}
 
     _kinds: dict[str, Callable[[Requests, Answer], Answer]] = {"run": _run, "pull": _pull, "backfill": _backfill, "undo": _undo}  # noqa: RUF012
 

@@ -22,7 +22,8 @@ from syncd.run.mapping_process import Origin, map_payloads, prepare
 WORTH_A_PROCESS = 2_000
 """Records of one pass after which the second process is started: before, its start costs more than it saves."""
 
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 15.0
+"""A batch takes some 20 ms to map there, and starting the process a second or two: after this it hangs."""
 _LEADS = msgspec.json.Decoder(list[Lead])
 
 

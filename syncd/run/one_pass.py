@@ -12,7 +12,7 @@ from syncd import events
 from syncd.errors import ConfigError, GuardError
 from syncd.model import OperationState, RunStatus, SourceCounts
 from syncd.run.advance import Advance
-from syncd.run.context import LEADS_PER_ROUND, OrgSession, PassContext
+from syncd.run.context import LEADS_PER_ROUND, OrgSession, PassContext, Scope
 from syncd.run.echo import read_echoes
 from syncd.run.ingest import PATIENCE_SECONDS, Ingest
 from syncd.run.mapper import Batches
@@ -83,7 +83,9 @@ class RunRecord:
         self._started = ctx.clock.monotonic()
         self._calls_before = ctx.org.api_calls
         ctx.store.start_run(ctx.run_id, ctx.clock.now(), self._names)
-        ctx.log.info(events.RUN_STARTED, count=len(self._names))
+        # The daemon's passes come by the minute, and most bring nothing.
+        self._is_of_daemon = ctx.scope != Scope()
+        (ctx.log.debug if self._is_of_daemon else ctx.log.info)(events.RUN_STARTED, count=len(self._names))
 
     def end(self, status: RunStatus, error: str, planning: Planning | None) -> Summary:
         """End it; an ok is given only if nothing was missed. Writes the store."""
@@ -93,7 +95,9 @@ class RunRecord:
         summary.duration_seconds = round(ctx.clock.monotonic() - self._started, 3)
         summary.stages = {stage: round(seconds, 4) for stage, seconds in ctx.watch.seconds.items()}
         ctx.store.finish_run(ctx.run_id, ctx.clock.now(), summary.status, msgspec.to_builtins(summary))
-        ctx.log.info(
+        moved = sum(one.pulled + one.waiting_before for one in summary.sources.values()) + sum(summary.operations.values())
+        is_quiet = self._is_of_daemon and summary.status is RunStatus.OK and not moved
+        (ctx.log.debug if is_quiet else ctx.log.info)(
             events.RUN_FINISHED,
             status=str(summary.status),
             duration_seconds=summary.duration_seconds,
