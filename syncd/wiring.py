@@ -429,13 +429,13 @@ class House(Checks, Works):
         if dry_run:
             return self._rehearse(names, force=force, progress=progress)
         self.store.acquire_lease(_LEASE, self._owner)
-        sources = self._sources(self._unpaused(names), live=True)
+        sources = self._sources(self.unpaused(names), live=True)
         ctx = self._context(self.store, self.org, sources, force=force, progress=progress)
         summary = run_pass(ctx, self._make_id)
         self.keep_budget()
         return summary, []
 
-    def _unpaused(self, names: Sequence[str]) -> list[str]:
+    def unpaused(self, names: Sequence[str]) -> list[str]:
         """The sources of a pass: those that are named, or all that nobody has paused.
 
         Raises:
@@ -459,7 +459,7 @@ class House(Checks, Works):
     def _rehearse(self, names: Sequence[str], *, force: bool, progress: Progress) -> tuple[Summary, list[Operation]]:
         # The key behind person ids must exist before the copy: the pass after the plan has to make the same ids.
         self.secret()
-        sources = self._sources(self._unpaused(names), live=True)
+        sources = self._sources(self.unpaused(names), live=True)
         scratch = self.store.copy_to_scratch()
         try:
             ctx = self._context(scratch, RehearsalOrg(self.salesforce, self.clock), sources, force=force, progress=progress)
@@ -478,7 +478,7 @@ class House(Checks, Works):
     def pull(self, names: Sequence[str]) -> Summary:
         """Extract only: pages into the inbox, nothing to the org."""
         self.store.acquire_lease(_LEASE, self._owner)
-        sources = self._sources(self._unpaused(names), live=False)
+        sources = self._sources(self.unpaused(names), live=False)
         ctx = self._context(self.store, self.org, sources, force=False, progress=no_progress)
         started = self.clock.monotonic()
         self.store.start_run(ctx.run_id, self.clock.now(), sorted(ctx.sources))
@@ -494,13 +494,15 @@ class House(Checks, Works):
         self.store.finish_run(ctx.run_id, self.clock.now(), status, msgspec.to_builtins(summary))
         return summary
 
-    def undo(self, run_id: str) -> Undoing:
-        """Prepare the undo of a run."""
-        self.store.acquire_lease(_LEASE, self._owner)
+    def undo(self, run_id: str, *, is_preview: bool = False) -> Undoing:
+        """Prepare the undo of a run; a preview may be looked at beside a running daemon, and must not be carried out."""
+        if not is_preview:
+            self.store.acquire_lease(_LEASE, self._owner)
         ctx = self._context(
             self.store, self.org, self._sources(list(self.settings.sources), live=False), force=True, progress=no_progress
         )
-        recover(ctx)
+        if not is_preview:
+            recover(ctx)
         session = open_org(ctx)
         refresh_mirror(ctx, session)
         return Undoing(ctx, session, plan_undo(ctx, session, run_id, self._make_id))

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from syncd.app.asking import is_busy
 from syncd.app.desk import accept_review, replay, runs_of
 from syncd.cli.output import Output, shown
-from syncd.cli.shared import Json, Yes, confirm, globals_of, house
-from syncd.errors import ConfigError
+from syncd.cli.shared import Json, Yes, ask_daemon, confirm, globals_of, house
+from syncd.errors import ConfigError, StoreError
 from syncd.ports import DeadLetter, Review
 
 Source = Annotated[str, typer.Option("--source", help="Only those of one source.")]
@@ -241,6 +242,10 @@ def _runs(app: typer.Typer) -> None:
             ],
         )
 
+    _undo(runs)
+
+
+def _undo(runs: typer.Typer) -> None:
     @runs.command(
         help="""Put back what a run wrote, as long as the org still holds our value. Opt-outs stay.
 
@@ -259,11 +264,20 @@ Examples:
         output = globals_of(context).output(as_json=as_json)
         with house(context) as opened:
             runs_of(opened.store, run_id)
-            undoing = opened.undo(run_id)
+            error: StoreError | None = None
+            try:
+                undoing = opened.undo(run_id)
+            except StoreError as busy:
+                if not is_busy(busy):
+                    raise
+                error, undoing = busy, opened.undo(run_id, is_preview=True)
             plan = undoing.plan
             if not dry_run and plan.operations:
                 confirm(f"{len(plan.operations)} records would be put back.", "undo", yes=yes)
-            result = {} if dry_run else undoing.carry_out()
+            if error is not None and not dry_run:
+                result = ask_daemon(opened, output, error, "undo", {"run_id": run_id})["operations"]
+            else:
+                result = {} if dry_run else undoing.carry_out()
         if as_json:
             output.json({"operations": plan.operations, "kept": plan.kept, "result": result})
         else:

@@ -1,17 +1,23 @@
 """The process of the intake."""
 
-import sys, threading, time
+from __future__ import annotations
+
+import sys
+import threading
 from pathlib import Path
-from syncd.daemon.wire import *
+
+from syncd.daemon.wire import BEAT, LOADED, READY, STOP, Line
 
 
-def main(config, wake, listener, debug=False):
+def main(config: Path) -> int:
+    """Speak to the supervisor; receives nothing yet."""
+    del config
     line = Line()
     line.say(LOADED)
     if not line.wait_for_go():
         return 0
     stop = threading.Event()
-    line.listen(lambda w: stop.set() if w == STOP else None)
+    line.listen(lambda word: stop.set() if word == STOP else None)
     line.say(READY)
     while not stop.wait(1.0):
         line.say(BEAT)
@@ -19,4 +25,4 @@ def main(config, wake, listener, debug=False):
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
+    sys.exit(main(Path(sys.argv[1])))

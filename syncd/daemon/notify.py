@@ -15,7 +15,7 @@ class Notifier:
         address = environment.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
         wanted = environment.get("WATCHDOG_USEC", "")
-        is_ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        is_ours = environment.get("WATCHDOG_PID", "") in ("", str(os.getpid()))
         self.watchdog_seconds = int(wanted) / 1_000_000 / 3 if wanted.isdecimal() and is_ours else None
         """How often to feed the watchdog, three times in its limit; None where there is none."""
 

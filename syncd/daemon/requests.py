@@ -66,8 +66,8 @@ class Requests:
         self._log.info(events.REQUEST_ENDED, reason=one.kind, status="done" if is_done else "failed")
 
     def _run(self, document: Answer) -> Answer:
-        self._house.chosen(document["names"])
-        names = [name for name in document["names"] or self._house.pulled_sources() if name not in self._agenda.paused]
+        pulled = set(self._house.pulled_sources())
+        names = [name for name in self._house.unpaused(document["names"]) if name in pulled]
         summary = self._live.run(names, force=bool(document.get("force")))
         return {"summary": msgspec.to_builtins(summary)}
 

@@ -1,0 +1,215 @@
+"""`syncd run` as ops know it: what it does at a kill, a reload, a stop, and what commands may ask of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from syncd.sandbox import SandboxMailchimp
+from tests.conftest import store_url_for
+from tests.daemon import BOOTH, Daemon, Outside, is_alive, until
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Iterator[Outside]:
+    """A world around a daemon on SQLite."""
+    made = Outside(tmp_path)
+    yield made
+    made.close()
+
+
+def fill(mailchimp: SandboxMailchimp, count: int) -> list[str]:
+    """Put members into the newsletter; gives their addresses."""
+    emails = [f"member{number}@example.com" for number in range(count)]
+    for number, email in enumerate(emails):
+        mailchimp.put("L1", email, merge_fields={"FNAME": "Member", "LNAME": f"Number{number}"})
+    return emails
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_a_dropped_file_is_in_the_org_by_itself(tmp_path: Path, engine: str) -> None:
+    outside = Outside(tmp_path, store_url_for(engine, tmp_path))
+    try:
+        with Daemon(outside) as daemon:
+            outside.drop("one.csv", "ada@example.com", "bob@example.com")
+            until(lambda: sorted(outside.emails()) == ["ada@example.com", "bob@example.com"], "both leads")
+        assert daemon.process.returncode == 0
+        assert not daemon.odd_lines, "everything on stderr is a log line"
+    finally:
+        outside.close()
+
+
+@pytest.mark.parametrize("victim", ["engine", "intake"])
+def test_either_process_is_started_again_alone(outside: Outside, victim: str) -> None:
+    other = {"engine": "intake", "intake": "engine"}[victim]
+    with Daemon(outside) as daemon:
+        pid = daemon.pid(other)
+        daemon.kill(victim)
+        assert daemon.pid(other) == pid
+        assert is_alive(pid)
+        outside.drop("one.csv", "ada@example.com")
+        until(lambda: outside.emails() == ["ada@example.com"], "the lead")
+        assert daemon.seen("process_failed", process=victim)
+
+
+def test_sigkill_of_the_engine_in_the_middle_loses_and_doubles_nobody(outside: Outside) -> None:
+    outside.configure(outside.newsletter())
+    wanted = fill(outside.mailchimp, 1_500)
+    outside.org.faults.add_latency(0.05)
+    with Daemon(outside) as daemon:
+        for share in (200, 700):
+            until(lambda share=share: len(outside.emails()) > share, "the fill is in its middle")
+            daemon.kill("engine")
+        until(lambda: len(set(outside.emails())) >= len(wanted), "all members")
+        daemon.command("run", "--once", "newsletter")
+    assert sorted(outside.emails()) == sorted(wanted)
+
+
+def test_a_killed_supervisor_leaves_nobody_behind(outside: Outside) -> None:
+    with Daemon(outside) as daemon:
+        pids = [daemon.pid(name) for name in ("engine", "intake")]
+        daemon.process.kill()
+        until(lambda: not any(is_alive(pid) for pid in pids), "both processes are gone")
+    with Daemon(outside):
+        outside.drop("one.csv", "ada@example.com")
+        until(lambda: outside.emails() == ["ada@example.com"], "the lead")
+
+
+def test_a_second_sigterm_ends_at_once_and_loses_nobody(outside: Outside) -> None:
+    outside.configure(outside.newsletter())
+    wanted = fill(outside.mailchimp, 600)
+    outside.org.faults.add_latency(3.0)
+    with Daemon(outside) as daemon:
+        until(lambda: len(outside.emails()) > 0, "the first answer of the org is on its way")
+        for _ in range(2):
+            daemon.process.send_signal(signal.SIGTERM)
+            until(lambda: True, "")
+        daemon.gone()
+    outside.org.faults.clear()
+    with Daemon(outside):
+        until(lambda: len(outside.emails()) >= len(wanted), "all members")
+    assert sorted(outside.emails()) == sorted(wanted)
+
+
+def test_a_stop_in_a_first_fill_finishes_what_is_under_way(outside: Outside) -> None:
+    outside.configure(outside.newsletter())
+    wanted = fill(outside.mailchimp, 3_000)
+    outside.org.faults.add_latency(0.05)
+    with Daemon(outside) as daemon:
+        until(lambda: len(outside.emails()) > 200, "the fill is in its middle")
+    assert daemon.process.returncode == 0
+    assert not daemon.seen("process_stalled"), "it drained by itself"
+    # Nothing is left without an outcome: what a fresh engine recovers was never sent.
+    with Daemon(outside):
+        until(lambda: len(set(outside.emails())) >= len(wanted), "all members")
+    assert sorted(outside.emails()) == sorted(wanted)
+
+
+def test_a_reload_is_all_or_nothing(outside: Outside) -> None:
+    with Daemon(outside) as daemon:
+        before = daemon.pid("engine")
+        outside.configure(BOOTH.replace("mapping: csv", "mapping: cvs"))
+        daemon.process.send_signal(signal.SIGHUP)
+        (refused,) = until(lambda: daemon.seen("config_refused", process="engine"), "the refusal")
+        assert 'There is no mapping "cvs"' in refused["problem"]
+        until(lambda: daemon.seen("config_refused", process="supervisor"), "the word that the old one goes on")
+        assert is_alive(before)
+        outside.drop("one.csv", "ada@example.com")
+        until(lambda: outside.emails() == ["ada@example.com"], "the old configuration goes on")
+
+        (outside.folder / "drop2").mkdir()
+        outside.configure(BOOTH.replace("folder: drop,", "folder: drop2,"))
+        daemon.process.send_signal(signal.SIGHUP)
+        until(lambda: daemon.seen("config_reloaded"), "the reload")
+        until(lambda: not is_alive(before), "the engine before is gone")
+        (outside.folder / "drop2" / "two.csv").write_text("email,last\nbob@example.com,Bob\n")
+        until(lambda: "bob@example.com" in outside.emails(), "the new configuration is at work")
+
+
+def test_a_mapping_that_is_broken_on_disk_does_not_matter_until_a_reload(outside: Outside) -> None:
+    with Daemon(outside):
+        outside.write("mappings/csv.yaml", "version: 1\nlead: nonsense\n")
+        outside.drop("one.csv", "ada@example.com")
+        until(lambda: outside.emails() == ["ada@example.com"], "the lead")
+
+
+def test_a_configuration_that_is_wrong_is_refused_at_the_start(outside: Outside) -> None:
+    outside.configure(BOOTH.replace("mapping: csv", "mapping: cvs"))
+    daemon = Daemon(outside)
+    assert daemon.gone() == 2
+    assert daemon.seen("config_refused")
+
+
+def test_a_second_daemon_is_refused(outside: Outside) -> None:
+    with Daemon(outside) as first:
+        second = Daemon(outside)
+        assert second.gone() == 1
+        assert "Another syncd" in "".join(second.odd_lines)
+        assert first.process.poll() is None
+
+
+def test_commands_ask_the_running_daemon(outside: Outside) -> None:
+    with Daemon(outside) as daemon:
+        outside.drop("one.csv", "ada@example.com")
+        until(lambda: outside.emails() == ["ada@example.com"], "the lead")
+        done = daemon.command("run", "--once", "booth", "--json")
+        assert done.returncode == 0, done.stderr
+        assert set(json.loads(done.stdout)["sources"]) == {"booth"}
+        wrong = daemon.command("run", "--once", "boooth")
+        assert (wrong.returncode, 'Did you mean "booth"' in wrong.stderr) == (2, True), wrong.stderr
+        pulled = daemon.command("source", "pull", "booth", "--json")
+        assert json.loads(pulled.stdout)["sources"]["booth"]["pulled"] == 0
+        runs = json.loads(daemon.command("runs", "list", "--json").stdout)
+        (created,) = [one["run_id"] for one in runs if one["summary"].get("operations", {}).get("created")]
+        undone = daemon.command("runs", "undo", created, "--yes", "--json")
+        assert json.loads(undone.stdout)["result"] == {"done": 1}, undone.stderr
+        until(lambda: outside.emails() == [], "the lead is gone")
+
+
+def test_a_paused_source_loses_nothing(outside: Outside) -> None:
+    with Daemon(outside) as daemon:
+        assert daemon.command("source", "pause", "booth").returncode == 0
+        until(lambda: daemon.seen("source_paused"), "the pause")
+        outside.drop("one.csv", "ada@example.com")
+        assert daemon.command("run", "--once", "booth").returncode == 2
+        assert outside.emails() == []
+        assert daemon.command("source", "resume", "booth").returncode == 0
+        until(lambda: outside.emails() == ["ada@example.com"], "the lead")
+
+
+def test_an_increment_overtakes_a_first_fill(outside: Outside) -> None:
+    """A file that is dropped while thousands of members are filled in does not wait for the last of them."""
+    outside.configure(BOOTH + outside.newsletter())
+    wanted = fill(outside.mailchimp, 4_000)
+    outside.org.faults.add_latency(0.05)
+    with Daemon(outside):
+        until(lambda: len(outside.emails()) > 100, "the fill has begun")
+        outside.drop("one.csv", "ada@example.com")
+        until(lambda: "ada@example.com" in outside.emails(), "the lead")
+        assert len(outside.emails()) < len(wanted), "it came in the middle"
+        until(lambda: len(set(outside.emails())) > len(wanted), "all members")
+
+
+def test_a_service_manager_hears_of_readiness_and_gets_its_watchdog_fed(outside: Outside) -> None:
+    path = str(outside.folder / "notify")
+    heard: list[bytes] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.setblocking(False)
+
+        def has_heard(word: bytes, times: int = 1) -> bool:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    heard.append(manager.recv(4096))
+            return sum(word in one for one in heard) >= times
+
+        with Daemon(outside, NOTIFY_SOCKET=path, WATCHDOG_USEC="1500000", WATCHDOG_PID=""):
+            until(lambda: has_heard(b"READY=1"), "readiness")
+            until(lambda: has_heard(b"WATCHDOG=1", 3), "the watchdog")
+        assert has_heard(b"STOPPING=1")
