@@ -130,10 +130,7 @@ class House(Checks, Works):
     @cached_property
     def store(self) -> Store:
         """The store, migrated."""
-        url = self.settings.store.url
-        if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
-            url = f"sqlite:///{self.settings.folder / url.removeprefix('sqlite:///')}"
-        opened = open_store(url, clock=self.clock)
+        opened = open_store(self.settings.store_url, clock=self.clock)
         return self._wrap(opened, "store")  # type: ignore[no-any-return]
 
     @cached_property

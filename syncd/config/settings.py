@@ -223,6 +223,14 @@ class Settings(_Part):
     sources: dict[str, ConfiguredSource] = Field(description="Sources by name.")
     folder: Path
 
+    @property
+    def store_url(self) -> str:
+        """`store.url` with the path of a SQLite file made absolute."""
+        url = self.store.url
+        if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+            return f"sqlite:///{self.folder / url.removeprefix('sqlite:///')}"
+        return url
+
     @field_validator("sources")
     @classmethod
     def _names(cls, value: dict[str, ConfiguredSource]) -> dict[str, ConfiguredSource]:
