@@ -26,7 +26,7 @@ from syncd.checks import Checks
 from syncd.clock import Clock, SystemClock
 from syncd.config import Settings, SourceSettings, load_settings, secret_options, show_settings, validate_options
 from syncd.config.settings import ClientCredentialsSettings, ConfiguredSource
-from syncd.connector import Health, Limits, PullConnector, Session
+from syncd.connector import Connector, Health, Limits, PullConnector, PushConnector, Session
 from syncd.document import suggest
 from syncd.errors import ConfigError, ConfigProblem
 from syncd.http import Caller, make_session
@@ -50,9 +50,9 @@ _MAX_OPERATIONS = 1_000_000
 Wrap = Callable[[Any, str], Any]
 
 
-def known_connectors() -> dict[str, PullConnector]:
+def known_connectors() -> dict[str, Connector]:
     """Connectors by type: those that ship with syncd, and third parties' (entry point group `syncd.connectors`)."""
-    found: dict[str, PullConnector] = {}
+    found: dict[str, Connector] = {}
     for module in pkgutil.iter_modules(connectors.__path__):
         connector = importlib.import_module(f"connectors.{module.name}").CONNECTOR
         found[connector.name] = connector
@@ -101,7 +101,7 @@ class House(Checks):
         self,
         settings: Settings,
         clock: Clock,
-        types: Mapping[str, PullConnector],
+        types: Mapping[str, Connector],
         sessions: Callable[[], Any] | None,
         make_id: Callable[[], str],
         wrap: Wrap | None,
@@ -220,7 +220,7 @@ class House(Checks):
             )
         return [source for name, source in self.settings.sources.items() if not names or name in names]
 
-    def connector_of(self, source: ConfiguredSource) -> tuple[PullConnector, Any, Session]:
+    def connector_of(self, source: ConfiguredSource) -> tuple[Connector, Any, Session]:
         """A source's connector with its typed options and session.
 
         Raises:
@@ -239,7 +239,7 @@ class House(Checks):
         )
         return connector, options, session
 
-    def _caller(self, source: ConfiguredSource, connector: PullConnector) -> Caller:
+    def _caller(self, source: ConfiguredSource, connector: Connector) -> Caller:
         """A source's way to its vendor; one for the life of the process, so that its limits hold for everything in it."""
         if source.name not in self._callers:
             limits: Limits = getattr(connector, "limits", Limits())
@@ -280,6 +280,8 @@ class House(Checks):
         made = {}
         for source in self._chosen(names):
             connector, options, session = self.connector_of(source)
+            if not isinstance(connector, PullConnector):
+                continue  # what it is sent comes by the journal
             made[source.name] = Source(
                 name=source.name,
                 connector=connector,
@@ -297,7 +299,14 @@ class House(Checks):
         for source in self._chosen(names):
             connector, options, session = self.connector_of(source)
             found[source.name] = connector.check(session, options)
+            if isinstance(connector, PushConnector):
+                found[source.name] = self._with_address(source.name, found[source.name])
         return found
+
+    def _with_address(self, name: str, health: Health) -> Health:
+        given = self.settings.http
+        where = f'Receives POST /hooks/{name} at http://{given.host}:{given.port} while "syncd run" runs'
+        return Health(health.ok, (f"{where}; give the sender the public https address of your proxy.", *health.findings))
 
     def plan_backfill(self, name: str, stream: str, from_at: datetime, until_at: datetime | None) -> PlannedRange:
         """Judge a wish to read a range of a source once more; see `plan_range`.
@@ -306,6 +315,10 @@ class House(Checks):
             ConfigError: No such source, stream or range.
         """
         connector, options, _ = self.connector_of(self._chosen([name])[0])
+        if not isinstance(connector, PullConnector):
+            raise ConfigError(
+                f"{name} is sent to; there is nothing to read once more.", advice="Ask the sender to send it again."
+            )
         now = self.clock.now()
         return plan_range(self.store, name, connector, options, stream=stream, from_at=from_at, until_at=until_at, now=now)
 
