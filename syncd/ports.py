@@ -308,6 +308,10 @@ class Journal(Protocol):
         """What waits, by source."""
         ...
 
+    def probe(self) -> None:
+        """Write something that changes nothing. Raises StoreError while deliveries could not be stored."""
+        ...
+
     def close(self) -> None:
         """Close its connections."""
         ...

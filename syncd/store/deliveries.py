@@ -14,7 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, delete, func, insert, select, text
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.engine import make_url
 
 from syncd import __version__
@@ -169,6 +184,19 @@ class DeliveryJournal:
         statement = select(c.source, func.count(), func.sum(c.size), func.min(c.received_at)).group_by(c.source)
         with self.db.read() as connection:
             return {row[0]: Backlog(int(row[1]), int(row[2]), row[3]) for row in connection.execute(statement)}
+
+    def probe(self) -> None:
+        """Write something that changes nothing.
+
+        Raises:
+            StoreError: Deliveries could not be stored now.
+        """
+        try:
+            with self.db.write() as connection:
+                connection.execute(update(journal_schema).values(number=journal_schema.c.number))
+        except StoreError:
+            self.db.reopen()
+            raise
 
     def close(self) -> None:
         """Close its connections."""
