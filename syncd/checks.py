@@ -8,7 +8,7 @@ from typing import Any
 
 from syncd.config import Settings
 from syncd.config.settings import ConfiguredSource
-from syncd.connector import Health, PullConnector, Session
+from syncd.connector import Connector, Health, Session
 from syncd.errors import ConfigError, ConfigProblem
 from syncd.mapping import Mapping as LeadMapping
 from syncd.model import OrgSchema
@@ -38,7 +38,7 @@ class Checks:
         """Given by the house."""
         raise NotImplementedError
 
-    def connector_of(self, source: ConfiguredSource) -> tuple[PullConnector, Any, Session]:
+    def connector_of(self, source: ConfiguredSource) -> tuple[Connector, Any, Session]:
         """Given by the house."""
         raise NotImplementedError
 

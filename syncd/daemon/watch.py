@@ -14,6 +14,7 @@ from syncd.wiring import House
 
 _JUMP_SECONDS = 10.0
 """Between two ticks of a second: a wall clock that is further off was set, or the machine has slept."""
+_MEASURE_SECONDS = 10.0
 _ALERT_SECONDS = 60.0
 
 
@@ -29,7 +30,7 @@ class Watch:
         self._log = log
         self._wall, self._steady = house.clock.now(), house.clock.monotonic()
         self._since = self._wall
-        self._alerted_at = self._steady
+        self._alerted_at = self._measured_at = self._steady
         self._resumed_at: dict[str, datetime] = {}
         self._was_strained = False
 
@@ -41,13 +42,27 @@ class Watch:
         """Look at the clock, at what is paused, and from time to time at everything else."""
         self._look_at_clock()
         self._look_at_pauses()
+        if self._steady - self._measured_at >= _MEASURE_SECONDS:
+            self._measured_at = self._steady
+            self._measure()
         if self._steady - self._alerted_at >= _ALERT_SECONDS:
-            self._alerted_at = self._steady
+            self._alerted_at = self._measured_at = self._steady
             rows = self._house.store.schedules()
             self._look_at_schedules(rows)
             self._look_at_budget()
-            metrics.note_schedules({name: row.succeeded_at for name, row in rows.items()})
             self._house.keep_budget()
+
+    def _measure(self) -> None:
+        """Bring the gauges up to date."""
+        store = self._house.store
+        metrics.note_queues(**store.queues())
+        metrics.note_files(store.file_sizes())
+        metrics.note_schedules({name: row.succeeded_at for name, row in store.schedules().items()})
+        metrics.note_budget(self._house.salesforce.api_usage, self._house.salesforce.budget_used[1])
+        if self._house.pushed_sources():
+            waiting = self._house.journal.backlog()
+            empty = dict.fromkeys(self._house.pushed_sources(), (0, None))
+            metrics.note_journal({**empty, **{name: (one.bytes, one.oldest_at) for name, one in waiting.items()}})
 
     def _look_at_clock(self) -> None:
         wall, steady = self._house.clock.now(), self._house.clock.monotonic()

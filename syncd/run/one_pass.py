@@ -20,6 +20,7 @@ from syncd.run.mirror import Look, is_filled, open_org
 from syncd.run.outage import ORG_LOST, lose_org, regain_org
 from syncd.run.planning import MakeId, Planning
 from syncd.run.push import Pusher
+from syncd.run.receive import receive
 from syncd.run.recover import recover, settle_unknown
 from syncd.run.remap import put_stale
 from syncd.run.send import Sender
@@ -117,6 +118,9 @@ class RunRecord:
 def _stages(ctx: PassContext, make_id: MakeId) -> Planning | None:
     """The order of things. A lost org never stops pulling: what came is durable and waits."""
     recover(ctx)
+    pushed = [name for name, source in ctx.sources.items() if source.reader is None]
+    while ctx.journal is not None and receive(ctx, ctx.journal, pushed):
+        pass
     session = _connect(ctx)
     ingest = Ingest(ctx, [ctx.sources[name] for name in sorted(ctx.sources)])
     try:

@@ -7,8 +7,9 @@ import os
 import sqlite3
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,9 +52,14 @@ _T = TypeVar("_T")
 class Database:
     """One engine with its two kinds of transaction. Safe for threads; SQLite writes take turns."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
-        """Open `url` (`sqlite:///path` or `postgresql://...`); a new SQLite file is readable by its owner only."""
+    def __init__(self, url: str, clock: Clock, pragmas: Mapping[str, str] | None = None) -> None:
+        """Open `url` (`sqlite:///path` or `postgresql://...`); a new SQLite file is readable by its owner only.
+
+        `pragmas` stand in for the store's own of the same name; those that are not among them are set first.
+        """
         self.clock = clock
+        given = dict(pragmas or {})
+        self._pragmas = {**{name: value for name, value in given.items() if name not in _PRAGMAS}, **_PRAGMAS, **given}
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.path = Path(parsed.database) if self.is_sqlite and parsed.database else None
@@ -78,7 +84,7 @@ class Database:
         self._lock_connection: Connection | None = None
         self.fences: dict[str, int] = {}
         if self.is_sqlite:
-            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "connect", partial(_prepare_sqlite, self._pragmas))
             event.listen(self.engine, "begin", _begin_sqlite)
 
     @staticmethod
@@ -189,10 +195,15 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.unlock()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-        self.engine.dispose()
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Connect anew with the next statement: whoever opened a file that could only be read cannot write to it for ever."""
+        with self._turn:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+            self.engine.dispose()
 
 
 def _taken(name: str) -> StoreError:
@@ -203,14 +214,14 @@ def _taken(name: str) -> StoreError:
     return taken
 
 
-def _prepare_sqlite(connection: Any, record: Any) -> None:
+def _prepare_sqlite(pragmas: Mapping[str, str], connection: Any, record: Any) -> None:
     """Set the pragmas and make sure that they took."""
     del record
     connection.isolation_level = None
     cursor = connection.cursor()
-    for name, wanted in _PRAGMAS.items():
+    for name, wanted in pragmas.items():
         cursor.execute(f"PRAGMA {name} = {wanted}")
-    for name, wanted in _PRAGMAS.items():
+    for name, wanted in pragmas.items():
         found = str(cursor.execute(f"PRAGMA {name}").fetchone()[0])
         if found != wanted:
             raise StoreError(
