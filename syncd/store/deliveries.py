@@ -37,6 +37,7 @@ from syncd.clock import Clock, SystemClock
 from syncd.errors import StoreError
 from syncd.model import Delivery
 from syncd.ports import Backlog
+from syncd.store.bulk import insert_rows, micros
 from syncd.store.engine import Database, chunks
 from syncd.store.tables import Instant, Serial
 
@@ -134,7 +135,7 @@ class DeliveryJournal:
             return
         try:
             with self.db.write() as connection:
-                connection.execute(insert(delivery), rows)
+                insert_rows(connection, delivery, rows)
         except StoreError:
             self.db.reopen()
             raise
@@ -226,17 +227,11 @@ def _alone(path: Path | None) -> Iterator[None]:
         os.close(folder)
 
 
-def _row(one: Delivery) -> dict[str, Any]:
-    return {
-        "source": one.source,
-        "received_at": one.received_at,
-        "delivery_id": one.delivery_id,
-        "sent_at": one.sent_at,
-        "content_type": one.content_type,
-        "kept": msgspec.json.encode(one.kept).decode(),
-        "size": len(one.body),
-        "body": one.body,
-    }
+def _row(one: Delivery) -> tuple[Any, ...]:
+    """In the order of the table's columns, as they are stored."""
+    sent_at = None if one.sent_at is None else micros(one.sent_at)
+    kept = msgspec.json.encode(one.kept).decode()
+    return (one.source, micros(one.received_at), one.delivery_id, sent_at, one.content_type, kept, len(one.body), one.body)
 
 
 def _delivery(row: Any) -> Delivery:
