@@ -162,7 +162,8 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
         _rounds(ctx, session, planning, ingest, sender, pusher)
         if ctx.is_stopping:
             # What is under way gets its outcome; everything else is as durable as it was.
-            sender.drain()
+            with ctx.turn.aside():
+                sender.drain()
             ctx.miss("syncd was told to stop")
             return
         if not is_filled(ctx, session):
@@ -175,7 +176,8 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
         pusher.release_held()
         settle_unknown(ctx, session, wait=True)
         pusher.push_until_clean()
-        sender.drain()
+        with ctx.turn.aside():
+            sender.drain()
         read_echoes(ctx, session)
     limit = ctx.settings.max_creates_per_pass
     if ctx.notes.get("held_by_guard"):

@@ -140,6 +140,8 @@ class Pusher:
             self._send(now)
         else:
             self._sender.add(now)
+            with self._ctx.turn.aside(Lane.HOT):
+                self._sender.make_room()
 
     def _planned(self, ids: Sequence[str]) -> tuple[list[PersonView], list[PersonPlan]]:
         """People and their plans; who has appeared in the org meanwhile is linked and planned another time."""

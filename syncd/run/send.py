@@ -86,10 +86,7 @@ class Sender:
         self._echoes.close()
 
     def add(self, creates: Sequence[Operation]) -> None:
-        """Take creates; every full call of 200 leaves at once, the rest with the next ones or with `wait`.
-
-        Waits while more than two rounds are under way, so that memory stays bounded when the org is slower than we are.
-        """
+        """Take creates; every full call of 200 leaves at once, the rest with the next ones or with `wait`."""
         self._waiting.extend(creates)
         groups = list(_batches(self._waiting))
         self._waiting = []
@@ -98,7 +95,17 @@ class Sender:
                 self._begin(batch)
             else:
                 self._waiting.extend(batch)
-        while self._under_way and (self._under_way[0].done() or len(self._under_way) > _MAX_UNDER_WAY):
+        while self._under_way and self._under_way[0].done():
+            self._finish_oldest()
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether more than two rounds are under way: the org is slower than we are."""
+        return len(self._under_way) > _MAX_UNDER_WAY
+
+    def make_room(self) -> None:
+        """Wait until it is no longer crowded, so that memory stays bounded."""
+        while self.is_crowded:
             self._finish_oldest()
 
     def send(self, operations: Sequence[Operation]) -> None:
