@@ -42,13 +42,13 @@ class Intake:
         probes: Probes,
         limits: IntakeLimits,
     ) -> None:
-        """`writer` is started and closed by the caller."""
+        """`writer` is started and closed by the caller; `bodies` are those that come in."""
         self._receivers = {one.name: one for one in receivers}
         self._writer = writer
         self._clock = clock
         self._refusals = refusals
         self._probes = probes
-        self._bodies = Bodies(limits)
+        self.bodies = Bodies(limits)
         started = clock.monotonic()
         self._buckets = {one.name: Bucket(one.reception.per_second, one.reception.burst, started) for one in receivers}
         self._started = started
@@ -109,7 +109,7 @@ class Intake:
 
     async def _take_in(self, receiver: Receiver, request: Request) -> Response:
         self._admit(receiver, request.headers)
-        body = await self._bodies.read(request.receive, receiver.reception.max_bytes)
+        body = await self.bodies.read(request.receive, receiver.reception.max_bytes)
         received_at = self._clock.now()
         headers: dict[str, str] = {}
         for name, value in request.headers.items():
