@@ -42,16 +42,19 @@ class Intake:
         probes: Probes,
         limits: IntakeLimits,
     ) -> None:
-        """`writer` is started and closed by the caller."""
+        """`writer` is started and closed by the caller; `bodies` are those that come in."""
         self._receivers = {one.name: one for one in receivers}
         self._writer = writer
         self._clock = clock
         self._refusals = refusals
         self._probes = probes
-        self._bodies = Bodies(limits)
+        self.bodies = Bodies(limits)
         started = clock.monotonic()
         self._buckets = {one.name: Bucket(one.reception.per_second, one.reception.burst, started) for one in receivers}
         self._started = started
+        # Looking a child up by its labels costs more than counting.
+        self._stored = {one.name: WEBHOOK_REQUESTS.labels(one.name, "stored") for one in receivers}
+        self._seconds = {one.name: WEBHOOK_SECONDS.labels(one.name) for one in receivers}
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -96,7 +99,7 @@ class Intake:
             return answers.shared(answers.preflight(receiver, origin), receiver, origin)
         try:
             response = await self._take_in(receiver, request)
-            WEBHOOK_REQUESTS.labels(receiver.name, "stored").inc()
+            self._stored[receiver.name].inc()
         except RefusedError as error:
             self._refusals.note(receiver.name, error)
             response = answers.refused(error)
@@ -104,12 +107,12 @@ class Intake:
             bug = RefusedError("internal_error", 500, CLOSE, type(error).__name__)
             self._refusals.note(receiver.name, bug)
             response = answers.refused(bug)
-        WEBHOOK_SECONDS.labels(receiver.name).observe(self._clock.monotonic() - started)
+        self._seconds[receiver.name].observe(self._clock.monotonic() - started)
         return answers.shared(response, receiver, origin)
 
     async def _take_in(self, receiver: Receiver, request: Request) -> Response:
         self._admit(receiver, request.headers)
-        body = await self._bodies.read(request.receive, receiver.reception.max_bytes)
+        body = await self.bodies.read(request.receive, receiver.reception.max_bytes)
         received_at = self._clock.now()
         headers: dict[str, str] = {}
         for name, value in request.headers.items():

@@ -23,6 +23,7 @@ class Bodies:
         self._limits = limits
         self._bytes = 0
         self._patience: dict[object, asyncio.Timeout] = {}  # oldest first
+        self._given_up: set[asyncio.Timeout] = set()
 
     async def read(self, receive: Receive, most: int) -> bytes:
         """A whole body.
@@ -33,8 +34,7 @@ class Bodies:
         body = bytearray()
         mark = object()
         try:
-            async with asyncio.timeout(self._limits.body_seconds) as patience:
-                self._patience[mark] = patience
+            async with asyncio.timeout(self._limits.body_seconds) as self._patience[mark]:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
@@ -46,16 +46,23 @@ class Bodies:
                         raise RefusedError("too_large", 413)
                     if not message.get("more_body", False):
                         return bytes(body)
-                    self._make_room()
+                    if self._bytes > self._limits.reading_bytes:
+                        self.give_up_oldest()
         except TimeoutError as error:
             raise RefusedError("slow_body", 408, CLOSE) from error
         finally:
             self._bytes -= len(body)
-            self._patience.pop(mark, None)
+            self._given_up.discard(self._patience.pop(mark))
 
-    def _make_room(self) -> None:
-        """Lose patience with the oldest: a sender of that many bytes in that time is the one that others wait for."""
-        if self._bytes > self._limits.reading_bytes:
-            _, oldest = next(iter(self._patience.items()))
-            if not oldest.expired():
-                oldest.reschedule(asyncio.get_running_loop().time())
+    def give_up_oldest(self) -> bool:
+        """Lose patience with the body that has come in for longest; False when none comes in.
+
+        Whoever needs the room of everybody is the one who takes his time with it.
+        """
+        for patience in self._patience.values():
+            # One that was given up already is gone with the loop's next step.
+            if not patience.expired() and patience not in self._given_up:
+                self._given_up.add(patience)
+                patience.reschedule(asyncio.get_running_loop().time())
+                return True
+        return False

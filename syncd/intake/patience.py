@@ -6,6 +6,7 @@ A subclass of what uvicorn documents as `http=`; it adds a clock to the connecti
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -17,11 +18,13 @@ class PatientProtocol(HttpToolsProtocol):
     """A connection that ends when it does not bring a whole head in time, or too large a one.
 
     What is left of a body after an early answer (413, 429) is read and dropped for as long, so that its sender sees the answer.
-    When there are too many connections, the one goes that has waited longest without asking for anything: whoever holds
-    connections open takes them from himself, not from those who ask.
+    When there are too many connections, the one goes that has waited longest without asking for anything, or whose body has
+    come in for longest: whoever holds connections open takes them from himself, not from those who ask.
     """
 
     limits: ClassVar[IntakeLimits]
+    give_up_body: ClassVar[tuple[Callable[[], bool]]]
+    """Ends the request whose body has come in for longest; False if there is none. (In a tuple, or it would be a method.)"""
     idle: ClassVar[dict[HttpToolsProtocol, None]]
     """Those of this server that ask for nothing now, oldest first."""
 
@@ -37,7 +40,9 @@ class PatientProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._wait_for_head()
         if len(self.connections) > self.limits.connections:
-            next(iter(self.idle)).transport.abort()  # this one at the latest: it waits too
+            oldest = next(iter(self.idle))
+            if oldest is not self or not self.give_up_body[0]():
+                oldest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
@@ -88,11 +93,12 @@ class PatientProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def patient_protocol(given: IntakeLimits) -> type[PatientProtocol]:
+def patient_protocol(given: IntakeLimits, give_up: Callable[[], bool]) -> type[PatientProtocol]:
     """The protocol of one server, with its limits and its own list of those that wait."""
 
     class OfOneServer(PatientProtocol):
         limits = given
+        give_up_body = (give_up,)
         idle: ClassVar[dict[HttpToolsProtocol, None]] = {}
 
     return OfOneServer

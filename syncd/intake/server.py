@@ -65,7 +65,7 @@ class IntakeServer:
         logging.getLogger("uvicorn").propagate = False
         config = uvicorn.Config(
             intake.app(),
-            http=patient_protocol(limits),
+            http=patient_protocol(limits, intake.bodies.give_up_oldest),
             loop="uvloop",
             ws="none",
             lifespan="on",

@@ -22,8 +22,9 @@ from sqlalchemy import event
 from connectors.webhook import CONNECTOR, WebhookOptions
 from syncd.clock import SystemClock
 from syncd.connector import Delivery, Health, HttpRequest, Options, Reception, Session, Verdict
-from syncd.intake import IntakeLimits, Probes, Receiver
-from syncd.store import open_journal
+from syncd.intake import IntakeLimits, IntakeServer, Probes, Receiver
+from syncd.log import get_log
+from syncd.store import DeliveryJournal, open_journal
 from tests.intake import BODY, KEY, Running, counted, head, label_values, listening, rest_of, send_until_closed, signed, source
 
 JSON = {"content-type": "application/json"}
@@ -355,6 +356,39 @@ def test_whoever_holds_all_connections_takes_them_from_himself(tmp_path: Path) -
         assert rest_of(idle[0]) == b""
         for connection in idle:
             connection.close()
+
+
+def test_slow_bodies_on_all_connections_make_room(tmp_path: Path) -> None:
+    """Each connection is busy with a body that never ends: the oldest of them go for those who ask."""
+    with Running(tmp_path, limits=IntakeLimits(connections=10, body_seconds=600, drain_seconds=1)) as intake:
+        slow = [intake.connect() for _ in range(10)]
+        for connection in slow:
+            connection.sendall(head({**signed(), "content-length": "100"}) + b"x")
+        assert [intake.send().status_code for _ in range(3)] == [202] * 3
+        assert rest_of(slow[0]).startswith(b"HTTP/1.1 408 ")
+        for connection in slow:
+            connection.close()
+
+
+class Dying(DeliveryJournal):
+    """A journal with a bug."""
+
+    def put(self, deliveries: Any) -> None:
+        raise ZeroDivisionError
+
+
+def test_a_bug_while_storing_ends_the_process_and_leaves_nobody_waiting(tmp_path: Path) -> None:
+    taken = listening()
+    port = taken.getsockname()[1]
+    journal = Dying(f"sqlite:///{tmp_path / 'syncd.db'}", SystemClock())
+    server = IntakeServer([source()], journal, SystemClock(), get_log())
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(server.run, [taken])
+        answer = requests.post(f"http://127.0.0.1:{port}/hooks/site", data=BODY, headers=signed(), timeout=30)
+        assert error_of(answer) == (503, "not_stored")
+        with pytest.raises(ZeroDivisionError):
+            running.result(timeout=30)
+    journal.close()
 
 
 def test_bodies_that_take_all_the_room_are_given_up_oldest_first(tmp_path: Path) -> None:
