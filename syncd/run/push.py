@@ -31,6 +31,7 @@ class Pusher:
         self._session = session
         self._planning = planning
         self._sender = sender
+        self._idle: set[str] = set()
 
     def push_dirty(self) -> None:
         """Plan and push every person that may be planned now; guarded operations are only collected (state held)."""
@@ -47,10 +48,12 @@ class Pusher:
 
         Bounded: a person whose operations never settle waits for the next pass.
         """
+        self._idle = set()
         for _ in range(6):
             self._sender.drain()
-            waiting = self._ctx.store.dirty_persons(len(self._sender.failed) + 1)
-            if self._ctx.pushing_stopped or not set(waiting) - self._sender.failed:
+            done_with = self._sender.failed | self._idle
+            waiting = self._ctx.store.dirty_persons(len(done_with) + 1)
+            if self._ctx.pushing_stopped or not set(waiting) - done_with:
                 return
             self.push_dirty()
         self._sender.drain()
@@ -118,6 +121,8 @@ class Pusher:
         plans = [planning.within_limits(plan) for plan in plans]
         self._ctx.store.commit_plans(self._ctx.run_id, plans, self._ctx.clock.now())
         planning.note(plans, views)
+        # Whose wish stays although nothing came of it (a task that has just failed) is not asked again and again.
+        self._idle |= {plan.person_id for plan in plans if plan.stays_dirty and not plan.operations}
         now = [one for plan in plans for one in plan.operations if one.state is OperationState.PLANNED]
         if targets:
             self._sender.send(now)
