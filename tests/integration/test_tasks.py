@@ -12,6 +12,7 @@ from syncd.ports import Review
 from syncd.sandbox import Kind
 from tests.hot import TASK, bring, tasks, with_owner
 from tests.integration.test_delivery import wrote
+from tests.integration.test_races import Meanwhile
 from tests.world import BOOTH, MAPPING, World, row
 
 UPSERT = "composite/sobjects/Task/Syncd_Id__c"
@@ -187,6 +188,27 @@ def test_a_task_that_never_reached_the_org_is_made_later(world: World) -> None:
     for _ in range(3):
         world.run()
     assert len(tasks(world)) == 1
+
+
+@pytest.mark.parametrize("act", ["delete", "convert"])
+def test_a_lead_that_goes_away_before_its_task_is_looked_at_again(world: World, act: str) -> None:
+    """Between the echo of the lead and the task a person deletes or converts the lead: no dead letter, the next pass knows."""
+
+    def happen() -> None:
+        getattr(world.org, act)(world.lead("person1@example.com")["Id"])
+
+    race = Meanwhile("org", "retrieve", happen)
+    bring(world, [row(1)])
+    summary = world.run(wrap=race.wrap)
+    assert race.happened
+    assert (tasks(world), summary.operations["refused"]) == ([], 0)
+    for _ in range(2):
+        world.run()
+    contacts = [one["Id"] for one in world.org.rows("Contact")]
+    assert [one["WhoId"] for one in tasks(world)] == contacts
+    house = world.open()
+    assert house.store.dead_letters() == []
+    house.close()
 
 
 def test_a_task_under_way_holds_up_neither_consent_nor_fields(world: World) -> None:
