@@ -42,7 +42,7 @@ from syncd.run.ingest import Ingest
 from syncd.run.mirror import open_org, refresh_mirror
 from syncd.run.one_pass import Summary, run_pass
 from syncd.run.recover import recover
-from syncd.run.rehearsal import RehearsalOrg, is_pretended
+from syncd.run.rehearsal import RehearsalOrg, without_pretended
 from syncd.salesforce import ClientCredentials, JwtBearer, OrgSettings, SalesforceOrg
 from syncd.store import open_journal, open_store
 from syncd.works import Works
@@ -480,7 +480,7 @@ class House(Checks, Works):
             summary = run_pass(ctx, self._make_id)
             # The ids of leads that exist in the rehearsal only are nobody's business.
             planned = [one for one in scratch.operations_of_run(ctx.run_id) if one.state is not OperationState.SUPERSEDED]
-            return summary, [msgspec.structs.replace(one, sf_id="") if is_pretended(one.sf_id) else one for one in planned]
+            return summary, [without_pretended(one) for one in planned]
         finally:
             scratch.close()
 

@@ -174,10 +174,10 @@ class HotRun:
         if emails and self._session is not None:
             put_rows(self._ctx, self._session.org.find_by_email(sorted(emails), self._session.fields))
 
-    def _is_awaited(self, resolved: Sequence[ResolvedRecord]) -> bool:
-        """Whether something is to follow that needs the record as the org made it."""
-        del resolved
-        return False
+    @staticmethod
+    def _is_awaited(resolved: Sequence[ResolvedRecord]) -> bool:
+        """Whether something is to follow that needs the record as the org made it: a task, for which its owner must be known."""
+        return any(one.lead is not None and one.lead.task is not None for one in resolved)
 
     def _read_echoes(self, *, at_once: bool) -> None:
         now = self._ctx.clock.monotonic()
