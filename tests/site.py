@@ -65,10 +65,14 @@ class Site(World):
         with closing(self.open(wrap)) as house:
             house.take_over()
             run = house.hot_run(house.pushed_sources(), arrived or (lambda source, seconds: None))
-            for _ in range(steps):
-                if not run.step(house.pushed_sources()) and not house.has_hot(house.pushed_sources()):
-                    break
-            return run.end()
+            try:
+                for _ in range(steps):
+                    if not run.step(house.pushed_sources()) and not house.has_hot(house.pushed_sources()):
+                        break
+                return run.end()
+            except BaseException:
+                run.abandon()
+                raise
 
     def sweep(self, house: House) -> Summary:
         """What the live lane does beside: everything that is open."""

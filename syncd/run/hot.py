@@ -102,6 +102,14 @@ class HotRun:
         finally:
             self._joined.__exit__(None, None, None)
 
+    def abandon(self) -> None:
+        """Leave the run as it is, as a crash would: nothing more is written, its threads end."""
+        try:
+            if self._sender is not None:
+                self._sender.__exit__(None, None, None)
+        finally:
+            self._joined.__exit__(None, None, None)
+
     # ------------------------------------------------------------------ inbox to org
 
     def _is_ready(self) -> bool:
