@@ -270,6 +270,9 @@ def explained(error: DBAPIError | sqlite3.Error, path: Path | None) -> StoreErro
     """What a driver's error means to an operator; `path` is the file, None for a server."""
     told = error.orig if isinstance(error, DBAPIError) else error
     words = str(told).lower()
+    if "unable to open" in words and path is not None and path.exists() and not os.access(path, os.W_OK):
+        # A log beside the file could not be made, which is all that SQLite says of a disk that is mounted read-only.
+        words = "readonly"
     where = f" ({path})" if path else ""
     for mark, reason, what, advice in _CAUSES:
         if mark in words:
