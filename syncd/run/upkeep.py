@@ -9,8 +9,8 @@ from syncd.clock import Clock
 from syncd.log import Log
 from syncd.ports import Store
 
-ROWS_PER_SLICE = 500
-"""Rows of one transaction: 4 ms on SQLite (docs/adr/0016-retention.md), of the 20 ms that DESIGN 4 allows."""
+ROWS_PER_SLICE = 300
+"""Rows of one transaction: 5 ms on SQLite (docs/adr/0016-retention.md), of the 20 ms that DESIGN 4 allows."""
 
 
 def prune(store: Store, clock: Clock, log: Log, *, retention_days: int | None, budget_seconds: float) -> int:

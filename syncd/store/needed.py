@@ -43,7 +43,8 @@ def unneeded(operations: Sequence[Operation], old: Collection[str], answered: Ab
         answered: Ids of those whose dead letter was replayed.
     """
     gone = {one.operation_id for one in operations if one.operation_id in old and is_forgettable(one)}
-    gone -= _written(operations) | _first_create(operations)
+    gone -= _first_create(operations)
+    gone -= _written(operations, gone)
     gone -= _failures(operations, gone)
     return gone - _refusals(operations, gone, answered)
 
@@ -54,10 +55,10 @@ def _first_create(operations: Sequence[Operation]) -> set[str]:
     return set(sent[-1:])
 
 
-def _written(operations: Sequence[Operation]) -> set[str]:
+def _written(operations: Sequence[Operation], gone: AbstractSet[str]) -> set[str]:
     """What was last written to each field, as often as it was written in a row (more than MAX_REPEATS times are as good).
 
-    The write of another value before it ends the row, so it stays too.
+    Where an earlier write of the same value stays for another reason, the one between them stays too: it ends the row.
     """
     rows: dict[tuple[str, str, str], list[Operation]] = {}
     for one in operations:
@@ -65,11 +66,22 @@ def _written(operations: Sequence[Operation]) -> set[str]:
             for name in one.fields:
                 rows.setdefault((one.object, one.sf_id, name), []).append(one)
     found: set[str] = set()
+    shorter: list[tuple[str, list[Operation]]] = []
     for (_, _, name), row in rows.items():
-        for count, one in enumerate(reversed(row), start=1):
-            found.add(one.operation_id)
-            if count == MAX_REPEATS or one.fields[name] != row[-1].fields[name]:
-                break
+        *_, last = row
+        length = next((n for n, one in enumerate(reversed(row)) if one.fields[name] != last.fields[name]), len(row))
+        found.update(one.operation_id for one in row[-min(length, MAX_REPEATS) :])
+        if length < min(MAX_REPEATS, len(row)):
+            shorter.append((name, row[: len(row) - length + 1]))
+    is_settled = False
+    while not is_settled:
+        is_settled = True
+        for name, (*before, end, first) in shorter:
+            stays = (one for one in reversed([*before, end]) if one.operation_id in found or one.operation_id not in gone)
+            previous = next(stays, None)
+            if previous is not None and previous.fields[name] == first.fields[name]:
+                found.add(end.operation_id)
+                is_settled = False
     return found
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, and_, delete, exists, select, text
 
 from syncd.store import tables as t
 from syncd.store.bulk import among
-from syncd.store.engine import Database
+from syncd.store.engine import Database, chunks
 from syncd.store.needed import unneeded
 from syncd.store.outbox import operation_of
 from syncd.store.runs import note_pruned, pruned_until
@@ -101,14 +101,23 @@ class PruneStore:
                 gone = self._unneeded(connection, {row.person_number for row in rows}, before)
             if not rows:
                 return
+            # In their order: whatever is left when the process dies is what a later time would have left.
+            *parts, last = list(chunks(gone, limit)) or [()]
+            for part in parts:
+                with self.db.write() as connection:
+                    self._forget(connection, part, before)
+                yield len(part)
             with self.db.write() as connection:
-                if gone:
-                    note_pruned(self.db, connection, before)
-                for table in (t.operation, t.operation_document):
-                    connection.execute(delete(table).where(among(connection, table.c.operation_id, gone)))
+                self._forget(connection, last, before)
                 mark = {"name": _PRUNED_OPERATION, "value": rows[-1].operation_id}
                 self.db.upsert(connection, t.meta, [mark], ("name",))
-            yield len(gone)
+            yield len(last)
+
+    def _forget(self, connection: Connection, operation_ids: Sequence[str], before: datetime) -> None:
+        if operation_ids:
+            note_pruned(self.db, connection, before)
+            for table in (t.operation, t.operation_document):
+                connection.execute(delete(table).where(among(connection, table.c.operation_id, operation_ids)))
 
     @staticmethod
     def _old_operations(connection: Connection, before: datetime, limit: int) -> Sequence[Any]:
