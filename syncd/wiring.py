@@ -43,12 +43,15 @@ from syncd.run.mirror import open_org, refresh_mirror
 from syncd.run.one_pass import Summary, run_pass
 from syncd.run.recover import recover
 from syncd.run.rehearsal import RehearsalOrg, without_pretended
+from syncd.run.upkeep import prune
 from syncd.salesforce import ClientCredentials, JwtBearer, OrgSettings, SalesforceOrg
 from syncd.store import open_journal, open_store
 from syncd.works import Works
 
 _LEASE = "engine"
 _MAX_OPERATIONS = 1_000_000
+_TIDY_SECONDS = 2.0
+"""What a pass spends on forgetting at its end, at most."""
 Wrap = Callable[[Any, str], Any]
 
 
@@ -447,7 +450,13 @@ class House(Checks, Works):
         ctx.journal = self.journal if self.pushed_sources() else None
         summary = run_pass(ctx, self._make_id)
         self.keep_budget()
+        self.prune(_TIDY_SECONDS)
         return summary, []
+
+    def prune(self, budget_seconds: float) -> int:
+        """Forget what is older than `store.retention_days`, as long as time allows; gives how many rows. Writes the store."""
+        days = self.settings.store.retention_days
+        return prune(self.store, self.clock, log.get_log(), retention_days=days, budget_seconds=budget_seconds)
 
     def unpaused(self, names: Sequence[str]) -> list[str]:
         """The sources of a pass: those that are named, or all that nobody has paused.

@@ -43,5 +43,14 @@ def runs_of(store: Store, run_id: str) -> tuple[RunRow, list[Operation]]:
     found = store.run(run_id)
     if found is None:
         known = [one.run_id for one in store.runs(50)]
-        raise ConfigError(f'There is no run "{run_id}".', advice=suggest(run_id, known) or '"syncd runs list" shows them.')
+        pruned = store.pruned_before()
+        gone = "" if pruned is None else f" What ended before {pruned:%Y-%m-%d} is kept no longer (store.retention_days)."
+        advice = (suggest(run_id, known) or '"syncd runs list" shows them.') + gone
+        raise ConfigError(f'There is no run "{run_id}".', advice=advice)
     return found, store.operations_of_run(run_id)
+
+
+def forgotten_before(store: Store, run: RunRow) -> datetime | None:
+    """The instant before which writes of a run may be kept no longer; None if all of them are there."""
+    pruned = store.pruned_before()
+    return pruned if pruned is not None and run.started_at < pruned else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -14,7 +15,11 @@ from syncd.ports import Key, Store
 
 
 class LeadCard(msgspec.Struct, frozen=True):
-    """Everything about one person, ready to be laid out or printed as JSON. Holds personal data."""
+    """Everything about one person, ready to be laid out or printed as JSON. Holds personal data.
+
+    `operations` are those that are kept: of what ended before `forgotten_before` (None: nothing was forgotten yet) only the last
+    write of each field and what else planning looks back at.
+    """
 
     person_id: str
     state: str
@@ -24,6 +29,7 @@ class LeadCard(msgspec.Struct, frozen=True):
     org_records: list[dict[str, Any]]
     operations: list[dict[str, Any]]
     holds: list[dict[str, Any]]
+    forgotten_before: datetime | None = None
 
 
 def find_leads(store: Store, text: str, limit: int = 20) -> list[str]:
@@ -62,6 +68,7 @@ def show_lead(store: Store, text: str) -> LeadCard:
         org_records=[_org_record(view, index) for index in range(len(view.org_records))],
         operations=[_operation(one) for one in store.operations_of(view.person_id)],
         holds=[msgspec.to_builtins(hold) for hold in view.holds],
+        forgotten_before=store.pruned_before(),
     )
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from syncd.app.lanes import range_document, ranges
-from syncd.ports import Store
+from syncd.ports import ScheduleRow, Store
 
 
 def status(store: Store, sources: Iterable[str]) -> dict[str, Any]:
-    """One document: per source its cursors, ranges under way, sums of all runs and waiting records; what needs a person; the last runs.
+    """One document: per source its cursors, ranges under way, sums of all runs, waiting records and schedule; what needs a person; the last runs.
 
     Reads only.
     """
@@ -21,6 +21,7 @@ def status(store: Store, sources: Iterable[str]) -> dict[str, Any]:
     waiting: dict[str, int] = stats.get("waiting", {})
     totals: dict[str, dict[str, int]] = stats.get("totals", {})
     runs = store.runs(5)
+    schedules = store.schedules()
     return {
         "sources": {
             name: {
@@ -32,6 +33,7 @@ def status(store: Store, sources: Iterable[str]) -> dict[str, Any]:
                     if one.source == name
                 ],
                 "backfills": [range_document(one) for one in back if one.source == name],
+                **_schedule(schedules.get(name)),
             }
             for name in sorted({*sources, *waiting})
         },
@@ -44,4 +46,15 @@ def status(store: Store, sources: Iterable[str]) -> dict[str, Any]:
             {"run_id": one.run_id, "started_at": one.started_at, "finished_at": one.finished_at, "status": one.status}
             for one in runs
         ],
+    }
+
+
+def _schedule(row: ScheduleRow | None) -> dict[str, Any]:
+    """What the daemon remembers of a source; nothing for one that it has never read."""
+    row = row or ScheduleRow("")
+    return {
+        "paused": row.is_paused,
+        "last_success_at": row.succeeded_at,
+        "last_ended_at": row.ended_at,
+        "last_status": row.status,
     }

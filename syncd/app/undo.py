@@ -12,6 +12,7 @@ from datetime import datetime
 import msgspec
 
 from syncd.app.undo_tasks import leads_to_keep, tasks_kept
+from syncd.errors import ConfigError
 from syncd.model import (
     CONSENT_FIELDS,
     FieldSchema,
@@ -49,7 +50,17 @@ class UndoPlan(msgspec.Struct, frozen=True):
 
 
 def plan_undo(ctx: PassContext, session: OrgSession, run_id: str, make_id: Callable[[], str]) -> UndoPlan:
-    """Work out the reverse of a run against the org as it is now. Re-reads the targets; writes only the mirror."""
+    """Work out the reverse of a run against the org as it is now. Re-reads the targets; writes only the mirror.
+
+    Raises:
+        ConfigError: Some of its writes may be kept no longer: half of an undo is none.
+    """
+    run, pruned = ctx.store.run(run_id), ctx.store.pruned_before()
+    if run is not None and pruned is not None and run.started_at < pruned:
+        raise ConfigError(
+            f'The run "{run_id}" cannot be undone: what ended before {pruned:%Y-%m-%d} is kept no longer.',
+            advice="Change the leads in Salesforce; store.retention_days says how long writes are kept.",
+        )
     done = [one for one in ctx.store.operations_of_run(run_id) if one.state is OperationState.DONE]
     done.sort(
         key=lambda one: one.finished_at or one.planned_at or datetime.min.replace(tzinfo=ctx.clock.now().tzinfo), reverse=True

@@ -103,9 +103,16 @@ Examples:
             return
         output.table(
             "Sources",
-            ("source", "waiting", "stream", "cursor moved"),
+            ("source", "waiting", "stream", "cursor moved", "last success", "last status"),
             [
-                (name, one["waiting"], stream["stream"], stream["moved_at"])
+                (
+                    name,
+                    one["waiting"],
+                    stream["stream"],
+                    stream["moved_at"],
+                    one["last_success_at"],
+                    "paused" if one["paused"] else one["last_status"],
+                )
                 for name, one in found["sources"].items()
                 for stream in (one["streams"] or [{"stream": "", "moved_at": None}])
             ],

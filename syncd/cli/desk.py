@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from syncd.app.asking import is_busy
-from syncd.app.desk import accept_review, replay, runs_of
+from syncd.app.desk import accept_review, forgotten_before, replay, runs_of
 from syncd.cli.output import Output, shown
 from syncd.cli.shared import Json, Yes, ask_daemon, confirm, globals_of, house
 from syncd.errors import ConfigError, StoreError
@@ -229,8 +229,9 @@ def _runs(app: typer.Typer) -> None:
         output = globals_of(context).output(as_json=as_json)
         with house(context) as opened:
             found, operations = runs_of(opened.store, run_id)
+            forgotten = forgotten_before(opened.store, found)
         if as_json:
-            output.json({"run": found, "operations": operations})
+            output.json({"run": found, "operations": operations, "is_complete": forgotten is None})
             return
         output.line(f"Run {found.run_id}: {found.status}, {shown(found.started_at)} to {shown(found.finished_at)}", "bold")
         output.table(
@@ -241,6 +242,8 @@ def _runs(app: typer.Typer) -> None:
                 for o in operations
             ],
         )
+        if forgotten is not None:
+            output.line(f"Some of its writes may be missing: what ended before {forgotten:%Y-%m-%d} is kept no longer.", "yellow")
 
     _undo(runs)
 

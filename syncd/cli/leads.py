@@ -138,6 +138,8 @@ def _show_card(output: Output, card: LeadCard) -> None:
             why = change["because"] or {}
             because = f"   <- {why.get('locator') or why.get('rule') or why.get('source')}" if why else ""
             output.line(f"      {change['field']}: {shown(change['before'])} -> {shown(change['after'])}{because}", "dim")
+    if card.forgotten_before is not None:
+        output.line(f"  Of what ended before {card.forgotten_before:%Y-%m-%d} only the last write of each field is kept.", "dim")
     for hold in card.holds:
         output.line(f"Held: {hold['field']} ({hold['reason']})")
     leftover = {name: note for name, note in card.notes.items() if name not in card.golden}

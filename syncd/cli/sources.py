@@ -60,14 +60,19 @@ Examples:
                     "waiting": state[name]["waiting"],
                     "stale": stale[name],
                     "backfills": state[name]["backfills"],
+                    **{fact: state[name][fact] for fact in ("paused", "last_success_at", "last_status")},
                 }
                 for name, one in sorted(opened.settings.sources.items())
             ]
         if as_json:
             output.json(rows)
             return
-        columns = ("source", "type", "mapping", "waiting", "stale")
-        output.table("", columns, [tuple(row[name] for name in columns) for row in rows], numbers=columns[3:])
+        columns = ("source", "type", "mapping", "waiting", "stale", "last success", "last status")
+        cells = [
+            (*(row[name] for name in columns[:5]), row["last_success_at"], "paused" if row["paused"] else row["last_status"])
+            for row in rows
+        ]
+        output.table("", columns, cells, numbers=columns[3:5])
         show_ranges(output, state)
         if any(stale.values()):
             output.say('Stale records are mapped anew in the slowest lane. Next: "syncd plan" shows what would change.')

@@ -26,6 +26,11 @@ class StoreSettings(_Part):
     url: str = Field(
         default="sqlite:///syncd.db", description="`sqlite:///PATH` (relative to syncd.yaml) or `postgresql://USER@HOST/NAME`."
     )
+    retention_days: int | None = Field(
+        default=90,
+        ge=1,
+        description="How long is kept what has ended: versions of records that came, writes, runs, closed questions; null = for ever.",
+    )
 
     @field_validator("url")
     @classmethod

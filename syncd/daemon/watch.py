@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from syncd import events, metrics
+from syncd.app.quiet import LOOK_BACK, unusual_silence
 from syncd.daemon.agenda import Agenda
 from syncd.log import Log
 from syncd.ports import ScheduleRow
@@ -16,6 +17,9 @@ _JUMP_SECONDS = 10.0
 """Between two ticks of a second: a wall clock that is further off was set, or the machine has slept."""
 _MEASURE_SECONDS = 10.0
 _ALERT_SECONDS = 60.0
+_TIDY_SECONDS = 600.0
+_TIDY_BUDGET_SECONDS = 5.0
+_LATELY = timedelta(hours=2)
 
 
 class Watch:
@@ -30,7 +34,7 @@ class Watch:
         self._log = log
         self._wall, self._steady = house.clock.now(), house.clock.monotonic()
         self._since = self._wall
-        self._alerted_at = self._measured_at = self._steady
+        self._alerted_at = self._measured_at = self._tidied_at = self._steady
         self._resumed_at: dict[str, datetime] = {}
         self._was_strained = False
 
@@ -46,11 +50,15 @@ class Watch:
             self._measured_at = self._steady
             self._measure()
         if self._steady - self._alerted_at >= _ALERT_SECONDS:
-            self._alerted_at = self._measured_at = self._steady
+            self._alerted_at = self._steady
             rows = self._house.store.schedules()
             self._look_at_schedules(rows)
+            self._look_for_silence()
             self._look_at_budget()
             self._house.keep_budget()
+        if self._steady - self._tidied_at >= _TIDY_SECONDS:
+            self._tidied_at = self._steady
+            self._house.prune(_TIDY_BUDGET_SECONDS)
 
     def _measure(self) -> None:
         """Bring the gauges up to date."""
@@ -94,6 +102,20 @@ class Watch:
                 self._log.error(events.SCHEDULE_MISSED, source=name, lag_seconds=lag)
             elif not is_late and self._house.regain(f"schedule {name}"):
                 self._log.info(events.SCHEDULE_KEPT, source=name)
+
+    def _look_for_silence(self) -> None:
+        for name in self._house.settings.sources:
+            if name in self._agenda.paused:
+                continue
+            arrivals = self._house.store.arrivals(name, self._wall - LOOK_BACK)
+            silence = unusual_silence(arrivals, self._wall)
+            if silence is not None:
+                if self._house.lose(f"sound {name}"):
+                    lag = round((self._wall - silence.since).total_seconds())
+                    self._log.warning(events.SOURCE_QUIETED, source=name, lag_seconds=lag)
+            elif arrivals and arrivals[-1][0] >= self._wall - _LATELY and self._house.regain(f"sound {name}"):
+                # Silence that lasts beyond the history looks like a source that never was busy: only news ends the alert.
+                self._log.info(events.SOURCE_HEARD, source=name)
 
     def _look_at_budget(self) -> None:
         is_strained = self._house.is_strained

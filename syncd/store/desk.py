@@ -24,6 +24,12 @@ class DeskStore:
 
     db: Database
 
+    def _count(self, connection: Connection, run_id: str, source: str, counts: Any) -> None:
+        raise NotImplementedError
+
+    def _run_at_work(self, connection: Connection, source: str) -> str:
+        raise NotImplementedError
+
     # ------------------------------------------------------------------ dead letters
 
     def dead_letters(self, state: str = "open", limit: int = 1000, source: str | None = None) -> list[DeadLetter]:
@@ -102,8 +108,11 @@ class DeskStore:
         connection.execute(update(t.operation).where(o.operation_id == row.operation_id).values(is_answered=True))
         mark_dirty(connection, {row.person_id})
 
-    @staticmethod
-    def _requeue(connection: Connection, row: Any, at: datetime) -> None:
+    def _requeue(self, connection: Connection, row: Any, at: datetime) -> None:
+        # What began before knows nothing of it, and may be the one that ends it (G2).
+        run_id = self._run_at_work(connection, row.source)
+        if run_id:
+            self._count(connection, run_id, row.source, {"pulled": 1})
         payload, is_compressed = pack(bytes(row.payload))
         # The instant of the version it came as: a replay must not overtake what came since (DESIGN 5.2).
         i = t.inbox.c
@@ -127,7 +136,7 @@ class DeskStore:
                 lane=int(Lane.INCREMENT),
                 state="waiting",
                 reason="",
-                run_id="",
+                run_id=run_id,
                 is_replay=True,
             )
         )

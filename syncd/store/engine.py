@@ -7,8 +7,8 @@ import os
 import sqlite3
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,6 +42,9 @@ _WRITER_CACHE = "PRAGMA cache_size = -8000"
 
 _OLDEST_SQLITE = (3, 35)
 """RETURNING, UPDATE ... FROM, and more than 999 parameters (sqlite.org, release history)."""
+
+_LOCK_TRIES, _LOCK_PAUSE_SECONDS = 10, 0.1
+"""How long to wait for the lock of a process that has just died."""
 
 _STATEMENTS_KEPT = 256
 """Compiled statements for each connection: writing many rows at once has some of each length (bulk.py)."""
@@ -128,6 +131,22 @@ class Database:
         except SQLAlchemyError as error:
             raise StoreError("The store cannot be used.", advice='Run "syncd store check".', detail=str(error)) from error
 
+    def checkpoint(self) -> bool:
+        """Bring SQLite's log into its file and make the log empty; False if a reader is in the way, which costs nothing.
+
+        Writers wait meanwhile: for a quiet moment. On PostgreSQL there is nothing to do.
+        """
+        if not self.is_sqlite:
+            return True
+        with self._errors(), self._turn:
+            driver: Any = self._write_connection().connection.driver_connection
+            driver.execute("PRAGMA busy_timeout = 0")
+            try:
+                is_busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                driver.execute(f"PRAGMA busy_timeout = {_PRAGMAS['busy_timeout']}")
+        return not is_busy
+
     # ------------------------------------------------------------------ statements
 
     def insert(self, table: Table) -> Any:
@@ -153,17 +172,13 @@ class Database:
 
     # ------------------------------------------------------------------ one engine per store
 
-    def lock(self, name: str, take: Callable[[], None]) -> None:
-        """Hold the operating system's (or PostgreSQL's) lock for the life of this process; `take` records the new owner."""
-        if self.is_sqlite:
-            self._lock_sqlite(name)
-        else:
-            self._lock_postgresql(name)
-        take()
+    def lock(self, name: str) -> bool:
+        """Hold the operating system's (or PostgreSQL's) lock for the life of this process; False if this handle had it already."""
+        return self._lock_sqlite(name) if self.is_sqlite else self._lock_postgresql(name)
 
-    def _lock_sqlite(self, name: str) -> None:
+    def _lock_sqlite(self, name: str) -> bool:
         if self.path is None or self._lock_file is not None:
-            return
+            return False
         handle = os.open(f"{self.path}.lock", os.O_CREAT | os.O_RDWR, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -171,16 +186,24 @@ class Database:
             os.close(handle)
             raise _taken(name) from error
         self._lock_file = handle
+        return True
 
-    def _lock_postgresql(self, name: str) -> None:
+    def _lock_postgresql(self, name: str) -> bool:
         if self._lock_connection is not None:
-            return
+            return False
         connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         number = zlib.crc32(name.encode())
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:number)"), {"number": number}).scalar():
+        asked = (text("SELECT pg_try_advisory_lock(:number)"), {"number": number})
+        for _ in range(_LOCK_TRIES):
+            if connection.execute(*asked).scalar():
+                break
+            # The server notices a moment later that a process which had it has died.
+            threading.Event().wait(_LOCK_PAUSE_SECONDS)
+        else:
             connection.close()
             raise _taken(name)
         self._lock_connection = connection
+        return True
 
     def unlock(self) -> None:
         """Give the lock back; a process that dies gives it back too."""
@@ -188,6 +211,8 @@ class Database:
             os.close(self._lock_file)
             self._lock_file = None
         if self._lock_connection is not None:
+            with suppress(DBAPIError):  # a server that is gone has given it back already
+                self._lock_connection.execute(text("SELECT pg_advisory_unlock_all()"))
             self._lock_connection.invalidate()
             self._lock_connection.close()
             self._lock_connection = None

@@ -1,4 +1,4 @@
-"""Runs, cursors and the inbox: what came in, and how every record ended (G1, G2)."""
+"""Cursors and the inbox: what came in, and what waits (G1)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, func, insert, select, text, update
+from sqlalchemy import Connection, and_, func, insert, select, text
 
-from syncd.model import InboxOutcome, Lane, Page, Record, RecordRef, RunStatus, SourceCounts
-from syncd.ports import Cursor, InboxRow, KnownRecord, RunRow, StoredPage
+from syncd.model import InboxOutcome, Lane, Page, Record, RecordRef
+from syncd.ports import Cursor, InboxRow, KnownRecord, StoredPage
 from syncd.store import tables as t
 from syncd.store.bulk import Rows, among, insert_rows, micros
 from syncd.store.engine import Database, chunks, pack, unpack
 
 _ROWS_PER_UNIT = 500
 """Records of a page per write unit: they fit into 20 ms (DESIGN 4)."""
+RANGE_PREFIX = "backfill:"
+"""What the partition of a range begins with that is read once more."""
 _LANES = {int(lane): lane for lane in Lane}
-_COUNTS = ("waiting_before", "pulled", "applied", "unchanged", "skipped", "dead", "review")
 
 
 def digest_of(payload: bytes) -> bytes:
@@ -34,64 +35,12 @@ def dumps(value: Any) -> str:
 
 
 class InboxStore:
-    """Runs, cursors, inbox."""
+    """Cursors, inbox, arrivals."""
 
     db: Database
 
-    # ------------------------------------------------------------------ runs
-
-    def start_run(self, run_id: str, at: datetime, sources: Sequence[str]) -> None:
-        """Begin a run; remembers what waited before it."""
-        with self.db.write() as connection:
-            # Only one engine runs at a time: what still says that it is running died on the way.
-            died = update(t.run).where(t.run.c.status == "running").values(status="failed", finished_at=at)
-            connection.execute(died)
-            connection.execute(insert(t.run).values(run_id=run_id, started_at=at, status="running", summary="{}"))
-            waiting = self._waiting(connection)
-            for name in sorted({*sources, *waiting}):
-                self._count(connection, run_id, name, {"waiting_before": waiting.get(name, 0)})
-
-    def finish_run(self, run_id: str, at: datetime, status: RunStatus, summary: Mapping[str, Any]) -> None:
-        """End a run with its summary."""
-        with self.db.write() as connection:
-            values = {"finished_at": at, "status": str(status), "summary": dumps(summary)}
-            connection.execute(update(t.run).where(t.run.c.run_id == run_id).values(**values))
-
-    def runs(self, limit: int) -> list[RunRow]:
-        """The last runs, newest first."""
-        with self.db.read() as connection:
-            statement = select(t.run).order_by(t.run.c.started_at.desc(), t.run.c.run_id.desc()).limit(limit)
-            return [_run_row(row) for row in connection.execute(statement)]
-
-    def run(self, run_id: str) -> RunRow | None:
-        """One run, None if there is none of that id."""
-        with self.db.read() as connection:
-            row = connection.execute(select(t.run).where(t.run.c.run_id == run_id)).first()
-            return None if row is None else _run_row(row)
-
-    def source_counts(self, run_id: str) -> dict[str, SourceCounts]:
-        """The sums of a run; `waiting` is what waits now."""
-        with self.db.read() as connection:
-            waiting = self._waiting(connection)
-            rows = connection.execute(select(t.run_source).where(t.run_source.c.run_id == run_id)).mappings()
-            return {
-                row["source"]: SourceCounts(**{name: row[name] for name in _COUNTS}, waiting=waiting.get(row["source"], 0))
-                for row in rows
-            }
-
-    @staticmethod
-    def _waiting(connection: Connection) -> dict[str, int]:
-        statement = select(t.inbox.c.source, func.count()).where(text("inbox.state = 'waiting'")).group_by(t.inbox.c.source)
-        return {row[0]: row[1] for row in connection.execute(statement)}
-
     def _count(self, connection: Connection, run_id: str, source: str, counts: Mapping[str, int]) -> None:
-        """Add to the sums of (run, source) in the caller's transaction."""
-        row = dict.fromkeys(_COUNTS, 0) | dict(counts)
-        statement = self.db.insert(t.run_source).values(run_id=run_id, source=source, **row)
-        added = {name: t.run_source.c[name] + statement.excluded[name] for name in counts}
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["run_id", "source"], set_=added or {"pulled": t.run_source.c.pulled})
-        )
+        raise NotImplementedError
 
     # ------------------------------------------------------------------ extract
 
@@ -117,15 +66,19 @@ class InboxStore:
 
         A page that was half stored when the process died comes again: versions that still wait are recognised, and so are
         those that are known already, which a source sends again by its overlap. Records from before `news_from` take the
-        back-fill lane.
+        back-fill lane. What waits now is counted as arrived in the hour of `at`, unless the page is of a range read once more.
         """
         waiting = 0
+        is_live = lane <= Lane.INCREMENT and not page.partition.startswith(RANGE_PREFIX)
         parts = list(chunks(page.records, _ROWS_PER_UNIT)) or [()]
         for index, part in enumerate(parts):
             came = [(record, digest_of(record.payload), pack(record.payload)) for record in part]
             with self.db.write() as connection:
                 counts = self._put_records(connection, run_id, (source, stream), came, lane, at, news_from)
-                waiting += counts["pulled"] - counts["unchanged"]
+                news = counts["pulled"] - counts["unchanged"]
+                waiting += news
+                if news and is_live:
+                    self._count_arrivals(connection, source, news, at)
                 if index == len(parts) - 1:
                     counts += self._put_rejects(connection, run_id, (source, stream), page, at)
                     row = {
@@ -139,6 +92,13 @@ class InboxStore:
                 if counts:
                     self._count(connection, run_id, source, counts)
         return StoredPage(len(page.records) + len(page.rejects), waiting)
+
+    def _count_arrivals(self, connection: Connection, source: str, count: int, at: datetime) -> None:
+        """Add to the hour of `at`, in the caller's transaction."""
+        hour = at.replace(minute=0, second=0, microsecond=0)
+        statement = self.db.insert(t.arrival).values(source=source, hour=hour, count=count)
+        added = {"count": t.arrival.c.count + statement.excluded.count}
+        connection.execute(statement.on_conflict_do_update(index_elements=["source", "hour"], set_=added))
 
     def _put_records(
         self,
@@ -290,10 +250,6 @@ class InboxStore:
                 for key, digest, *rest in connection.execute(statement):
                     found[RecordRef(source, stream, key)] = KnownRecord(bytes(digest), *rest)
         return found
-
-
-def _run_row(row: Any) -> RunRow:
-    return RunRow(row.run_id, row.started_at, row.finished_at, row.status, msgspec.json.decode(row.summary))
 
 
 OUTCOME_COUNTS = {

@@ -12,9 +12,7 @@ from syncd.model import Lane
 from syncd.ports import Backfill
 from syncd.store import tables as t
 from syncd.store.engine import Database
-from syncd.store.inbox import dumps
-
-_PREFIX = "backfill:"
+from syncd.store.inbox import RANGE_PREFIX, dumps
 
 
 class LaneStore:
@@ -41,7 +39,7 @@ class LaneStore:
     def backfills(self, source: str, stream: str) -> list[Backfill]:
         """Ranges that are not read to their end yet, in the order of their names."""
         c = t.cursor.c
-        here = and_(c.source == source, c.stream == stream, c.partition.like(f"{_PREFIX}%"))
+        here = and_(c.source == source, c.stream == stream, c.partition.like(f"{RANGE_PREFIX}%"))
         with self.db.read() as connection:
             rows = connection.execute(select(c.partition, c.cursor).where(here).order_by(c.partition))
             return [Backfill(source, stream, row.partition, msgspec.json.decode(row.cursor)) for row in rows]

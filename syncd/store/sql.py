@@ -23,7 +23,9 @@ from syncd.store.lookup import LookupStore
 from syncd.store.mirror import MirrorStore
 from syncd.store.outbox import OutboxStore
 from syncd.store.people import PeopleStore
+from syncd.store.prune import PruneStore
 from syncd.store.resolved import ResolvedStore
+from syncd.store.runs import RunStore
 from syncd.store.search import SearchStore
 from syncd.store.tables import SCHEMA_VERSION
 
@@ -31,7 +33,18 @@ _COPY_ROWS = 1_000
 
 
 class SqlStore(
-    InboxStore, LaneStore, LookupStore, ResolvedStore, PeopleStore, SearchStore, OutboxStore, MirrorStore, DeskStore, DaemonStore
+    RunStore,
+    InboxStore,
+    LaneStore,
+    LookupStore,
+    ResolvedStore,
+    PeopleStore,
+    SearchStore,
+    OutboxStore,
+    MirrorStore,
+    DeskStore,
+    DaemonStore,
+    PruneStore,
 ):
     """`syncd.ports.Store` on SQLAlchemy Core; its rooms are the base classes. Safe for threads."""
 
@@ -94,26 +107,6 @@ class SqlStore(
             found.extend(self._wrong_sums(connection))
         return found
 
-    @staticmethod
-    def _wrong_sums(connection: Any) -> list[str]:
-        """The last run's sums against what waits (G2)."""
-        last = connection.execute(
-            select(t.run.c.run_id).order_by(t.run.c.started_at.desc(), t.run.c.run_id.desc()).limit(1)
-        ).scalar()
-        if last is None:
-            return []
-        waiting = dict(
-            connection.execute(
-                select(t.inbox.c.source, func.count()).where(text("inbox.state = 'waiting'")).group_by(t.inbox.c.source)
-            ).all()
-        )
-        wrong = []
-        for row in connection.execute(select(t.run_source).where(t.run_source.c.run_id == last)):
-            ended = row.applied + row.unchanged + row.skipped + row.dead
-            if row.waiting_before + row.pulled != ended + waiting.get(row.source, 0):
-                wrong.append(f"The sums of run {last} do not match for source {row.source}.")
-        return wrong
-
     def stats(self) -> dict[str, Any]:
         """Counts for `status`: persons (with a record in the org), waiting per source, open dead letters, reviews, operations."""
 
@@ -133,35 +126,28 @@ class SqlStore(
                 "open_operations": count(connection, t.operation, text(t.OPEN_STATES_SQL)),
             }
 
-    @staticmethod
-    def _totals(connection: Any) -> dict[str, dict[str, int]]:
-        """The sums of all runs per source."""
-        c = t.run_source.c
-        names = ("pulled", "applied", "unchanged", "skipped", "dead", "review")
-        statement = select(c.source, *(func.sum(c[name]) for name in names)).group_by(c.source)
-        return {
-            row[0]: {name: int(value) for name, value in zip(names, row[1:], strict=True)}
-            for row in connection.execute(statement)
-        }
-
     # ------------------------------------------------------------------ one engine per store
 
     def acquire_lease(self, name: str, owner: str) -> None:
-        """Become the one engine of this store, for the life of this process.
+        """Become the one engine of this store, for the life of this process; again does nothing.
 
         Raises:
             StoreError: Another process is.
         """
-
-        def take() -> None:
+        if not self.db.lock(name):
+            return
+        now = self.db.clock.now()
+        try:
             with self.db.write() as connection:
                 c = t.lease.c
                 fence = int(connection.execute(select(c.fence).where(c.name == name)).scalar() or 0) + 1
-                row = {"name": name, "owner": owner, "fence": fence, "at": self.db.clock.now()}
+                row = {"name": name, "owner": owner, "fence": fence, "at": now}
                 self.db.upsert(connection, t.lease, [row], ("name",))
-            self.db.fences[name] = fence
-
-        self.db.lock(name, take)
+            self.end_dead_runs(now)
+        except BaseException:
+            self.db.unlock()
+            raise
+        self.db.fences[name] = fence
 
     def release_lease(self, name: str, owner: str) -> None:
         """Let another process be the engine."""

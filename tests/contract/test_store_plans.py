@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,25 @@ import pytest
 from sqlalchemy import event
 
 from syncd.clock import FixedClock
-from syncd.model import Lane, OperationState, OrgRow, Page, Record, RecordRef
-from syncd.ports import OperationResult
+from syncd.model import (
+    InboxOutcome,
+    Lane,
+    Operation,
+    OperationKind,
+    OperationState,
+    OrgRow,
+    Page,
+    Record,
+    RecordRef,
+    RunStatus,
+)
+from syncd.ports import OperationResult, ResolvedRecord
 from syncd.store import SqlStore, open_store
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 OPEN = (OperationState.PLANNED, OperationState.HELD, OperationState.SENT, OperationState.UNKNOWN)
 _READ_WHOLE = re.compile(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?$")
-_SMALL = {"wanted", "meta", "lease", "run", "run_source", "cursor", "tombstone"}
+_SMALL = {"wanted", "meta", "lease", "run", "run_source", "cursor", "tombstone", "arrival", "schedule"}
 """Tables that do not grow with people, and what a statement brings along."""
 _PARTIAL = {"inbox_waiting", "inbox_waiting_key", "operation_open", "operation_echo", "person_dirty", "review_open"}
 """Indexes of what is under way only."""
@@ -92,6 +103,26 @@ def test_what_changed_is_found_by_its_keys(store: SqlStore, plans: dict[str, lis
     store.operations_of("p")
     store.operations_of_run("run")
     assert len(plans) > 20
+    assert whole(plans) == []
+
+
+def test_forgetting_walks_by_keys(store: SqlStore, plans: dict[str, list[str]]) -> None:
+    """What stays is not read again and again: the cost follows what grows old."""
+    store.put_page("run", "booth", "rows", Page((Record("a", b"{}", NOW),), {}), Lane.INCREMENT, NOW)
+    store.commit_resolved(
+        "run", [ResolvedRecord(row.sequence, row.ref, InboxOutcome.SKIPPED) for row in store.take_inbox(9)], NOW
+    )
+    person = ResolvedRecord(0, RecordRef("booth", "rows", "b"), InboxOutcome.APPLIED, person_id="p", is_new_person=True)
+    store.commit_resolved("run", [person], NOW)
+    done = Operation(
+        "1", "p", "Lead", "00Q1", OperationKind.UPDATE, {}, {}, state=OperationState.SUPERSEDED, planned_at=NOW, finished_at=NOW
+    )
+    store.put_operations([done])
+    store.finish_run("run", NOW, RunStatus.OK, {})
+    plans.clear()
+    assert sum(store.prune(NOW + timedelta(days=1), 500)) == 3
+    store.pruned_before()
+    assert any(statement.startswith("DELETE FROM operation_document") for statement in plans)
     assert whole(plans) == []
 
 

@@ -19,6 +19,7 @@ _READS = frozenset(
         "person_views", "operations", "held_persons", "operations_of", "operations_of_run", "operations_needing_echo", "mirror_cursor", "org_records",
         "setting", "source_counts", "operation_counts", "runs", "run", "stats", "close", "copy_to_scratch", "release_lease", "check",
         "migrate", "identity", "find_by_email", "in_lane", "api_calls", "api_usage", "backfills", "stale_count",
+        "schedules", "request", "open_requests", "arrivals", "pruned_before", "checkpoint",
     }
 )  # fmt: skip
 """Methods that change nothing outside the process: dying around them is dying at the next point."""
