@@ -8,7 +8,7 @@ from typing import Any
 
 from syncd.config import Settings
 from syncd.config.settings import ConfiguredSource
-from syncd.connector import Health, PullConnector, Session
+from syncd.connector import Connector, Health, Session
 from syncd.errors import ConfigError, ConfigProblem
 from syncd.mapping import Mapping as LeadMapping
 from syncd.model import OrgSchema
@@ -38,7 +38,7 @@ class Checks:
         """Given by the house."""
         raise NotImplementedError
 
-    def connector_of(self, source: ConfiguredSource) -> tuple[PullConnector, Any, Session]:
+    def connector_of(self, source: ConfiguredSource) -> tuple[Connector, Any, Session]:
         """Given by the house."""
         raise NotImplementedError
 
@@ -87,8 +87,11 @@ class Checks:
 
     def _check_org(self) -> list[dict[str, str]]:
         uses: dict[str, FieldUse] = {}
+        tasks: dict[str, None] = {}
         for source in self.settings.sources.values():
             loaded = self.mapping(source.mapping)
+            if loaded.task_line:
+                tasks[f"{loaded.file} line {loaded.task_line}"] = None
             for rule in loaded.rules.values():
                 kind = {"text": "text"}.get(rule.kind, rule.kind)
                 uses[rule.name] = FieldUse(
@@ -100,7 +103,7 @@ class Checks:
         policy = self.policy()
         expected = self.settings.salesforce.expected_org_id
         statuses = [policy.status_on_create] if policy.status_on_create else []
-        found = live_findings(self.salesforce, uses, expected_org_id=expected, statuses=statuses)
+        found = live_findings(self.salesforce, uses, expected_org_id=expected, statuses=statuses, tasks=list(tasks))
         rows = [_finding(one.severity.value, one.subject, one.message, one.advice) for one in found]
         if not any(row["severity"] == "error" for row in rows):
             rows += self._check_against_org()

@@ -32,7 +32,8 @@ class Options(BaseModel):
     """Base of a connector's own options; unknown keys are errors, values are frozen.
 
     Every field declares a description, a default (or none), and an example; a secret is a `Secret` (or `Secret | None`):
-    syncd.yaml gives it as `{env: NAME}`, `{file: PATH}` or `{credential: NAME}`.
+    syncd.yaml gives it as `{env: NAME}`, `{file: PATH}` or `{credential: NAME}`. One typed `Secret | tuple[Secret, ...]` may be
+    a list of them, while a secret is rotated.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
@@ -243,6 +244,10 @@ class PushConnector(Protocol):
     name: str
     Options: type[Options]
 
+    def check(self, session: Session, options: Any) -> Health:
+        """Say, offline, what is ready and what the sender must be told."""
+        ...
+
     def streams(self, options: Any) -> Sequence[str]:
         """Names of the streams; never empty."""
         ...
@@ -264,3 +269,4 @@ class PushConnector(Protocol):
 
 
 Connector = PullConnector | PushConnector
+"""What the `connectors` package and the entry points may hold."""

@@ -57,6 +57,9 @@ CONFIG_RELOADED = "config_reloaded"
 CONFIG_REFUSED = "config_refused"
 GUARD_STOPPED = "guard_stopped"
 CONFIG_SPIKE_DETECTED = "config_spike_detected"
+INTAKE_LOST = "intake_lost"
+INTAKE_RECOVERED = "intake_recovered"
+DELIVERY_REFUSED = "delivery_refused"
 
 ALL_EVENTS: frozenset[str] = frozenset(
     value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str)

@@ -35,7 +35,7 @@ KEYS = IDS | {
     "attempt", "until", "count", "pages", "records", "bytes", "api_calls",
     "duration_seconds", "waited_seconds", "retry_after_seconds", "lag_seconds",
     "pulled", "applied", "unchanged", "skipped", "dead", "waiting", "review",
-    "created", "updated", "converted", "archived", "refused", "failed", "unknown", "superseded",
+    "created", "updated", "converted", "archived", "refused", "failed", "unknown", "superseded", "tasks",
 }  # fmt: skip
 """Every key that may be logged (STYLE 6): counts, numbers with their unit, constant words and configured names."""
 
@@ -148,7 +148,14 @@ def get_log(**bound: Any) -> Log:
     return Log(**bound)
 
 
-def configure(level: str = "info", *, json: bool | None = None, stream: TextIO | None = None, clock: Clock | None = None) -> None:
+def configure(
+    level: str = "info",
+    *,
+    json: bool | None = None,
+    stream: TextIO | None = None,
+    clock: Clock | None = None,
+    counted: Callable[[str], None] | None = None,
+) -> None:
     """Say where log lines go, for the whole process. From now on nothing that is logged raises.
 
     Args:
@@ -156,12 +163,14 @@ def configure(level: str = "info", *, json: bool | None = None, stream: TextIO |
         json: One JSON object per line (True) or lines for people (False); None decides by whether the stream is a terminal.
         stream: Where to write; None is stderr, looked up at every line.
         clock: Gives the time of a line.
+        counted: Also told of each event, for metrics.
 
     Raises:
         ValueError: No such level.
     """
     if level not in _LEVELS:
         raise ValueError(f'There is no log level "{level}". Known: {", ".join(_LEVELS)}.')
+    _state.counted = counted
     target = stream or sys.stderr
     as_json = not target.isatty() if json is None else json
     if as_json:
@@ -181,7 +190,7 @@ def configure(level: str = "info", *, json: bool | None = None, stream: TextIO |
 
 def unconfigure() -> None:
     """Back to where a process starts: nothing is written, wrong use raises, all counts are zero. For tests."""
-    _state.output = None
+    _state.output = _state.counted = None
     _state.clear()
 
 
@@ -195,12 +204,15 @@ class _State:
 
     def __init__(self) -> None:
         self.output: Any = None
+        self.counted: Callable[[str], None] | None = None
         self._counter: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def count(self, event: str) -> None:
         with self._lock:
             self._counter[event] += 1
+        if self.counted is not None:
+            self.counted(event)
 
     def snapshot(self) -> dict[str, int]:
         with self._lock:

@@ -19,14 +19,14 @@ from typing import Any
 import msgspec
 
 import connectors
-from syncd import log
+from syncd import log, metrics
 from syncd.app.lanes import PlannedRange, plan_range, stale_counts, start_range
 from syncd.app.undo import UndoPlan, carry_out, plan_undo
 from syncd.checks import Checks
 from syncd.clock import Clock, SystemClock
 from syncd.config import Settings, SourceSettings, load_settings, secret_options, show_settings, validate_options
 from syncd.config.settings import ClientCredentialsSettings, ConfiguredSource
-from syncd.connector import Health, Limits, PullConnector, Session
+from syncd.connector import Connector, Health, Limits, PullConnector, PushConnector, Session
 from syncd.document import suggest
 from syncd.errors import ConfigError, ConfigProblem
 from syncd.http import Caller, make_session
@@ -34,7 +34,7 @@ from syncd.mapping import Mapping as LeadMapping
 from syncd.mapping import load_mapping
 from syncd.model import Assignment, Lane, Operation, OperationState, OrgSchema, RunStatus
 from syncd.policy import Policy, load_policy
-from syncd.ports import Org, Store
+from syncd.ports import Journal, Org, Store
 from syncd.run.context import Company, OrgSession, PassContext, PassSettings, Progress, Scope, Source, no_progress
 from syncd.run.hot import LANES, Arrived, HotRun
 from syncd.run.ids import OperationIds
@@ -42,10 +42,10 @@ from syncd.run.ingest import Ingest
 from syncd.run.mirror import open_org, refresh_mirror
 from syncd.run.one_pass import Summary, run_pass
 from syncd.run.recover import recover
-from syncd.run.rehearsal import RehearsalOrg, is_pretended
+from syncd.run.rehearsal import RehearsalOrg, without_pretended
 from syncd.run.upkeep import prune
 from syncd.salesforce import ClientCredentials, JwtBearer, OrgSettings, SalesforceOrg
-from syncd.store import open_store
+from syncd.store import open_journal, open_store
 from syncd.works import Works
 
 _LEASE = "engine"
@@ -55,9 +55,9 @@ _TIDY_SECONDS = 2.0
 Wrap = Callable[[Any, str], Any]
 
 
-def known_connectors() -> dict[str, PullConnector]:
+def known_connectors() -> dict[str, Connector]:
     """Connectors by type: those that ship with syncd, and third parties' (entry point group `syncd.connectors`)."""
-    found: dict[str, PullConnector] = {}
+    found: dict[str, Connector] = {}
     for module in pkgutil.iter_modules(connectors.__path__):
         connector = importlib.import_module(f"connectors.{module.name}").CONNECTOR
         found[connector.name] = connector
@@ -95,7 +95,7 @@ def open_house(
     settings = load_settings(config, os.environ, types)
     level = "debug" if debug else settings.log.level
     form = {"auto": None, "json": True, "console": False}[settings.log.format]
-    log.configure(level, json=form, stream=sys.stderr, clock=clock)
+    log.configure(level, json=form, stream=sys.stderr, clock=clock, counted=metrics.count_event)
     return House(settings, clock, types, sessions, make_id or OperationIds(SystemClock()), wrap, source_sessions)
 
 
@@ -106,7 +106,7 @@ class House(Checks, Works):
         self,
         settings: Settings,
         clock: Clock,
-        types: Mapping[str, PullConnector],
+        types: Mapping[str, Connector],
         sessions: Callable[[], Any] | None,
         make_id: Callable[[], str],
         wrap: Wrap | None,
@@ -135,6 +135,11 @@ class House(Checks, Works):
         """The store, migrated."""
         opened = open_store(self.settings.store_url, clock=self.clock)
         return self._wrap(opened, "store")  # type: ignore[no-any-return]
+
+    @cached_property
+    def journal(self) -> Journal:
+        """What was sent to us and is not in the inbox yet."""
+        return self._wrap(open_journal(self.settings.store_url, clock=self.clock), "journal")  # type: ignore[no-any-return]
 
     @cached_property
     def salesforce(self) -> SalesforceOrg:
@@ -242,7 +247,7 @@ class House(Checks, Works):
             )
         return [source for name, source in self.settings.sources.items() if not names or name in names]
 
-    def connector_of(self, source: ConfiguredSource) -> tuple[PullConnector, Any, Session]:
+    def connector_of(self, source: ConfiguredSource) -> tuple[Connector, Any, Session]:
         """A source's connector with its typed options and session.
 
         Raises:
@@ -261,7 +266,7 @@ class House(Checks, Works):
         )
         return connector, options, session
 
-    def _caller(self, source: ConfiguredSource, connector: PullConnector) -> Caller:
+    def _caller(self, source: ConfiguredSource, connector: Connector) -> Caller:
         """A source's way to its vendor; one for the life of the process, so that its limits hold for everything in it."""
         if source.name not in self._callers:
             limits: Limits = getattr(connector, "limits", Limits())
@@ -319,7 +324,14 @@ class House(Checks, Works):
         for source in self.chosen(names):
             connector, options, session = self.connector_of(source)
             found[source.name] = connector.check(session, options)
+            if isinstance(connector, PushConnector):
+                found[source.name] = self._with_address(source.name, found[source.name])
         return found
+
+    def _with_address(self, name: str, health: Health) -> Health:
+        given = self.settings.http
+        where = f'Receives POST /hooks/{name} at http://{given.host}:{given.port} while "syncd run" runs'
+        return Health(health.ok, (f"{where}; give the sender the public https address of your proxy.", *health.findings))
 
     def plan_backfill(self, name: str, stream: str, from_at: datetime, until_at: datetime | None) -> PlannedRange:
         """Judge a wish to read a range of a source once more; see `plan_range`.
@@ -328,6 +340,10 @@ class House(Checks, Works):
             ConfigError: No such source, stream or range.
         """
         connector, options, _ = self.connector_of(self.chosen([name])[0])
+        if not isinstance(connector, PullConnector):
+            raise ConfigError(
+                f"{name} is sent to; there is nothing to read once more.", advice="Ask the sender to send it again."
+            )
         now = self.clock.now()
         return plan_range(self.store, name, connector, options, stream=stream, from_at=from_at, until_at=until_at, now=now)
 
@@ -431,6 +447,7 @@ class House(Checks, Works):
         self.store.acquire_lease(_LEASE, self._owner)
         sources = self._sources(self.unpaused(names), live=True)
         ctx = self._context(self.store, self.org, sources, force=force, progress=progress)
+        ctx.journal = self.journal if self.pushed_sources() else None
         summary = run_pass(ctx, self._make_id)
         self.keep_budget()
         self.prune(_TIDY_SECONDS)
@@ -472,7 +489,7 @@ class House(Checks, Works):
             summary = run_pass(ctx, self._make_id)
             # The ids of leads that exist in the rehearsal only are nobody's business.
             planned = [one for one in scratch.operations_of_run(ctx.run_id) if one.state is not OperationState.SUPERSEDED]
-            return summary, [msgspec.structs.replace(one, sf_id="") if is_pretended(one.sf_id) else one for one in planned]
+            return summary, [without_pretended(one) for one in planned]
         finally:
             scratch.close()
 
@@ -522,6 +539,8 @@ class House(Checks, Works):
         """Close what was opened."""
         if "store" in self.__dict__:
             self.store.close()
+        if "journal" in self.__dict__:
+            self.journal.close()
         if "salesforce" in self.__dict__:
             self.salesforce.close()
         for caller in self._callers.values():

@@ -1,7 +1,7 @@
 """Undo a run while the org still holds our values (G7, DESIGN 5.3).
 
 Newest first; a field that somebody has changed since, or that a later run wrote again, stays as it is and is reported.
-An opt-out is never cleared. A lead that the run created is deleted only if nobody has touched it.
+An opt-out is never cleared. A lead that the run created is deleted only if nobody has touched it or its task.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from syncd.app.undo_tasks import leads_to_keep, tasks_kept
 from syncd.errors import ConfigError
 from syncd.model import (
     CONSENT_FIELDS,
@@ -68,12 +69,21 @@ def plan_undo(ctx: PassContext, session: OrgSession, run_id: str, make_id: Calla
     machines = ctx.settings.machine_users | {session.identity.user_id}
     operations: list[Operation] = []
     kept: list[Kept] = []
+    tasks = tasks_kept(session, done, machines)
+    worked_on = leads_to_keep(done, tasks)
     for one in done:
+        if one.kind is OperationKind.TASK:
+            if tasks[one.operation_id]:
+                kept.append(Kept(one.operation_id, one.sf_id, "", tasks[one.operation_id]))
+            else:
+                operations.append(_reverse(ctx, one, OperationKind.DELETE, {}, {}, make_id()))
+            continue
         record = records.get((one.object, one.sf_id))
         if record is None or record.row.is_deleted:
             kept.append(Kept(one.operation_id, one.sf_id, "", "gone"))
         elif one.kind is OperationKind.CREATE:
             reason = _why_not_deletable(one, record, session, machines)
+            reason = reason or ("its_task_changed_since" if one.sf_id in worked_on else "")
             if reason:
                 kept.append(Kept(one.operation_id, one.sf_id, "", reason))
             else:
@@ -96,14 +106,16 @@ def carry_out(ctx: PassContext, session: OrgSession, plan: UndoPlan) -> dict[str
         ctx.store.put_holds(one.person_id, holds, {})
     ctx.store.put_operations(plan.operations)
     with Sender(ctx, session) as sender:
-        sender.send(plan.operations)
+        # A lead may take its tasks along: they go first.
+        sender.send([one for one in plan.operations if one.object not in session.fields])
+        sender.send([one for one in plan.operations if one.object in session.fields])
         sender.drain()
     states = [one.state for one in ctx.store.operations_of_run(ctx.run_id)]
     return {str(state): states.count(state) for state in sorted(set(states))}
 
 
 def _current(ctx: PassContext, session: OrgSession, done: Sequence[Operation]) -> dict[tuple[str, str], OrgRecord]:
-    targets = sorted({(one.object, one.sf_id) for one in done if one.sf_id})
+    targets = sorted({(one.object, one.sf_id) for one in done if one.sf_id and one.object in session.fields})
     for name in sorted({target[0] for target in targets}):
         ids = [sf_id for object_name, sf_id in targets if object_name == name]
         for start in range(0, len(ids), 2_000):

@@ -100,6 +100,8 @@ NOTE_WORDS = {
     "field_contested": "fields given up because somebody changes them back",
     "written_before": "fields that are written once only (if_blank, first)",
     "held": "fields left alone because an undo or a person holds them",
+    "task_waits_for_owner": "tasks that wait until a person owns the lead: a queue or syncd's own user does",
+    "no_task_external_id": "tasks not made because Task has no external id field that syncd may see (syncd check --live)",
     "deleted_by_person": "people somebody deleted in Salesforce: not created again",
 }
 """What the reasons of a summary mean; a reason that is not here is shown as its own word."""

@@ -280,6 +280,11 @@ def _show_lead(output: Output, lead: Lead) -> None:
     )
     touch = {name: getattr(lead.touch, name) for name in lead.touch.__struct_fields__}
     output.line("Touch: " + (", ".join(f"{name} {shown(value)}" for name, value in touch.items() if value) or "none"))
+    if lead.task is not None:
+        task = {name: getattr(lead.task, name) for name in lead.task.__struct_fields__}
+        output.line(
+            "Task if it is hot: " + ", ".join(f"{name} {shown(value)}" for name, value in task.items() if value not in (None, ""))
+        )
     if lead.skipped:
         output.line(f"Skipped: {lead.skipped}", "yellow")
     if not lead.may_create:

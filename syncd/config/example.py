@@ -76,8 +76,11 @@ def _option(path: tuple[str, ...], field: FieldInfo, value: Any = None) -> Itera
     models = list(_models_in(field.annotation))
     default = field.get_default(call_default_factory=True) if value is None else value
     is_required = default is PydanticUndefined
+    if default is None and field.examples and Secret in _kinds(field.annotation):
+        # A source that could do without one is of no use without any.
+        default = field.examples[0]
     yield from _comment(_about(field, is_required=is_required and not models))
-    if field.examples and not is_required and value is None:
+    if field.examples and not is_required and value is None and default != field.examples[0]:
         yield f"# For example: {_text(field.examples[0])}"
     if models and (is_required or isinstance(default, BaseModel)):
         chosen = models[0] if is_required else type(default)

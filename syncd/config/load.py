@@ -137,7 +137,11 @@ def validate_options(
         node = source.node.get(name)
         if node is not None and not (node.kind == "scalar" and node.scalar is None):
             # The problem with one that cannot be had is noted; the placeholder keeps a second one away.
-            values[name] = reader.read(node, f"sources.{source.name}.{name}") or _placeholder()
+            key = f"sources.{source.name}.{name}"
+            if node.kind == "sequence" and _takes_several(model, name):
+                values[name] = reader.read_all(node, key) or (_placeholder(),)
+            else:
+                values[name] = reader.read(node, key) or _placeholder()
         elif model.model_fields[name].is_required():
             values.pop(name, None)
     is_known = not problems.found
@@ -149,10 +153,18 @@ def validate_options(
 
 
 def secret_options(model: type[BaseModel]) -> frozenset[str]:
-    """Names of a connector's options that are secrets. Pure."""
+    """Names of a connector's options that are secrets, or several of them. Pure."""
     return frozenset(
-        name for name, field in model.model_fields.items() if Secret in (field.annotation, *get_args(field.annotation))
+        name
+        for name, field in model.model_fields.items()
+        if Secret in (field.annotation, *get_args(field.annotation)) or _takes_several(model, name)
     )
+
+
+def _takes_several(model: type[BaseModel], name: str) -> bool:
+    """Whether an option may be a list of secrets: `Secret | tuple[Secret, ...]`."""
+    kind = model.model_fields[name].annotation
+    return tuple[Secret, ...] in (kind, *get_args(kind))
 
 
 def _validated(

@@ -18,6 +18,7 @@ _HEAD = """\
 Unknown keys are errors. Paths are relative to the folder of the file. `SYNCD_CONFIG` names another file, `SYNCD_STORE_URL` another store.
 
 Secrets are `{env: NAME}`, `{file: PATH}` or `{credential: NAME}` (of the service manager); in plain text only with `allow_literal_secrets: true`.
+A connector that takes several (a webhook, while its secret is rotated) takes a list of them.
 """
 
 

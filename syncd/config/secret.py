@@ -42,6 +42,13 @@ class SecretReader:
         name = str(node.entries[kinds[0]].scalar)
         return getattr(self, f"_from_{kinds[0]}")(node, key, name)  # type: ignore[no-any-return]
 
+    def read_all(self, node: Node, key: str) -> tuple[Secret, ...]:
+        """The secrets of a list; those that cannot be had are left out, each with its own problem."""
+        if not node.items:
+            self._note_empty(node, key, "The list")
+        found = (self.read(one, f"{key}.{index}") for index, one in enumerate(node.items))
+        return tuple(one for one in found if one is not None)
+
     def _from_env(self, node: Node, key: str, name: str) -> Secret | None:
         value = self._env.get(name)
         if value is None:

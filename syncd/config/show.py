@@ -59,7 +59,9 @@ def _options(prefix: str, source: ConfiguredSource, secrets: Collection[str]) ->
 
 
 def _origin(reference: Any) -> str:
-    """`env NAME` of a reference to a secret; `syncd.yaml` for one that stands there."""
+    """`env NAME` of a reference to a secret, or of each of a list; `syncd.yaml` for one that stands there."""
+    if isinstance(reference, list):
+        return ", ".join(_origin(one) for one in reference)
     if isinstance(reference, dict):
         return " ".join(f"{kind} {reference[kind]}" for kind in ("env", "file", "credential") if kind in reference)
     return "syncd.yaml"

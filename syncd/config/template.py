@@ -51,6 +51,14 @@ sources:
   #   # Ids of the audiences to read; all of the account without it.
   #   audiences: []
   #   mapping: mailchimp
+
+  # What your site or another program sends to /hooks/site; see docs/connectors/webhook.md.
+  # site:
+  #   type: webhook
+  #   secret: {env: SITE_HOOK_SECRET}
+  #   # Let in the forms of your pages, which cannot sign.
+  #   forms: {honeypot: website_2, redirect: https://www.acme.com/thank-you}
+  #   mapping: webhook
 """
 
 _IGNORE = "syncd.db*\nsandbox/\n"

@@ -299,6 +299,10 @@ class HotLane:
         self._worked.begin()
         try:
             has_more = run.step(names)
+        except BaseException:
+            self._run = None
+            run.abandon()
+            raise
         finally:
             self._worked.end()
         if run.is_lost:

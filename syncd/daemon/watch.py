@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from syncd import events, metrics
+from syncd.app.quiet import LOOK_BACK, unusual_silence
 from syncd.daemon.agenda import Agenda
 from syncd.log import Log
 from syncd.ports import ScheduleRow
@@ -14,7 +15,11 @@ from syncd.wiring import House
 
 _JUMP_SECONDS = 10.0
 """Between two ticks of a second: a wall clock that is further off was set, or the machine has slept."""
+_MEASURE_SECONDS = 10.0
 _ALERT_SECONDS = 60.0
+_TIDY_SECONDS = 600.0
+_TIDY_BUDGET_SECONDS = 5.0
+_LATELY = timedelta(hours=2)
 
 
 class Watch:
@@ -29,7 +34,7 @@ class Watch:
         self._log = log
         self._wall, self._steady = house.clock.now(), house.clock.monotonic()
         self._since = self._wall
-        self._alerted_at = self._steady
+        self._alerted_at = self._measured_at = self._tidied_at = self._steady
         self._resumed_at: dict[str, datetime] = {}
         self._was_strained = False
 
@@ -41,13 +46,31 @@ class Watch:
         """Look at the clock, at what is paused, and from time to time at everything else."""
         self._look_at_clock()
         self._look_at_pauses()
+        if self._steady - self._measured_at >= _MEASURE_SECONDS:
+            self._measured_at = self._steady
+            self._measure()
         if self._steady - self._alerted_at >= _ALERT_SECONDS:
             self._alerted_at = self._steady
             rows = self._house.store.schedules()
             self._look_at_schedules(rows)
+            self._look_for_silence()
             self._look_at_budget()
-            metrics.note_schedules({name: row.succeeded_at for name, row in rows.items()})
             self._house.keep_budget()
+        if self._steady - self._tidied_at >= _TIDY_SECONDS:
+            self._tidied_at = self._steady
+            self._house.prune(_TIDY_BUDGET_SECONDS)
+
+    def _measure(self) -> None:
+        """Bring the gauges up to date."""
+        store = self._house.store
+        metrics.note_queues(**store.queues())
+        metrics.note_files(store.file_sizes())
+        metrics.note_schedules({name: row.succeeded_at for name, row in store.schedules().items()})
+        metrics.note_budget(self._house.salesforce.api_usage, self._house.salesforce.budget_used[1])
+        if self._house.pushed_sources():
+            waiting = self._house.journal.backlog()
+            empty = dict.fromkeys(self._house.pushed_sources(), (0, None))
+            metrics.note_journal({**empty, **{name: (one.bytes, one.oldest_at) for name, one in waiting.items()}})
 
     def _look_at_clock(self) -> None:
         wall, steady = self._house.clock.now(), self._house.clock.monotonic()
@@ -79,6 +102,20 @@ class Watch:
                 self._log.error(events.SCHEDULE_MISSED, source=name, lag_seconds=lag)
             elif not is_late and self._house.regain(f"schedule {name}"):
                 self._log.info(events.SCHEDULE_KEPT, source=name)
+
+    def _look_for_silence(self) -> None:
+        for name in self._house.settings.sources:
+            if name in self._agenda.paused:
+                continue
+            arrivals = self._house.store.arrivals(name, self._wall - LOOK_BACK)
+            silence = unusual_silence(arrivals, self._wall)
+            if silence is not None:
+                if self._house.lose(f"sound {name}"):
+                    lag = round((self._wall - silence.since).total_seconds())
+                    self._log.warning(events.SOURCE_QUIETED, source=name, lag_seconds=lag)
+            elif arrivals and arrivals[-1][0] >= self._wall - _LATELY and self._house.regain(f"sound {name}"):
+                # Silence that lasts beyond the history looks like a source that never was busy: only news ends the alert.
+                self._log.info(events.SOURCE_HEARD, source=name)
 
     def _look_at_budget(self) -> None:
         is_strained = self._house.is_strained

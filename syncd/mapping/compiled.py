@@ -10,8 +10,10 @@ import msgspec
 
 from syncd.errors import ConfigProblem
 from syncd.expressions import Expression
+from syncd.mapping.expected import differences
 from syncd.mapping.paths import Getter, getter_of
-from syncd.mapping.rules import SENTENCES, FieldRule, Path, TouchRule, find, find_all
+from syncd.mapping.rules import SENTENCES, FieldRule, Path, TaskRule, TouchRule, find, find_all
+from syncd.mapping.task import Line, TaskLine
 from syncd.model import FieldSchema, FieldValue, Lead, Problem, Touch, Value
 from syncd.normalise.places import country_code
 from syncd.normalise.text import clean, one_line
@@ -29,7 +31,7 @@ class Mapping:
     Attributes:
         name: File name without its ending. file: As shown in messages. stream: The stream it is for.
         digest: Changes when the mapping would give other leads (or its normaliser's version).
-        rules: The lines of `lead:`, by field. text: The file's text, `""` if more than that went into it.
+        rules: The lines of `lead:`, by field. task_line: Where it asks for tasks, 0 if it asks for none. text: The file's text, `""` if more than that went into it.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Mapping:
         touch: TouchRule,
         skip_when: Expression | None,
         create: bool | Expression,
+        task: TaskRule | None = None,
         tests: Sequence[tuple[int, Document[str, Any]]] = (),
         text: str = "",
     ) -> None:
@@ -65,6 +68,8 @@ class Mapping:
         self._click_ids = {name: _text_at(paths) for name, paths in touch.click_ids.items()}
         self._skip_when = skip_when
         self._create = create
+        self.task_line = 0 if task is None else task.line
+        self._task = None if task is None else TaskLine(task, _compiled)
         self._tests = tuple(tests)
 
     @property
@@ -102,11 +107,14 @@ class Mapping:
         else:
             problems.append(_problem("", "no_identity", 0, 0, is_fatal=True))
         skipped, may_create = "", self._create is True
-        if self._skip_when is not None or not isinstance(self._create, bool):
+        task = None
+        if self._skip_when is not None or self._task is not None or not isinstance(self._create, bool):
             values = {"record": record, "lead": {name: one.value for name, one in fields.items()}, "source": source}
             skipped = "skip_when" if self._skip_when is not None and self._skip_when(values) is True else ""
             may_create = may_create or (not isinstance(self._create, bool) and self._create(values) is True)
-        return Lead(fields, self._touched(record, source), tuple(problems), skipped, may_create)
+            if self._task is not None and not skipped and not any(problem.is_fatal for problem in problems):
+                task = self._task.of(record, values, problems)
+        return Lead(fields, self._touched(record, source), tuple(problems), skipped, may_create, task)
 
     def _touched(self, record: Document[str, Any], source: str) -> Touch:
         rule = self._touch
@@ -127,37 +135,13 @@ class Mapping:
         found: list[ConfigProblem] = []
         for line, test in self._tests:
             lead = self.map_record(test["record"], source=self.name)
-            wrong = _differences(lead, test)
+            wrong = differences(lead, test)
             if wrong:
                 found.append(ConfigProblem(self.file, line, 1, f"This test does not hold: {'; '.join(wrong)}."))
         return found
 
 
-def _differences(lead: Lead, test: Document[str, Any]) -> list[str]:
-    """What a test expected and did not get; the file's own values may be quoted."""
-    wrong: list[str] = []
-    for name, expected in test.get("lead", {}).items():
-        found = lead.fields[name].value if name in lead.fields else None
-        if found != expected:
-            wrong.append(f"{name} is {found!r}, expected {expected!r}")
-    for name, expected in test.get("touch", {}).items():
-        found = getattr(lead.touch, name, None)
-        if found != expected:
-            wrong.append(f"touch.{name} is {found!r}, expected {expected!r}")
-    if "skipped" in test and bool(lead.skipped) != test["skipped"]:
-        wrong.append(f"skipped is {bool(lead.skipped)}, expected {test['skipped']}")
-    if "problems" in test:
-        reasons = sorted(f"{problem.field}: {problem.reason}".removeprefix(": ") for problem in lead.problems)
-        if reasons != sorted(test["problems"]):
-            wrong.append(f"problems are {reasons}, expected {sorted(test['problems'])}")
-    return wrong
-
-
-_Line = Callable[[Document[str, Any], list[Problem]], FieldValue | None]
-"""The value that a line of `lead:` gives a record, None if it has none; problems are noted."""
-
-
-def _compiled(rule: FieldRule) -> _Line:
+def _compiled(rule: FieldRule) -> Line:
     """What can be known of a line beforehand is worked out once: a mapping runs for every record."""
     fallback = None if rule.default is None else FieldValue(rule.default, rule.overwrite, is_default=True, line=rule.line)
     if not rule.paths:

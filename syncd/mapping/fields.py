@@ -15,6 +15,7 @@ from syncd.normalise.transforms import ARGUMENTS, LOCALES, TRANSFORMS, Args
 
 LINE_KEYS = ("from", "value", "as", "translate", "unknown", "default", "overwrite", "on_null")
 ARGUMENT_KEYS = ("region", "format", "zone", "locale", "style", "separator", "index", "length")
+_TEXT_KEYS = ("from", "as", "translate", "unknown", "default")
 _UNKNOWN = ("keep", "no_value", "reject")
 _STYLES = ("name", "iso2", "iso3")
 
@@ -80,6 +81,37 @@ class FieldReader:
         args = Args(formats=self._formats(node.get("format")), zone=self._zone(node.get("zone")))
         return FieldRule(
             "at", node.line, node.column, self._from(node.get("from")), transform="instant", args=args, schema=schema
+        )
+
+    def read_text(self, schema: FieldSchema, node: Node | None) -> FieldRule | None:
+        """A text beside the lead: a constant, or a mapping such as a line's, without what is about overwriting."""
+        if node is None:
+            return None
+        if node.kind == "scalar":
+            if not isinstance(node.scalar, str) or not node.scalar.strip():
+                self._problems.add(node, f"{schema.name} is a text, or a mapping such as {{from: PATH}}.")
+                return None
+            if schema.length < len(node.scalar):
+                self._problems.add(node, f"The text is longer than {schema.name} ({schema.length} characters).")
+            return FieldRule(schema.name, node.line, node.column, constant=node.scalar, schema=schema)
+        self._problems.unknown_keys(node, (*_TEXT_KEYS, *ARGUMENT_KEYS), schema.name)
+        if node.kind != "mapping" or "from" not in node:
+            self._problems.add(node, f"{schema.name} is a text, or a mapping such as {{from: PATH}}.")
+            return None
+        transform, args, region_path = self._transform(node)
+        translate = self._translate(node.get("translate"))
+        return FieldRule(
+            name=schema.name,
+            line=node.line,
+            column=node.column,
+            paths=self._from(node.get("from")),
+            transform=transform,
+            args=args,
+            region_path=region_path,
+            translate=translate,
+            unknown=self._word(node.get("unknown"), _UNKNOWN[:2], "keep", "unknown"),
+            default=self._default(node, schema.name, schema),
+            schema=schema,
         )
 
     def _schema(self, name: str, parent: Node) -> FieldSchema | None:

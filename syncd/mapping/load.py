@@ -15,12 +15,13 @@ from syncd.mapping.fields import FieldReader, read_path
 from syncd.mapping.paths import Joined, Path
 from syncd.mapping.rules import FieldRule, TouchRule
 from syncd.mapping.stock import lead_schema
+from syncd.mapping.task import TASK_VALUES, TaskReader
 from syncd.model import ObjectSchema, OrgSchema, Overwrite
 from syncd.normalise.transforms import VERSION
 
-TOP_KEYS = ("version", "stream", "create", "lead", "touch", "skip_when", "overwrite", "on_null", "tests")
+TOP_KEYS = ("version", "stream", "create", "lead", "touch", "task", "skip_when", "overwrite", "on_null", "tests")
 TOUCH_KEYS = ("channel", "at", "campaign", "source_url", "utm", "click_ids", "consent")
-_TEST_KEYS = ("record", "lead", "touch", "skipped", "problems")
+_TEST_KEYS = ("record", "lead", "touch", "task", "skipped", "problems")
 _KINDS = {
     "boolean": Kind.BOOLEAN,
     "int": Kind.NUMBER,
@@ -41,14 +42,16 @@ def load_mapping(text: str, file: str, *, name: str, org: OrgSchema | None = Non
         ConfigError: All problems with file, line, column and a close match.
     """
     root = parse_document(text, file)
-    return _Loader(root, name, lead_schema(org), is_live=org is not None).load("" if org is not None else text)
+    task = None if org is None else org.objects.get("Task")
+    return _Loader(root, name, lead_schema(org), task, is_live=org is not None).load("" if org is not None else text)
 
 
 class _Loader:
-    def __init__(self, root: Node, name: str, lead: ObjectSchema, *, is_live: bool) -> None:
+    def __init__(self, root: Node, name: str, lead: ObjectSchema, task: ObjectSchema | None, *, is_live: bool) -> None:
         self._root = root
         self._name = name
         self._lead = lead
+        self._task = task
         self._problems = Problems()
         self._is_live = is_live
 
@@ -63,6 +66,8 @@ class _Loader:
         skip_when = self._condition(root.get("skip_when"), schema)
         create = self._create(root.get("create"), schema)
         touch = self._touch(root.get("touch"))
+        tasks = TaskReader(problems, self._plain_reader(), self._task)
+        task = tasks.read(root.get("task"), lambda node: self._condition(node, schema))
         tests = self._tests(root.get("tests"), {rule.name for rule in rules})
         problems.raise_if_any()
         stream = root.get("stream")
@@ -75,6 +80,7 @@ class _Loader:
             touch=touch,
             skip_when=skip_when,
             create=create,
+            task=task,
             tests=tests,
             text=text,
         )
@@ -161,8 +167,11 @@ class _Loader:
     def _at(self, node: Node | None) -> FieldRule | None:
         if node is None or (node.kind == "scalar" and node.scalar is None):
             return None
-        reader = FieldReader(self._problems, self._lead, Overwrite.IF_UNCHANGED, "keep", is_live=self._is_live)
-        return reader.read_instant(node)
+        return self._plain_reader().read_instant(node)
+
+    def _plain_reader(self) -> FieldReader:
+        """Reads what is no line of `lead:`."""
+        return FieldReader(self._problems, self._lead, Overwrite.IF_UNCHANGED, "keep", is_live=self._is_live)
 
     def _path(self, node: Node | None) -> tuple[Path, ...]:
         """Paths of a part of the touch: one, a list, or {from: ...}; the first that is not empty counts."""
@@ -213,6 +222,9 @@ class _Loader:
             expected = test.get("lead")
             if expected is not None and expected.kind == "mapping":
                 self._problems.unknown_keys(expected, fields, "This mapping's lead")
+            task = test.get("task")
+            if task is not None and task.kind == "mapping":
+                self._problems.unknown_keys(task, TASK_VALUES, "The task of a test")
             found.append((test.line, test.plain()))
         return found
 

@@ -21,10 +21,11 @@ _HEAD = """\
 | `create` | may this source create a Lead: `always`, `never` or `{when: CONDITION}` | `always` |
 | `lead` | field of Lead to line | required |
 | `touch` | the interaction: `channel`, `at`, `campaign`, `source_url`, `utm`, `click_ids`, `consent` | |
+| `task` | what the owner is asked to do because of a hot record; see below | |
 | `skip_when` | a condition; a withdrawal of consent is honoured all the same | |
 | `overwrite` | default for all lines | `if_unchanged` |
 | `on_null` | a source that says nothing: `keep` or `clear` | `keep` |
-| `tests` | a list of `{record, lead, touch, skipped, problems}`; run by `check` | |
+| `tests` | a list of `{record, lead, touch, task, skipped, problems}`; run by `check` | |
 
 ## Keys of a line
 
@@ -53,6 +54,25 @@ _HEAD = """\
 
 Of a path that leads to several values the first that is not blank counts; `as: join` takes all of them.
 `touch.consent` is a path, a list of which the first that is not blank counts, or `{from: [...], as: join, separator: "; "}` for all of them (255 characters).
+
+## Task
+
+`task: {subject: "New web lead: call back", due_in_days: 1, priority: High, description: {from: message}}`
+
+| key | meaning | default |
+| --- | --- | --- |
+| `subject` | a text, or `{from: PATH}` with `as`, `translate`, `unknown` and `default` as in a line; cut to 255 characters | required; `Follow up` where the record has none |
+| `due_in_days` | 0 to 365, counted from the day (UTC) of the record | no due day |
+| `priority` | a value of Task.Priority | `Normal` |
+| `status` | a value of Task.Status | `Not Started` |
+| `description` | like `subject`, cut to 32,000 characters | |
+| `when` | a condition, as in `skip_when`; without it every hot record asks | |
+
+Only a record that is hot (a webhook) and news makes a task, one for ever: never one that was pulled, back-filled, mapped anew, skipped or refused,
+or is older than `start_from`. The task goes to the owner of the lead, or of the contact where the lead is converted. While that is a queue, or syncd's own
+user, it waits until a person takes over. A task is internal work: it is made for people who do not want to be called or mailed too.
+A test may expect `task: true`, `task: false`, or some of its values: `task: {subject: Call back, due_in_days: 1}`.
+[How to](../how-to/admin/give-a-task-to-the-owner.md) prepare the org for it.
 
 ## Overwriting
 

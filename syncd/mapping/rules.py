@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from syncd.expressions import Expression
 from syncd.mapping.paths import Path as Path
 from syncd.mapping.paths import find as find
 from syncd.mapping.paths import find_all as find_all
@@ -69,6 +70,19 @@ class TouchRule:
     consent: tuple[Path, ...] = ()
     utm: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     click_ids: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRule:
+    """`task:`. `due_in_days` None: no due day. `when` None: for every record."""
+
+    line: int
+    subject: FieldRule
+    description: FieldRule | None = None
+    due_in_days: int | None = None
+    priority: str = "Normal"
+    status: str = "Not Started"
+    when: Expression | None = None
 
 
 SENTENCES = {

@@ -6,6 +6,7 @@ from typing import Any
 
 from syncd.mapping.fields import ARGUMENT_KEYS
 from syncd.mapping.stock import STOCK_LEAD
+from syncd.mapping.task import MOST_DAYS
 from syncd.model import Overwrite
 from syncd.normalise.transforms import LOCALES, TRANSFORMS
 
@@ -57,10 +58,37 @@ def mapping_schema() -> dict[str, Any]:
                 "additionalProperties": False,
             },
             "touch": {"type": "object"},
+            "task": _task({"oneOf": [{"type": "string", "minLength": 1, "maxLength": 255}, {"$ref": "#/$defs/text"}]}),
             "skip_when": {"type": ["string", "boolean", "object"]},
             "overwrite": {"enum": [one.value for one in Overwrite]},
             "on_null": {"enum": ["keep", "clear"]},
             "tests": {"type": "array", "items": {"type": "object", "required": ["record"]}},
         },
-        "$defs": {"line": line},
+        "$defs": {"line": line, "text": _text(line)},
+    }
+
+
+def _text(line: dict[str, Any]) -> dict[str, Any]:
+    """A text beside the lead that is read from the record: a line without what is about overwriting."""
+    properties = {key: one for key, one in line["properties"].items() if key not in ("value", "overwrite", "on_null")}
+    return {
+        **line,
+        "required": ["from"],
+        "properties": {**properties, "unknown": {"enum": ["keep", "no_value"]}},
+    }
+
+
+def _task(text: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["subject"],
+        "properties": {
+            "subject": text,
+            "due_in_days": {"type": "integer", "minimum": 0, "maximum": MOST_DAYS},
+            "priority": {"type": "string", "minLength": 1},
+            "status": {"type": "string", "minLength": 1},
+            "description": {"oneOf": [{"type": "string", "minLength": 1}, {"$ref": "#/$defs/text"}]},
+            "when": {"type": ["string", "boolean", "object"]},
+        },
     }

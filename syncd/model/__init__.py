@@ -10,10 +10,12 @@ from syncd.model.lead import GROUPS as GROUPS
 from syncd.model.lead import NAME_GROUP as NAME_GROUP
 from syncd.model.lead import FieldValue as FieldValue
 from syncd.model.lead import Lead as Lead
+from syncd.model.lead import LeadTask as LeadTask
 from syncd.model.lead import Overwrite as Overwrite
 from syncd.model.lead import Problem as Problem
 from syncd.model.lead import Touch as Touch
 from syncd.model.lead import Value as Value
+from syncd.model.operation import CREATING as CREATING
 from syncd.model.operation import OPEN_STATES as OPEN_STATES
 from syncd.model.operation import Assignment as Assignment
 from syncd.model.operation import Operation as Operation

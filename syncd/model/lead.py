@@ -71,6 +71,23 @@ class Touch(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     consent: str = ""
 
 
+class LeadTask(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What the mapping asks of the owner because of one record (`task:`).
+
+    Attributes:
+        subject: At most 255 characters.
+        due_in_days: Days in UTC from the record's time to the due day; None for a task without one.
+        line: Line of the mapping file that asks, for explanations.
+    """
+
+    subject: str
+    due_in_days: int | None = None
+    priority: str = "Normal"
+    status: str = "Not Started"
+    description: str = ""
+    line: int = 0
+
+
 class Lead(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A record after mapping.
 
@@ -80,7 +97,7 @@ class Lead(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         problems: In mapping order; warnings and fatal ones.
         skipped: Why the record is left alone (`skip_when`), `""` if it is not. Consent is still honoured.
         may_create: Whether this source may create a Lead (`create:` of the mapping).
-        regions: Not stored in the org: ISO country that phones were read with, for match keys.
+        task: What the owner is asked to do when the record is hot; None if nothing, and for a skipped or fatal record.
     """
 
     fields: dict[str, FieldValue]
@@ -88,6 +105,7 @@ class Lead(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     problems: tuple[Problem, ...] = ()
     skipped: str = ""
     may_create: bool = True
+    task: LeadTask | None = None
 
     def evidence(self, field: str) -> Value:
         """The value of `field` if a source really stated it, else None (defaults are no evidence)."""

@@ -19,6 +19,11 @@ class OperationKind(StrEnum):
     STATUS = "status"
     RESTORE = "restore"
     DELETE = "delete"
+    TASK = "task"
+
+
+CREATING = (OperationKind.CREATE, OperationKind.TASK)
+"""Kinds that make a record: upserts by external id."""
 
 
 class OperationState(StrEnum):
@@ -62,11 +67,12 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         operation_id: Unique, sortable by planning time.
-        sf_id: `""` for a create; then `person_id` is the external id value.
+        sf_id: `""` for a create and for a task; then `external_id` names it.
         fields: What is sent; None clears. The external id is added by the push stage.
         before: What the org held at planning time, same keys; empty for a create.
         provenance: Why, per field.
         is_guarded: Archives, clears, converts, moves back, unsubscribes or deletes: held until the pass is counted.
+        own_id: External id value of what is written, where that is not the person: a task has its own (DESIGN 5.3).
         attempt: How often it was sent.
         code, message: The org's refusal, if any; never logged.
     """
@@ -90,8 +96,14 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
     planned_at: datetime | None = None
     sent_at: datetime | None = None
     finished_at: datetime | None = None
+    own_id: str = ""
+
+    @property
+    def external_id(self) -> str:
+        """The external id value under which it creates."""
+        return self.own_id or self.person_id
 
     @property
     def target(self) -> str:
         """What it writes to, for the rule of one open operation per target."""
-        return f"{self.object}:{self.sf_id or 'new:' + self.person_id}"
+        return f"{self.object}:{self.sf_id or 'new:' + self.external_id}"

@@ -7,6 +7,9 @@ from syncd.plan.guard import guard_reason as guard_reason
 from syncd.plan.planner import PlanSettings as PlanSettings
 from syncd.plan.planner import plan_person as plan_person
 from syncd.plan.survivorship import golden as golden
+from syncd.plan.tasks import TaskSettings as TaskSettings
+from syncd.plan.tasks import contact_of as contact_of
+from syncd.plan.tasks import task_id as task_id
 from syncd.plan.verdict import NO_BASE as NO_BASE
 from syncd.plan.verdict import Verdict as Verdict
 from syncd.plan.verdict import decide_field as decide_field

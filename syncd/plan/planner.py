@@ -21,6 +21,7 @@ from syncd.model import (
 from syncd.plan.consent import ConsentWrite, consent_writes, is_withdrawn
 from syncd.plan.fields import diff, fitting
 from syncd.plan.survivorship import Golden, golden, provenance_of
+from syncd.plan.tasks import TASK, TaskSettings, owed_tasks, wish_for_tasks
 from syncd.policy import Decision
 from syncd.ports import DeadLetter, GoldenValue, PersonPlan, Review
 
@@ -30,6 +31,7 @@ class PlanSettings(msgspec.Struct, frozen=True, gc=False):
 
     external_id_field: str | None = "Syncd_Id__c"
     assignments: Mapping[str, Assignment | None] = {}
+    tasks: TaskSettings = TaskSettings()
 
 
 def plan_person(
@@ -85,6 +87,7 @@ class _Planner:
                     self._plan_update(target)
             elif not self._is_elsewhere():
                 self._plan_create()
+            stays_dirty = self._plan_tasks() or stays_dirty
         elif self._view.state is PersonState.REVIEW:
             self._notes["person"] = "waits_for_review"
         return PersonPlan(
@@ -222,6 +225,20 @@ class _Planner:
         if assignment is not None and assignment.owner_id:
             operation = msgspec.structs.replace(operation, fields={**fields, "OwnerId": assignment.owner_id})
         self._add(msgspec.structs.replace(operation, assignment=assignment, source=source))
+
+    def _plan_tasks(self) -> bool:
+        """What the owner is asked to do; gives whether some of it has to wait for what is under way."""
+        owed = owed_tasks(self._view, self._settings.tasks)
+        if not owed:
+            return False
+        is_moving = bool(self._operations) or any(one.object != TASK for one in self._view.open_operations)
+        wish = wish_for_tasks(self._view, owed, self._schema, self._settings.tasks, is_moving=is_moving, run_id=self._run_id)
+        if wish.note:
+            self._notes["task"] = wish.note
+        for one in wish.writes:
+            operation = self._operation(OperationKind.TASK, TASK, "", one.fields, {}, one.provenance)
+            self._operations.append(msgspec.structs.replace(operation, own_id=one.external_id, attempt=one.attempt))
+        return wish.waits
 
     def _incomplete(self, missing: list[str]) -> DeadLetter:
         """A lead that Salesforce would refuse for want of a field: set aside before any call."""

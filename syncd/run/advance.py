@@ -26,6 +26,9 @@ from syncd.run.send import Sender
 
 _CONFLICT_ATTEMPTS = 8
 
+_NAP_SECONDS = 0.02
+"""Who waits for the second process looks as often whether a hot lead waits."""
+
 _MOST_UNDER_WAY = 3
 """Batches on their way to the store: enough to keep the thread busy while pages are stored."""
 
@@ -80,6 +83,8 @@ class Advance:
         moved = 0
         while moved < LEADS_PER_ROUND and not self._ctx.is_stopping:
             self._breathe()
+            while not self._batches.wait(_NAP_SECONDS):
+                self._breathe()
             taken = self._batches.take([row for one, _ in self._storing for row in one.taken.rows])
             if not taken.rows:
                 self.finish()
@@ -90,6 +95,11 @@ class Advance:
                 self._settle_oldest()
             self._storing.append((advanced, self._pool.submit(self._store, advanced)))
         self._send()
+        if self._sender.is_crowded:
+            # The org is waited for, and a hot lead need not wait as long.
+            self.settle()
+            with self._ctx.turn.aside(Lane.HOT):
+                self._sender.make_room()
         return moved
 
     def _breathe(self) -> None:

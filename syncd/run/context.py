@@ -15,7 +15,7 @@ from syncd.log import Log
 from syncd.mapping import Mapping as LeadMapping
 from syncd.model import Assignment, Lane, OrgIdentity, OrgSchema
 from syncd.policy import Policy
-from syncd.ports import Org, Store
+from syncd.ports import Journal, Org, Store
 from syncd.run.stopwatch import Stopwatch
 from syncd.run.turns import Turn, Turns
 
@@ -145,7 +145,7 @@ class PassContext:
     """Everything one pass shares between its stages.
 
     `unread` are sources that were not read to their end, `sliced` those of them that only ran out of time. `lane` says how urgent the pass is beside others in its `company`. `guarded_before`: guarded writes of earlier slices of the same
-    work, so that a guard judges the whole.
+    work, so that a guard judges the whole. `journal`: where a pass finds what a daemon had received; None where that is another's business.
     """
 
     run_id: str
@@ -168,6 +168,7 @@ class PassContext:
     scope: Scope = _WHOLE
     lane: Lane = Lane.INCREMENT
     guarded_before: int = 0
+    journal: Journal | None = None
     company: Company = field(kw_only=True)
     turn: Turn = field(init=False)
     watch: Stopwatch = field(init=False)

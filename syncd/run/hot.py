@@ -10,19 +10,19 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
-from syncd import events
 from syncd.errors import ClaimConflictError, GuardError
 from syncd.identity.keys import Key
-from syncd.model import Delivery, Lane, Lead, Operation, OperationState, Page, Record, RecordRef, Reject, RunStatus
+from syncd.model import Lane, Lead, Operation, OperationState, RecordRef, RunStatus
 from syncd.ports import InboxRow, Journal, ResolvedRecord
 from syncd.run.advance import log_outcomes
-from syncd.run.context import LEADS_PER_COMMIT, OrgSession, PassContext, Source
+from syncd.run.context import LEADS_PER_COMMIT, OrgSession, PassContext
 from syncd.run.mapper import Batch
 from syncd.run.mirror import is_filled, open_org, put_rows
 from syncd.run.one_pass import RunRecord, Summary
 from syncd.run.outage import ORG_LOST, lose_org, regain_org
 from syncd.run.planning import MakeId, Planning
 from syncd.run.push import Pusher
+from syncd.run.receive import receive
 from syncd.run.recover import settle_unknown
 from syncd.run.resolving import Resolving
 from syncd.run.send import Sender
@@ -30,7 +30,6 @@ from syncd.run.send import Sender
 LANES = (Lane.HOT, Lane.INCREMENT)
 """What waits of a source that sends by itself, but for its back-fills: dead letters that were replayed come as increments."""
 
-_DELIVERIES_PER_STEP = 500
 _ECHO_SECONDS = 20.0
 """How long the read-back of a lead may wait for others to share its call, where nothing waits for it."""
 _CONFLICT_ATTEMPTS = 8
@@ -76,7 +75,7 @@ class HotRun:
             StoreError: Without state nothing is safe.
         """
         with self._ctx.turn:
-            moved = self._receive(names)
+            moved = receive(self._ctx, self._journal, names)
             rows = self._ctx.store.take_inbox(LEADS_PER_COMMIT, names, (), LANES)
             if moved or rows:
                 self.busy_at = self._ctx.clock.monotonic()
@@ -103,28 +102,13 @@ class HotRun:
         finally:
             self._joined.__exit__(None, None, None)
 
-    # ------------------------------------------------------------------ journal to inbox
-
-    def _receive(self, names: Sequence[str]) -> int:
-        """Deliveries become inbox rows, and only then leave the journal; gives how many."""
-        deliveries = self._journal.take(_DELIVERIES_PER_STEP, names) if names else []
-        by_source: dict[str, list[Delivery]] = {}
-        for one in deliveries:
-            by_source.setdefault(one.source, []).append(one)
-        for name, came in by_source.items():
-            source = self._ctx.sources[name]
-            parsed = [part for one in came for part in parse(source, one)]
-            records = tuple(one for one in parsed if isinstance(one, Record))
-            rejects = tuple(one for one in parsed if isinstance(one, Reject))
-            page = Page(records, {}, rejects)
-            (stream, *_) = source.connector.streams(source.options)
-            # The oldest speaks for all: an age is never reported as less than it is.
-            at = min(one.received_at for one in came)
-            self._ctx.store.put_page(self._ctx.run_id, name, stream, page, Lane.HOT, at, source.start_from)
-            if rejects:
-                self._ctx.log.warning(events.RECORD_DEAD_LETTERED, source=name, stage="extract", count=len(rejects))
-        self._journal.remove([one.sequence for one in deliveries])
-        return len(deliveries)
+    def abandon(self) -> None:
+        """Leave the run as it is, as a crash would: nothing more is written, its threads end."""
+        try:
+            if self._sender is not None:
+                self._sender.__exit__(None, None, None)
+        finally:
+            self._joined.__exit__(None, None, None)
 
     # ------------------------------------------------------------------ inbox to org
 
@@ -198,10 +182,10 @@ class HotRun:
         if emails and self._session is not None:
             put_rows(self._ctx, self._session.org.find_by_email(sorted(emails), self._session.fields))
 
-    def _is_awaited(self, resolved: Sequence[ResolvedRecord]) -> bool:
-        """Whether something is to follow that needs the record as the org made it."""
-        del resolved
-        return False
+    @staticmethod
+    def _is_awaited(resolved: Sequence[ResolvedRecord]) -> bool:
+        """Whether something is to follow that needs the record as the org made it: a task, for which its owner must be known."""
+        return any(one.lead is not None and one.lead.task is not None for one in resolved)
 
     def _read_echoes(self, *, at_once: bool) -> None:
         now = self._ctx.clock.monotonic()
@@ -217,13 +201,3 @@ class HotRun:
             found = self._came.pop(one.person_id, None)
             if found is not None:
                 self._arrived(found[0], max(0.0, (now - found[1]).total_seconds()))
-
-
-def parse(source: Source, delivery: Delivery) -> tuple[Record | Reject, ...]:
-    """The records of a delivery; where the connector fails, the delivery as it came, set aside."""
-    connector = source.connector
-    try:
-        return connector.parse(delivery, source.options)  # type: ignore[union-attr]  # only sources that send by themselves get here
-    except Exception:  # noqa: BLE001 - the record boundary of STYLE 4: a connector's bug must not stop the others
-        message = f"The connector of {source.name} failed on this delivery."
-        return (Reject(f"delivery-{delivery.sequence}", "parse_failed", message, delivery.body),)

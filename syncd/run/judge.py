@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from syncd import events
-from syncd.model import Candidate, Operation, OperationState, OrgFault, Recovery, RowOutcome
+from syncd.model import Candidate, Operation, OperationKind, OperationState, OrgFault, Recovery, RowOutcome
 from syncd.ports import DeadLetter, OperationResult, Review
 from syncd.run.context import OrgSession, PassContext
 
@@ -42,7 +42,7 @@ class Judge:
             self.failed |= {
                 operation.person_id
                 for operation, result in zip(batch, results, strict=True)
-                if result.state is OperationState.FAILED
+                if result.state is OperationState.FAILED and operation.kind is not OperationKind.TASK
             }
         return results
 
@@ -52,6 +52,8 @@ class Judge:
         if fault is None:
             sf_id = answer.sf_id or operation.sf_id
             return OperationResult(operation.operation_id, OperationState.DONE, sf_id=sf_id, operation=operation)
+        if operation.kind is OperationKind.TASK and fault.recovery is not Recovery.PAUSE:
+            return self._task_result(operation, fault)
         if fault.recovery is Recovery.RERESOLVE and operation.attempt + 1 < _MAX_ATTEMPTS:
             self._session.mirrored_at = None
             return self._result(operation, OperationState.SUPERSEDED, fault, dirty=True)
@@ -64,6 +66,17 @@ class Judge:
         elif fault.recovery in (Recovery.PAUSE, Recovery.CONFIG):
             self.stop(f"Salesforce answered {fault.code}.", fault.code)
             return self._result(operation, OperationState.FAILED, fault, dirty=True)
+        return self._result(operation, OperationState.REFUSED, fault, dead=True)
+
+    def _task_result(self, operation: Operation, fault: OrgFault) -> OperationResult:
+        """A task that was not made never stops or holds anything else; it is tried again in the next passes, or set aside."""
+        if operation.attempt + 1 < _MAX_ATTEMPTS:
+            if fault.recovery is Recovery.RERESOLVE or fault.code == "INVALID_CROSS_REFERENCE_KEY":
+                # Whom it is about was deleted, converted or merged meanwhile: the next look at the org tells.
+                return self._result(operation, OperationState.SUPERSEDED, fault, dirty=True)
+            if fault.recovery not in (Recovery.REFUSED, Recovery.DUPLICATE):
+                self._ctx.miss(f"Salesforce could not make some tasks ({fault.code})")
+                return self._result(operation, OperationState.FAILED, fault, dirty=True)
         return self._result(operation, OperationState.REFUSED, fault, dead=True)
 
     def _duplicate(self, operation: Operation, fault: OrgFault) -> OperationResult:
@@ -95,13 +108,16 @@ class Judge:
         for index, result in enumerate(results):
             if result.state is OperationState.REFUSED and not result.review:
                 self._spikes[result.code, str(batch[index].kind)] += 1
+        is_of_tasks = batch[0].kind is OperationKind.TASK
         for (code, kind), count in self._spikes.items():
-            if count < _SPIKE_COUNT or count <= _SPIKE_SHARE * self._answers:
+            if (kind == OperationKind.TASK) is not is_of_tasks or count < _SPIKE_COUNT or count <= _SPIKE_SHARE * self._answers:
                 continue
             self._ctx.log.error(events.CONFIG_SPIKE_DETECTED, stage="push", reason=code, count=count)
-            self.stop(
-                f"Salesforce refused {count} of {self._answers} writes with {code} ({kind}): this looks like configuration.", code
-            )
+            message = f"Salesforce refused {count} of {self._answers} writes with {code} ({kind}): this looks like configuration."
+            if is_of_tasks:
+                self._ctx.miss(message)
+            else:
+                self.stop(message, code)
             for index, result in enumerate(results):
                 if result.code == code and result.state is OperationState.REFUSED:
                     results[index] = OperationResult(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from typing import NamedTuple, Self
 
 import msgspec
@@ -45,6 +45,8 @@ class Batches:
         self._is_usable = all(source.mapping.text for source in ctx.sources.values())
         self._pool: ProcessPoolExecutor | None = None
         self._next: tuple[list[InboxRow], Future[bytes]] | None = None
+        self._clock = ctx.clock
+        self._next_at = 0.0
 
     def __enter__(self) -> Self:
         """Ready."""
@@ -54,6 +56,14 @@ class Batches:
         """End the second process."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether `take` would give at once, after waiting so long for the second process at most."""
+        if self._next is None:
+            return True
+        if self._clock.monotonic() - self._next_at > _PATIENCE_SECONDS:
+            return True  # `take` gives it up
+        return bool(wait([self._next[1]], seconds).done)
 
     def take(self, held: Sequence[InboxRow] = ()) -> Batch:
         """The next batch in the order of the lanes, without `held`, which are being stored; empty when nothing else waits.
@@ -86,6 +96,7 @@ class Batches:
             self._give_up(error)
             return
         self._next = rows, task
+        self._next_at = self._clock.monotonic()
 
     def _start(self) -> ProcessPoolExecutor:
         mappings = [self._ctx.sources[name].mapping for name in self._names]
@@ -97,7 +108,7 @@ class Batches:
 
     def _leads(self, task: Future[bytes]) -> list[Lead] | None:
         try:
-            found = task.result(_PATIENCE_SECONDS)
+            found = task.result(max(0.0, self._next_at + _PATIENCE_SECONDS - self._clock.monotonic()))
         except Exception as error:  # noqa: BLE001 - whatever went wrong there, the same batch is mapped here, record by record
             self._give_up(error)
             return None

@@ -20,6 +20,7 @@ from syncd.run.mirror import Look, is_filled, open_org
 from syncd.run.outage import ORG_LOST, lose_org, regain_org
 from syncd.run.planning import MakeId, Planning
 from syncd.run.push import Pusher
+from syncd.run.receive import receive
 from syncd.run.recover import recover, settle_unknown
 from syncd.run.remap import put_stale
 from syncd.run.send import Sender
@@ -117,6 +118,9 @@ class RunRecord:
 def _stages(ctx: PassContext, make_id: MakeId) -> Planning | None:
     """The order of things. A lost org never stops pulling: what came is durable and waits."""
     recover(ctx)
+    pushed = [name for name, source in ctx.sources.items() if source.reader is None]
+    while ctx.journal is not None and receive(ctx, ctx.journal, pushed):
+        pass
     session = _connect(ctx)
     ingest = Ingest(ctx, [ctx.sources[name] for name in sorted(ctx.sources)])
     try:
@@ -158,7 +162,8 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
         _rounds(ctx, session, planning, ingest, sender, pusher)
         if ctx.is_stopping:
             # What is under way gets its outcome; everything else is as durable as it was.
-            sender.drain()
+            with ctx.turn.aside():
+                sender.drain()
             ctx.miss("syncd was told to stop")
             return
         if not is_filled(ctx, session):
@@ -171,7 +176,8 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
         pusher.release_held()
         settle_unknown(ctx, session, wait=True)
         pusher.push_until_clean()
-        sender.drain()
+        with ctx.turn.aside():
+            sender.drain()
         read_echoes(ctx, session)
     limit = ctx.settings.max_creates_per_pass
     if ctx.notes.get("held_by_guard"):

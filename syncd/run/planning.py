@@ -9,7 +9,7 @@ import msgspec
 
 from syncd import events
 from syncd.model import Assignment, Lane, Operation, OperationKind, OperationState, PersonView
-from syncd.plan import PlanSettings, plan_person
+from syncd.plan import PlanSettings, TaskSettings, plan_person, task_id
 from syncd.policy import decide
 from syncd.ports import PersonPlan
 from syncd.run.context import OrgSession, PassContext
@@ -25,11 +25,17 @@ class Planning:
         self._ctx = ctx
         self._session = session
         self._make_id = make_id
+        self._starts = {name: source.start_from for name, source in ctx.sources.items()}
         self._settings = PlanSettings(
             external_id_field=ctx.settings.external_id_field,
             assignments={name: source.assignment for name, source in ctx.sources.items()},
+            tasks=TaskSettings(
+                external_id_field=ctx.settings.external_id_field,
+                own_user_id=session.identity.user_id,
+                id_of=lambda ref: task_id(ref, ctx.secret),
+                starts=self._starts,
+            ),
         )
-        self._starts = {name: source.start_from for name, source in ctx.sources.items()}
         self.unchanged = 0
 
     def plan(self, view: PersonView) -> PersonPlan:
@@ -51,6 +57,8 @@ class Planning:
 
     def _adapted(self, view: PersonView, operation: Operation) -> Operation:
         """Hold what is guarded until the pass is counted; leave assignment off where it must not run (DESIGN 5.3)."""
+        if operation.kind is OperationKind.TASK:
+            return operation
         if view.failures:
             operation = msgspec.structs.replace(operation, attempt=view.failures)
         if operation.is_guarded or self._is_of_remapping(view, operation):

@@ -34,6 +34,7 @@ class Pusher:
         self._sender = sender
         self.among: Sequence[str] | None = None
         """Only these people are planned; None: everybody."""
+        self._idle: set[str] = set()
 
     def push_dirty(self) -> None:
         """Plan and push every person that may be planned now; guarded operations are only collected (state held)."""
@@ -50,11 +51,13 @@ class Pusher:
 
         Bounded: a person whose operations never settle waits for the next pass.
         """
+        self._idle = set()
         for _ in range(6):
             with self._ctx.turn.aside():
                 self._sender.drain()
-            waiting = self._ctx.store.dirty_persons(len(self._sender.failed) + 1, among=self.among)
-            if self._ctx.pushing_stopped or not set(waiting) - self._sender.failed:
+            done_with = self._sender.failed | self._idle
+            waiting = self._ctx.store.dirty_persons(len(done_with) + 1, among=self.among)
+            if self._ctx.pushing_stopped or not set(waiting) - done_with:
                 return
             self.push_dirty()
         with self._ctx.turn.aside():
@@ -135,11 +138,15 @@ class Pusher:
         plans = [self._planning.within_limits(plan) for plan in plans]
         self._ctx.store.commit_plans(self._ctx.run_id, plans, self._ctx.clock.now())
         self._planning.note(plans, views)
+        # Whose wish stays although nothing came of it (a task that has just failed) is not asked again and again.
+        self._idle |= {plan.person_id for plan in plans if plan.stays_dirty and not plan.operations}
         now = [one for plan in plans for one in plan.operations if one.state is OperationState.PLANNED]
         if targets:
             self._send(now)
         else:
             self._sender.add(now)
+            with self._ctx.turn.aside(Lane.HOT):
+                self._sender.make_room()
 
     def _planned(self, ids: Sequence[str]) -> tuple[list[PersonView], list[PersonPlan]]:
         """People and their plans; who has appeared in the org meanwhile is linked and planned another time."""

@@ -8,6 +8,7 @@ import msgspec
 
 from syncd.identity import clashes, lead_keys, names_of
 from syncd.model import Candidate, PersonView
+from syncd.plan import contact_of
 from syncd.ports import Key
 from syncd.run.context import PassContext
 
@@ -17,18 +18,22 @@ Target = tuple[str, str]
 def with_reach(ctx: PassContext, views: Sequence[PersonView]) -> list[PersonView]:
     """The same people; who has withdrawn consent sees as candidates also the records that answer to their mailbox.
 
+    Of a lead that was converted and owes its owner a task, the contact it became is a candidate too.
+
     A rep may have typed in a Contact since, or a lead of ours was converted to one: the withdrawal goes there too, without
     linking anything. A record that belongs to somebody else, or carries a clashing name, is left alone.
     """
     keys = {view.person_id: _mailboxes(view) for view in views if any(record.lead.opt_outs for record in view.records)}
-    if not keys:
-        return list(views)
-    found = ctx.store.candidates({key for wanted in keys.values() for key in wanted})
-    targets = {
-        view.person_id: _targets(view, [one for key in keys[view.person_id] for one in found.get(key, ())])
-        for view in views
-        if view.person_id in keys
+    targets: dict[str, set[Target]] = {
+        one: {("Contact", sf_id) for sf_id in ids} for one, ids in contact_of(views).items() if ids
     }
+    if not keys and not targets:
+        return list(views)
+    found = ctx.store.candidates({key for wanted in keys.values() for key in wanted}) if keys else {}
+    for view in views:
+        if view.person_id in keys:
+            reached = _targets(view, [one for key in keys[view.person_id] for one in found.get(key, ())])
+            targets[view.person_id] = targets.get(view.person_id, set()) | reached
     records = {
         (one.row.object, one.row.sf_id): one
         for one in ctx.store.org_records(sorted({target for wanted in targets.values() for target in wanted}))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from syncd import events
-from syncd.model import Operation, OperationKind, OperationState, OrgRow, OrgSchema
+from syncd.model import CREATING, Operation, OperationKind, OperationState, OrgRow, OrgSchema
 from syncd.plan import canonical
 from syncd.ports import OperationResult
 from syncd.run.context import IDS_PER_READ, OrgSession, PassContext
@@ -68,7 +68,7 @@ def _settle(ctx: PassContext, session: OrgSession, unknown: Sequence[Operation])
     now = ctx.clock.now()
     limit = timedelta(seconds=ctx.settings.request_timeout_seconds)
     rows = _look_up(session, unknown)
-    put_rows(ctx, [row for row in rows.values() if row is not None])
+    put_rows(ctx, [row for row in rows.values() if row is not None and row.object in session.fields])
     results: list[OperationResult] = []
     for operation in unknown:
         row = rows.get(operation.operation_id)
@@ -83,17 +83,18 @@ def _settle(ctx: PassContext, session: OrgSession, unknown: Sequence[Operation])
 
 
 def _look_up(session: OrgSession, unknown: Sequence[Operation]) -> dict[str, OrgRow | None]:
-    """The org's record for each operation id: by external id for creates, by id for the others."""
+    """The org's record for each operation id: by external id for what creates, by id for the others."""
     found: dict[str, OrgRow | None] = {}
     for name in sorted({operation.object for operation in unknown}):
         mine = [operation for operation in unknown if operation.object == name]
-        creates = [operation for operation in mine if operation.kind is OperationKind.CREATE]
+        fields = session.fields.get(name, ())
+        creates = [operation for operation in mine if operation.kind in CREATING]
         if creates:
-            rows = session.org.find_by_external_id(name, [one.person_id for one in creates], session.fields[name])
-            found.update({one.operation_id: next(iter(rows.get(one.person_id, [])), None) for one in creates})
-        others = [operation for operation in mine if operation.kind is not OperationKind.CREATE]
+            rows = session.org.find_by_external_id(name, [one.external_id for one in creates], fields)
+            found.update({one.operation_id: next(iter(rows.get(one.external_id, [])), None) for one in creates})
+        others = [operation for operation in mine if operation.kind not in CREATING]
         if others:
-            by_id = session.org.retrieve(name, sorted({one.sf_id for one in others}), session.fields[name])
+            by_id = session.org.retrieve(name, sorted({one.sf_id for one in others}), fields)
             found.update({one.operation_id: by_id.get(one.sf_id) for one in others})
     return found
 
@@ -107,7 +108,7 @@ def is_intended(operation: Operation, row: OrgRow | None, schema: OrgSchema) -> 
         return row is None or row.is_deleted
     if row is None or row.is_deleted:
         return False
-    if operation.kind is OperationKind.CREATE:
+    if operation.kind in CREATING:
         return True
     described = schema.objects.get(operation.object)
     fields = described.fields if described else {}
@@ -118,8 +119,8 @@ def is_intended(operation: Operation, row: OrgRow | None, schema: OrgSchema) -> 
 
 
 def _done(ctx: PassContext, session: OrgSession, operation: Operation, row: OrgRow | None) -> OperationResult:
-    if row is None:
-        return OperationResult(operation.operation_id, OperationState.DONE, operation.sf_id, dirty=True)
+    if row is None or row.object not in session.fields:
+        return OperationResult(operation.operation_id, OperationState.DONE, row.sf_id if row else operation.sf_id, dirty=True)
     machines = ctx.settings.machine_users | {session.identity.user_id}
     base = echo_base(operation, row, session.schema.objects.get(operation.object), machines)
     return OperationResult(operation.operation_id, OperationState.DONE, row.sf_id, echo=row, base=base, dirty=True)

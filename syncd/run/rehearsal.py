@@ -12,15 +12,27 @@ from datetime import datetime
 import msgspec
 
 from syncd.clock import Clock
-from syncd.model import Assignment, OrgIdentity, OrgRow, OrgSchema, RowOutcome, Value
+from syncd.model import Assignment, Operation, OrgIdentity, OrgRow, OrgSchema, RowOutcome, Value
 from syncd.ports import ChangedRows, Org
 
 _PRETENDED = "00QNEW"
+_PRETENDED_OWNER = "005-rehearsal"
 
 
 def is_pretended(sf_id: str) -> bool:
     """Whether an id exists in a rehearsal only."""
     return sf_id.startswith(_PRETENDED)
+
+
+def without_pretended(operation: Operation) -> Operation:
+    """An operation as it may be shown: without the ids that exist in a rehearsal only."""
+    fields = {name: value for name, value in operation.fields.items() if not _is_pretended_value(value)}
+    sf_id = "" if is_pretended(operation.sf_id) else operation.sf_id
+    return msgspec.structs.replace(operation, sf_id=sf_id, fields=fields)
+
+
+def _is_pretended_value(value: Value) -> bool:
+    return isinstance(value, str) and (is_pretended(value) or value == _PRETENDED_OWNER)
 
 
 class RehearsalOrg:
@@ -84,7 +96,7 @@ class RehearsalOrg:
         for external_id, values in rows:
             self._count += 1
             sf_id = f"{_PRETENDED}{self._count:09d}AAA"
-            owner = assignment.owner_id if assignment and assignment.owner_id else "005-rehearsal"
+            owner = assignment.owner_id if assignment and assignment.owner_id else _PRETENDED_OWNER
             self._rows[sf_id] = OrgRow(
                 object, sf_id, dict(values), self._clock.now(), self.identity().user_id, owner, external_id=external_id
             )

@@ -21,7 +21,7 @@ from syncd.errors import (
     SalesforceUnavailableError,
     UnknownOutcomeError,
 )
-from syncd.model import Operation, OperationKind, OperationState, RowOutcome, Value
+from syncd.model import CREATING, Operation, OperationKind, OperationState, RowOutcome, Value
 from syncd.ports import OperationResult
 from syncd.run.context import CALLS_IN_FLIGHT, ROWS_PER_CALL, OrgSession, PassContext
 from syncd.run.echo import EchoReader
@@ -86,10 +86,7 @@ class Sender:
         self._echoes.close()
 
     def add(self, creates: Sequence[Operation]) -> None:
-        """Take creates; every full call of 200 leaves at once, the rest with the next ones or with `wait`.
-
-        Waits while more than two rounds are under way, so that memory stays bounded when the org is slower than we are.
-        """
+        """Take creates; every full call of 200 leaves at once, the rest with the next ones or with `wait`."""
         self._waiting.extend(creates)
         groups = list(_batches(self._waiting))
         self._waiting = []
@@ -98,7 +95,17 @@ class Sender:
                 self._begin(batch)
             else:
                 self._waiting.extend(batch)
-        while self._under_way and (self._under_way[0].done() or len(self._under_way) > _MAX_UNDER_WAY):
+        while self._under_way and self._under_way[0].done():
+            self._finish_oldest()
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether more than two rounds are under way: the org is slower than we are."""
+        return len(self._under_way) > _MAX_UNDER_WAY
+
+    def make_room(self) -> None:
+        """Wait until it is no longer crowded, so that memory stays bounded."""
+        while self.is_crowded:
             self._finish_oldest()
 
     def send(self, operations: Sequence[Operation]) -> None:
@@ -135,7 +142,7 @@ class Sender:
         self._echoes.add(done)
 
     def _send_batch(self, batch: Sequence[Operation]) -> list[Operation]:
-        """One call; gives the operations that were done, with the ids of their records. Runs in a thread of the pool."""
+        """One call; gives the operations whose echo is to be read, with the ids of their records. Runs in a thread of the pool."""
         if self._is_over:
             return []
         with self._ctx.watch.stage("push"):
@@ -166,13 +173,14 @@ class Sender:
         return [
             msgspec.structs.replace(operation, sf_id=result.sf_id, state=OperationState.DONE, finished_at=now)
             for operation, result in zip(batch, results, strict=True)
-            if result.state is OperationState.DONE
+            # What is not mirrored is not read back.
+            if result.state is OperationState.DONE and operation.object in self._session.fields
         ]
 
     def _call(self, batch: Sequence[Operation]) -> list[RowOutcome]:
         first = batch[0]
-        if first.kind is OperationKind.CREATE:
-            rows = [(operation.person_id, operation.fields) for operation in batch]
+        if first.kind in CREATING:
+            rows = [(operation.external_id, operation.fields) for operation in batch]
             return self._session.org.create(first.object, rows, first.assignment)
         if first.kind is OperationKind.DELETE:
             return self._session.org.delete([operation.sf_id for operation in batch])
@@ -208,11 +216,12 @@ class Sender:
 
 
 def _batches(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
-    """Calls of at most 200: consent first, then one object, one kind of call and one assignment each (DESIGN 5.3)."""
-    order = {OperationKind.CONSENT: 0, OperationKind.CREATE: 1}
+    """Calls of at most 200: consent first, tasks last, one object, one kind of call and one assignment each (DESIGN 5.3)."""
+    order = {OperationKind.CONSENT: 0, OperationKind.CREATE: 1, OperationKind.TASK: 3}
     groups: dict[tuple[object, ...], list[Operation]] = {}
     for operation in operations:
-        call = {OperationKind.CREATE: "create", OperationKind.DELETE: "delete"}.get(operation.kind, "update")
+        is_create, is_delete = operation.kind in CREATING, operation.kind is OperationKind.DELETE
+        call = "create" if is_create else "delete" if is_delete else "update"
         rank = order.get(operation.kind, 2)
         groups.setdefault((rank, operation.object, call, repr(operation.assignment)), []).append(operation)
     for key in sorted(groups, key=repr):

@@ -16,6 +16,10 @@ from syncd.salesforce.queries import Part, composite, parse_page, query, query_p
 from syncd.salesforce.settings import OrgSettings
 
 OBJECTS = ("Lead", "Contact")
+OPTIONAL_OBJECTS = ("Task",)
+"""Wanted only where a mapping asks for tasks: an org may hide them from the integration user."""
+
+_HIDDEN_STATUSES = (403, 404)
 
 _LIFE_SECONDS = 3600.0
 """A describe changes when an admin changes a field or a right; reference salesforce.md 4.1 revalidates hourly."""
@@ -48,7 +52,7 @@ class Catalogue:
         return self._identity
 
     def schema(self) -> OrgSchema:
-        """Lead, Contact and the lead statuses; one call an hour.
+        """Lead, Contact, Task if it may be seen, and the lead statuses; one call an hour.
 
         Raises:
             AuthError: The integration user may not see Lead or Contact.
@@ -84,11 +88,14 @@ class Catalogue:
         return field if has_it else None
 
     def _read(self) -> tuple[OrgSchema, bool]:
-        paths = {f"describe{name}": f"sobjects/{name}/describe" for name in OBJECTS}
+        paths = {f"describe{name}": f"sobjects/{name}/describe" for name in (*OBJECTS, *OPTIONAL_OBJECTS)}
         paths |= {"organization": query_path(_ORGANIZATION), "statuses": query_path(_STATUSES)}
         parts, _ = composite(self._connection, paths, tolerate=True)
-        bodies = {reference: self._body(reference, path, parts[reference]) for reference, path in paths.items()}
-        objects = {name: parse_describe(name, bodies[f"describe{name}"]) for name in OBJECTS}
+        hidden = [f"describe{name}" for name in OPTIONAL_OBJECTS if parts[f"describe{name}"].status in _HIDDEN_STATUSES]
+        wanted = {reference: path for reference, path in paths.items() if reference not in hidden}
+        bodies = {reference: self._body(reference, path, parts[reference]) for reference, path in wanted.items()}
+        names = [name for name in (*OBJECTS, *OPTIONAL_OBJECTS) if f"describe{name}" in bodies]
+        objects = {name: parse_describe(name, bodies[f"describe{name}"]) for name in names}
         statuses = parse_statuses(self._records(bodies["statuses"]))
         organization = self._records(bodies["organization"])
         if len(organization) != 1 or not is_sf_id(organization[0].get("Id")):

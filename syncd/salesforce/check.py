@@ -12,6 +12,7 @@ from syncd.model import CONSENT_FIELDS, FieldSchema, ObjectSchema, OrgIdentity, 
 from syncd.salesforce.client import SalesforceOrg
 
 _EXTERNAL_ID_LENGTH = 32
+_TASK_FIELDS = ("WhoId", "OwnerId", "Subject", "Status", "Priority", "ActivityDate", "Description")
 _BUSY_SHARE = 0.85
 
 _TAKES: dict[str, frozenset[str]] = {
@@ -70,6 +71,7 @@ def live_findings(
     expected_org_id: str | None = None,
     statuses: Sequence[str] = (),
     owners: Iterable[tuple[str, str]] = (),
+    tasks: Sequence[str] = (),
 ) -> list[Finding]:
     """Look at credentials, org, rights, fields, picklists, statuses and owners. One or two calls, one more per owner.
 
@@ -79,6 +81,7 @@ def live_findings(
         expected_org_id: `salesforce.expected_org_id`.
         statuses: Lead statuses that the policy writes.
         owners: (`queue` or `user`, name) of the sources' assignments.
+        tasks: Where mappings ask for tasks, for messages.
 
     Returns:
         Findings in the order of looking. When the org cannot be entered, just that.
@@ -97,6 +100,7 @@ def live_findings(
         problems = list(_field(lead, name, use))
         found += problems or [Finding(Severity.OK, f"Lead.{name}", "can be written.")]
     found += _consent(schema, mapped_fields)
+    found += _tasks(schema, org.settings.external_id_field, tasks)
     found += _statuses(schema, statuses)
     for kind, name in owners:
         found.append(_owner(org, kind, name))
@@ -144,17 +148,15 @@ def _external_id(lead: ObjectSchema, name: str | None) -> Iterator[Finding]:
             f"Create it (Text, 80 characters, External ID, Unique), or give the permission set read and edit on {subject}.",
         )
         return
-    problems = list(_external_id_problems(subject, field))
+    problems = list(_external_id_problems(subject, field, "one person could get two leads"))
     yield from problems or [Finding(Severity.OK, subject, "is a unique external id.")]
 
 
-def _external_id_problems(subject: str, field: FieldSchema) -> Iterator[Finding]:
+def _external_id_problems(subject: str, field: FieldSchema, risk: str) -> Iterator[Finding]:
     if not field.is_external_id:
         yield Finding(Severity.ERROR, subject, "is not an external id.", f"Tick External ID on {subject}.")
     if not field.is_unique:
-        yield Finding(
-            Severity.ERROR, subject, "is not unique, so that one person could get two leads.", f"Tick Unique on {subject}."
-        )
+        yield Finding(Severity.ERROR, subject, f"is not unique, so that {risk}.", f"Tick Unique on {subject}.")
     if field.type not in ("string", "textarea"):
         yield Finding(Severity.ERROR, subject, f"has the type {field.type}.", "Use a field of type Text.")
     elif 0 < field.length < _EXTERNAL_ID_LENGTH:
@@ -232,8 +234,8 @@ def _consent(schema: OrgSchema, mapped: Mapping[str, FieldUse]) -> Iterator[Find
     for name in CONSENT_FIELDS:
         if name not in mapped and name != "HasOptedOutOfEmail":
             continue
-        for owner, described in schema.objects.items():
-            field = described.fields.get(name)
+        for owner in ("Lead", "Contact"):
+            field = schema.objects[owner].fields.get(name)
             if owner == "Lead" and name in mapped:
                 continue  # looked at as a mapped field
             if field is None or not field.is_updateable:
@@ -243,6 +245,41 @@ def _consent(schema: OrgSchema, mapped: Mapping[str, FieldUse]) -> Iterator[Find
                     "is not visible to or not editable by the integration user: an opt-out cannot be written there.",
                     f"Give the permission set read and edit on {owner}.{name}.",
                 )
+
+
+def _tasks(schema: OrgSchema, name: str | None, places: Sequence[str]) -> Iterator[Finding]:
+    """Whether tasks can be made where mappings ask for them."""
+    if not places:
+        return
+    at = f" (asked for in {', '.join(places)})"
+    task = schema.objects.get("Task")
+    if task is None:
+        advice = (
+            "Give its permission set Edit Tasks and read and edit on the fields of Activity, or take task: out of the mapping."
+        )
+        yield Finding(Severity.ERROR, "Task", f"The integration user may not see tasks{at}.", advice)
+        return
+    if name is None:
+        message = f"salesforce.external_id_field is null: no task is made{at}."
+        yield Finding(Severity.ERROR, "Task", message, "Name a unique external-id text field that Lead and Activity both have.")
+        return
+    subject = f"Task.{name}"
+    field = task.fields.get(name)
+    if field is None:
+        yield Finding(
+            Severity.ERROR,
+            subject,
+            f"Task has no field {name} that the integration user may see: no task is made{at}.",
+            f"Deploy deploy/salesforce (field Activity.{name}), or create it on Activity (Text, 64 characters, External ID, Unique), "
+            f"and give the permission set read and edit on it.",
+        )
+        return
+    problems = list(_external_id_problems(subject, field, "one record could get two tasks"))
+    for needed in _TASK_FIELDS:
+        if needed not in task.fields or not task.fields[needed].is_createable:
+            message = f"may not be written by the integration user{at}."
+            problems.append(Finding(Severity.ERROR, f"Task.{needed}", message, f"Give the permission set edit on Task.{needed}."))
+    yield from problems or [Finding(Severity.OK, subject, "is a unique external id: tasks can be made.")]
 
 
 def _statuses(schema: OrgSchema, statuses: Sequence[str]) -> Iterator[Finding]:

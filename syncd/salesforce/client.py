@@ -109,7 +109,7 @@ class SalesforceOrg:
         return self._catalogue.identity()
 
     def schema(self) -> OrgSchema:
-        """Fields of Lead and Contact as the integration user sees them, and lead statuses; one call, kept for an hour.
+        """Fields of Lead, Contact and Task as the integration user sees them, and lead statuses; one call, kept for an hour.
 
         Raises:
             SalesforceUnavailableError, AuthError, BudgetExhausted: As in ports.Org.

@@ -12,8 +12,8 @@ from syncd.errors import ContractError
 from syncd.model import ObjectSchema, OrgRow, Value
 from syncd.salesforce.ids import is_sf_id, to_18
 
-_SYSTEM = ("Id", "SystemModstamp", "LastModifiedById", "OwnerId", "IsDeleted", "MasterRecordId")
-_SYSTEM_OF = {"Lead": ("IsConverted", "ConvertedContactId")}
+_SYSTEM = ("Id", "SystemModstamp", "LastModifiedById", "OwnerId", "IsDeleted")
+_SYSTEM_OF = {"Lead": ("MasterRecordId", "IsConverted", "ConvertedContactId"), "Contact": ("MasterRecordId",)}
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)")
 
 

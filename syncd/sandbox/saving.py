@@ -90,6 +90,9 @@ def _check_reference(org: SandboxOrg, name: str, one: Field, sf_id: str) -> None
         wanted = ("User",)
     if found is None or found[0] not in wanted or found[1]["IsDeleted"]:
         raise Refusal("INVALID_CROSS_REFERENCE_KEY", f"{one.name}: invalid cross reference id", [one.name])
+    if one.name == "WhoId" and found[1].get("IsConverted"):
+        # Activities of a converted lead are its contact's (unverified, as is the code).
+        raise Refusal(_CONVERTED, "cannot reference converted lead", [one.name])
     if one.name == "OwnerId" and found[0] == "User" and not found[1]["IsActive"]:
         message = f"operation performed with inactive user [{sf_id}] as owner of {name.lower()}"
         raise Refusal("INACTIVE_OWNER_OR_USER", message, [one.name])

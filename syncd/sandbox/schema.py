@@ -1,4 +1,4 @@
-"""Describes of the sandbox's objects: the stock fields of Lead and Contact and the little else that syncd reads.
+"""Describes of the sandbox's objects: the stock fields of Lead, Contact and Task and the little else that syncd reads.
 
 Source: reference salesforce.md 9.1 and 10 (recorded describes at v59.0), checked 2026-11-24.
 """
@@ -113,6 +113,9 @@ LEAD_STATUSES = {
 }
 """API name to IsConverted; the first is the default."""
 
+_DEFAULTS = {"Lead": {"Status": next(iter(LEAD_STATUSES))}, "Task": {"Status": "Not Started", "Priority": "Normal"}}
+"""What an org puts into a new record."""
+
 _INDUSTRIES = ("Agriculture", "Banking", "Consulting", "Education", "Manufacturing", "Technology", "Other")
 
 
@@ -148,6 +151,23 @@ def _lead() -> list[Field]:
 def _contact() -> list[Field]:
     account = Field("AccountId", "reference", 18, refers_to=("Account",))
     return [*_system(), *_person(), account, Field("Department", length=80)]
+
+
+def _task() -> list[Field]:
+    """Source: reference salesforce.md 10; custom fields stand on Activity and show on Task. Tasks are never merged."""
+    statuses = ("Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred")
+    return [
+        *(one for one in _system() if one.name != "MasterRecordId"),
+        Field("WhoId", "reference", 18, refers_to=("Contact", "Lead")),
+        Field("WhatId", "reference", 18, refers_to=("Account", "Opportunity")),
+        Field("Subject", "combobox", 255),
+        Field("ActivityDate", "date"),
+        Field("Status", "picklist", 255, nillable=False, defaulted=True, picklist=statuses),
+        Field("Priority", "picklist", 255, nillable=False, defaulted=True, picklist=("High", "Normal", "Low")),
+        Field("Description", "textarea", 32_000, filterable=False),
+        Field("OwnerId", "reference", 18, nillable=False, defaulted=True, refers_to=("User",)),
+        Field("Syncd_Id__c", length=64, unique=True, external_id=True),
+    ]
 
 
 def _owned(*fields: Field) -> list[Field]:
@@ -192,11 +212,10 @@ class Object:
         return found
 
     def blank(self) -> dict[str, Any]:
-        """A record before anything is written into it: checkboxes off, the default status, else null."""
+        """A record before anything is written into it: checkboxes off, the defaults of picklists, else null."""
         if len(self._blank) != len(self.fields):
             self._blank = {one.name: False if one.type == "boolean" else None for one in self.fields.values()}
-            if self.name == "Lead":
-                self._blank["Status"] = next(iter(LEAD_STATUSES))
+            self._blank |= _DEFAULTS.get(self.name, {})
         return self._blank.copy()
 
     def describe(self, *, hidden: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -236,6 +255,7 @@ def stock_objects() -> dict[str, Object]:
         "Contact": ("003", _contact()),
         "Account": ("001", _owned(Field("Name", length=255, nillable=False), Field("Website", "url", 255))),
         "Opportunity": ("006", _opportunity()),
+        "Task": ("00T", _task()),
         "User": ("005", _flags(_plain("Name", "Username", "Email"), "IsActive")),
         "Group": ("00G", _plain("Name", "DeveloperName", "Type")),
         "QueueSobject": ("03g", [*_plain("SobjectType"), Field("QueueId", "reference", 18, refers_to=("Group",))]),

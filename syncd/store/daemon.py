@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, insert, select, text, update
+from sqlalchemy import Connection, and_, func, insert, select, text, update
 
 from syncd.ports import RequestRow, ScheduleRow
 from syncd.store import tables as t
@@ -21,6 +22,10 @@ class DaemonStore:
     """Schedules, requests, arrivals."""
 
     db: Database
+
+    @staticmethod
+    def _waiting(connection: Connection) -> dict[str, int]:
+        raise NotImplementedError
 
     # ------------------------------------------------------------------ schedules
 
@@ -93,6 +98,29 @@ class DaemonStore:
         with self.db.write() as connection:
             statement = update(t.request).where(and_(_IS_OPEN, t.request.c.state == "taken")).values(state="open")
             return connection.execute(statement).rowcount
+
+    # ------------------------------------------------------------------ queues
+
+    def queues(self) -> dict[str, Any]:
+        """What waits, each by an index of what is open: records by source, dead letters, reviews, operations."""
+
+        def count(connection: Any, table: Any, where: str) -> int:
+            return int(connection.execute(select(func.count()).select_from(table).where(text(where))).scalar() or 0)
+
+        with self.db.read() as connection:
+            return {
+                "waiting": self._waiting(connection),
+                "dead_letters": count(connection, t.dead_letter, "dead_letter.state = 'open'"),
+                "reviews": count(connection, t.review, "review.state = 'open'"),
+                "open_operations": count(connection, t.operation, t.OPEN_STATES_SQL),
+            }
+
+    def file_sizes(self) -> dict[str, int]:
+        """Bytes of the files of a SQLite store; empty on a server."""
+        if self.db.path is None:
+            return {}
+        found = {"store": self.db.path, "wal": Path(f"{self.db.path}-wal"), "journal": Path(f"{self.db.path}-intake")}
+        return {name: path.stat().st_size for name, path in found.items() if path.exists()}
 
     # ------------------------------------------------------------------ arrivals
 

@@ -219,6 +219,10 @@ class DeskStore:
         for table in (t.record, t.org_record, t.touch):
             its = table.c.person_number == t.number_of(loser)
             connection.execute(update(table).where(its).values(person_number=t.number_of(survivor)))
+        # A task belongs to its record: with the survivor it would be made a second time otherwise.
+        o = t.operation.c
+        its_tasks = and_(o.person_number == t.number_of(loser), o.kind == "task")
+        connection.execute(update(t.operation).where(its_tasks).values(person_number=t.number_of(survivor)))
         self._second_records_step_back(connection, survivor, at)
         connection.execute(
             update(t.person).where(t.person.c.person_id == loser).values(state="merged", redirect=survivor, is_dirty=False)

@@ -48,6 +48,7 @@ class OperationDocument(msgspec.Struct, frozen=True, gc=False, omit_defaults=Tru
     is_guarded: bool
     why: dict[str, _Why] = {}
     origins: list[_Origin] = []
+    own_id: str = ""
     # As schema 0001 spelled it out; read, never written.
     former: dict[str, Provenance] = msgspec.field(default={}, name="provenance")
 
@@ -104,10 +105,11 @@ def operation_text(
     assignment: Assignment | None,
     *,
     is_guarded: bool,
+    own_id: str = "",
 ) -> str:
     """An operation's document as stored."""
     why, origins = _packed(provenance.items())
-    return _ENCODE(OperationDocument(dict(fields), dict(before), assignment, is_guarded, why, origins)).decode()
+    return _ENCODE(OperationDocument(dict(fields), dict(before), assignment, is_guarded, why, origins, own_id)).decode()
 
 
 def operation_document(text: str) -> OperationDocument:

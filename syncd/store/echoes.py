@@ -37,8 +37,9 @@ def settle_records(connection: Connection, pairs: Sequence[tuple[Any, OperationR
     """Bring the org records of done operations up to date: (operation row, its result) in order.
 
     An echo replaces the mirror's row by a higher or equal stamp; base takes the fields that the result names. A created record
-    belongs to its person from here on, with or without an echo.
+    belongs to its person from here on, with or without an echo. The mirror is for Leads and Contacts: tasks stay out of it.
     """
+    pairs = [(row, one) for row, one in pairs if row.object != "Task"]
     deleted = [(row.object, row.sf_id) for row, _ in pairs if row.kind == "delete"]
     # What has neither echo nor base yet changes nothing here: the operation itself keeps the record's id until it is read back.
     written = [

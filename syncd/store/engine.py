@@ -7,8 +7,9 @@ import os
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +43,9 @@ _WRITER_CACHE = "PRAGMA cache_size = -8000"
 _OLDEST_SQLITE = (3, 35)
 """RETURNING, UPDATE ... FROM, and more than 999 parameters (sqlite.org, release history)."""
 
+_LOCK_TRIES, _LOCK_PAUSE_SECONDS = 10, 0.1
+"""How long to wait for the lock of a process that has just died."""
+
 _STATEMENTS_KEPT = 256
 """Compiled statements for each connection: writing many rows at once has some of each length (bulk.py)."""
 
@@ -51,9 +55,14 @@ _T = TypeVar("_T")
 class Database:
     """One engine with its two kinds of transaction. Safe for threads; SQLite writes take turns."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
-        """Open `url` (`sqlite:///path` or `postgresql://...`); a new SQLite file is readable by its owner only."""
+    def __init__(self, url: str, clock: Clock, pragmas: Mapping[str, str] | None = None) -> None:
+        """Open `url` (`sqlite:///path` or `postgresql://...`); a new SQLite file is readable by its owner only.
+
+        `pragmas` stand in for the store's own of the same name; those that are not among them are set first.
+        """
         self.clock = clock
+        given = dict(pragmas or {})
+        self._pragmas = {**{name: value for name, value in given.items() if name not in _PRAGMAS}, **_PRAGMAS, **given}
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.path = Path(parsed.database) if self.is_sqlite and parsed.database else None
@@ -78,7 +87,7 @@ class Database:
         self._lock_connection: Connection | None = None
         self.fences: dict[str, int] = {}
         if self.is_sqlite:
-            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "connect", partial(_prepare_sqlite, self._pragmas))
             event.listen(self.engine, "begin", _begin_sqlite)
 
     @staticmethod
@@ -184,7 +193,13 @@ class Database:
             return False
         connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         number = zlib.crc32(name.encode())
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:number)"), {"number": number}).scalar():
+        asked = (text("SELECT pg_try_advisory_lock(:number)"), {"number": number})
+        for _ in range(_LOCK_TRIES):
+            if connection.execute(*asked).scalar():
+                break
+            # The server notices a moment later that a process which had it has died.
+            threading.Event().wait(_LOCK_PAUSE_SECONDS)
+        else:
             connection.close()
             raise _taken(name)
         self._lock_connection = connection
@@ -196,6 +211,8 @@ class Database:
             os.close(self._lock_file)
             self._lock_file = None
         if self._lock_connection is not None:
+            with suppress(DBAPIError):  # a server that is gone has given it back already
+                self._lock_connection.execute(text("SELECT pg_advisory_unlock_all()"))
             self._lock_connection.invalidate()
             self._lock_connection.close()
             self._lock_connection = None
@@ -203,10 +220,15 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.unlock()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-        self.engine.dispose()
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Connect anew with the next statement: whoever opened a file that could only be read cannot write to it for ever."""
+        with self._turn:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+            self.engine.dispose()
 
 
 def _taken(name: str) -> StoreError:
@@ -217,14 +239,14 @@ def _taken(name: str) -> StoreError:
     return taken
 
 
-def _prepare_sqlite(connection: Any, record: Any) -> None:
+def _prepare_sqlite(pragmas: Mapping[str, str], connection: Any, record: Any) -> None:
     """Set the pragmas and make sure that they took."""
     del record
     connection.isolation_level = None
     cursor = connection.cursor()
-    for name, wanted in _PRAGMAS.items():
+    for name, wanted in pragmas.items():
         cursor.execute(f"PRAGMA {name} = {wanted}")
-    for name, wanted in _PRAGMAS.items():
+    for name, wanted in pragmas.items():
         found = str(cursor.execute(f"PRAGMA {name}").fetchone()[0])
         if found != wanted:
             raise StoreError(
@@ -273,6 +295,9 @@ def explained(error: DBAPIError | sqlite3.Error, path: Path | None) -> StoreErro
     """What a driver's error means to an operator; `path` is the file, None for a server."""
     told = error.orig if isinstance(error, DBAPIError) else error
     words = str(told).lower()
+    if "unable to open" in words and path is not None and path.exists() and not os.access(path, os.W_OK):
+        # A log beside the file could not be made, which is all that SQLite says of a disk that is mounted read-only.
+        words = "readonly"
     where = f" ({path})" if path else ""
     for mark, reason, what, advice in _CAUSES:
         if mark in words:

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, select, text, tuple_, update
+from sqlalchemy import Connection, and_, delete, exists, select, text, tuple_, update
 
-from syncd.model import Candidate, OrgRecord, OrgRow
+from syncd.model import Candidate, Lane, OrgRecord, OrgRow
 from syncd.ports import Key, Review
 from syncd.store import tables as t
+from syncd.store.bulk import among
 from syncd.store.engine import Database, chunks
 from syncd.store.inbox import dumps
 from syncd.store.shared import mark_dirty, put_review
@@ -65,6 +66,21 @@ def put_row(db: Database, connection: Connection, row: OrgRow, known: Any) -> bo
     return changed
 
 
+def _is_handed_over(old: Any, row: OrgRow) -> bool:
+    """Whether a record of somebody we know went to another user: what waited for an owner can be done now."""
+    return bool(old.person_id) and row.stamp >= old.stamp and row.owner_id != old.owner_id and row.owner_id.startswith("005")
+
+
+def _owed(connection: Connection, person_ids: set[str]) -> set[str]:
+    """Those of them with a record that came hot: their owner may be owed a task. Others are not planned for an owner's sake."""
+    if not person_ids:
+        return set()
+    p, r = t.person.c, t.record.c
+    hot = exists().where(and_(r.person_number == p.number, r.lane <= int(Lane.POLICY)))
+    statement = select(p.person_id).where(and_(among(connection, p.person_id, sorted(person_ids)), hot))
+    return {row.person_id for row in connection.execute(statement)}
+
+
 class MirrorStore:
     """What is known of the org's records."""
 
@@ -109,6 +125,9 @@ class MirrorStore:
             fresh = [row for row in rows if (row.object, row.sf_id) not in known]
             self._add(connection, fresh)
             changed += len(fresh)
+            handed_over = {
+                old.person_id for row in rows if (old := known.get((row.object, row.sf_id))) and _is_handed_over(old, row)
+            }
             moved = [
                 row
                 for row in rows
@@ -116,6 +135,7 @@ class MirrorStore:
             ]
             changed += len(moved)
             dirty |= {person_id for row in moved if (person_id := known[row.object, row.sf_id].person_id)}
+            dirty |= _owed(connection, handed_over - dirty)
             self._index(connection, [*fresh, *moved], key_sets)
             for row in (*fresh, *moved):
                 if row.is_deleted and row.merged_into:

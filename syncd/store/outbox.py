@@ -26,7 +26,9 @@ def operation_rows(operations: Sequence[Operation], at: datetime) -> tuple[Rows,
     """Operations and their documents as stored; made before the transaction that inserts them."""
     documents: Rows = []
     for one in operations:
-        text_ = operation_text(one.fields, one.before, one.provenance, one.assignment, is_guarded=one.is_guarded)
+        text_ = operation_text(
+            one.fields, one.before, one.provenance, one.assignment, is_guarded=one.is_guarded, own_id=one.own_id
+        )
         documents.append((one.operation_id, text_))
     return [_row(one, at) for one in operations], documents
 
@@ -83,6 +85,7 @@ def operation_of(row: Any) -> Operation:
         planned_at=row.planned_at,
         sent_at=row.sent_at,
         finished_at=row.finished_at,
+        own_id=document.own_id,
     )
 
 
@@ -136,13 +139,18 @@ class OutboxStore:
             return [operation_of(row) for row in connection.execute(statement)]
 
     def operation_counts(self, run_id: str) -> dict[str, int]:
-        """What a run wrote: created, updated (with consent, status and restores), converted, archived, refused, failed."""
+        """What a run wrote: created, updated (with consent, status and restores), converted, archived, refused, failed.
+
+        `tasks` (made, or deleted by an undo) is there only if there are any.
+        """
         o = t.operation.c
-        statement = select(o.kind, o.state, func.count()).where(o.run_id == run_id).group_by(o.kind, o.state)
+        statement = select(o.kind, o.state, o.object, func.count()).where(o.run_id == run_id).group_by(o.kind, o.state, o.object)
         counts = dict.fromkeys(("created", "updated", "converted", "archived", "unchanged", "refused", "failed"), 0)
         with self.db.read() as connection:
-            for kind, state, count in connection.execute(statement):
-                if state == "done":
+            for kind, state, name, count in connection.execute(statement):
+                if state == "done" and name == "Task":
+                    counts["tasks"] = counts.get("tasks", 0) + count
+                elif state == "done":
                     counts["created" if kind == "create" else "archived" if kind == "delete" else "updated"] += count
                 elif state in ("refused", "failed"):
                     counts[state] += count
@@ -233,7 +241,7 @@ class OutboxStore:
         echoed: list[str] = []
         for row, one in pairs:
             is_done = one.state is OperationState.DONE
-            needs_echo = is_done and one.echo is None and not one.base and row.kind != "delete"
+            needs_echo = is_done and one.echo is None and not one.base and row.kind not in ("delete", "task")
             if is_done and row.state == "done" and not needs_echo:
                 echoed.append(row.operation_id)
                 continue

@@ -51,7 +51,7 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else _EPOCH + value * _MICROSECOND
 
 
-_Serial = BigInteger().with_variant(Integer, "sqlite")
+Serial = BigInteger().with_variant(Integer, "sqlite")
 
 _OPEN_STATES = "state IN ('planned', 'held', 'sent', 'unknown')"
 OPEN_STATES_SQL = f"operation.{_OPEN_STATES}"
@@ -64,7 +64,7 @@ meta = Table("meta", metadata, Column("name", String, primary_key=True), Column(
 inbox = Table(
     "inbox",
     metadata,
-    Column("sequence", _Serial, primary_key=True, autoincrement=True),
+    Column("sequence", Serial, primary_key=True, autoincrement=True),
     Column("source", String, nullable=False),
     Column("stream", String, nullable=False),
     Column("key", String, nullable=False),
@@ -135,7 +135,7 @@ cursor = Table(
 person = Table(
     "person",
     metadata,
-    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("number", Serial, primary_key=True, autoincrement=True),
     Column("person_id", String, nullable=False),
     Column("state", String, nullable=False),
     Column("golden", Text, nullable=False),  # field -> value with provenance
@@ -179,7 +179,7 @@ Index(
 link = Table(
     "link",
     metadata,
-    Column("link_id", _Serial, primary_key=True, autoincrement=True),
+    Column("link_id", Serial, primary_key=True, autoincrement=True),
     Column("source", String, nullable=False),
     Column("stream", String, nullable=False),
     Column("key", String, nullable=False),
@@ -319,7 +319,7 @@ run_source = Table(
 dead_letter = Table(
     "dead_letter",
     metadata,
-    Column("dead_letter_id", _Serial, primary_key=True, autoincrement=True),
+    Column("dead_letter_id", Serial, primary_key=True, autoincrement=True),
     Column("kind", String, nullable=False),
     Column("stage", String, nullable=False),
     Column("reason", String, nullable=False),
@@ -349,7 +349,7 @@ Index(
 review = Table(
     "review",
     metadata,
-    Column("review_id", _Serial, primary_key=True, autoincrement=True),
+    Column("review_id", Serial, primary_key=True, autoincrement=True),
     Column("kind", String, nullable=False),
     Column("person_id", String, nullable=False),
     Column("candidates", Text, nullable=False),
@@ -385,7 +385,7 @@ hold = Table(
 request = Table(
     "request",
     metadata,
-    Column("request_id", _Serial, primary_key=True, autoincrement=True),
+    Column("request_id", Serial, primary_key=True, autoincrement=True),
     Column("kind", String, nullable=False),
     Column("document", Text, nullable=False),
     Column("state", String, nullable=False),  # open | taken | done | failed

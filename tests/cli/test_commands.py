@@ -107,6 +107,10 @@ def test_a_mapping_can_be_tried_on_a_record(shell: Shell) -> None:
     tried = shell.run("mapping", "try", "csv_drop", "-", "--json", stdin='{"E-mail": " ADA@Example.com", "First name": "ADA"}')
     assert json.loads(tried.stdout)["fields"]["Email"]["value"] == "ada@example.com"
     assert shell.run("mapping", "try", "csv_drop", "-", stdin="no json").returncode == 1
+    path = shell.folder / "mappings" / "csv_drop.yaml"
+    path.write_text(path.read_text() + "task: {subject: Call back, due_in_days: 1}\n")
+    tried = shell.run("mapping", "try", "csv_drop", "-", stdin='{"E-mail": "ada@example.com"}')
+    assert "Task if it is hot: subject Call back, due_in_days 1, priority Normal" in tried.stdout
     assert shell.run("mapping", "check").returncode == 0
     assert shell.json("source", "check")["booth"]["ok"]
 

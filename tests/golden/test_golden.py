@@ -22,8 +22,10 @@ from connectors.csv_drop import CONNECTOR as CSV_DROP
 from connectors.csv_drop import CsvDropOptions
 from connectors.mailchimp import CONNECTOR as MAILCHIMP
 from connectors.mailchimp import MailchimpOptions
+from connectors.webhook import CONNECTOR as WEBHOOK
+from connectors.webhook import WebhookOptions
 from syncd.clock import FixedClock
-from syncd.connector import Page, Secret, Session
+from syncd.connector import Delivery, Page, Record, Reject, Secret, Session
 from syncd.http import Caller, make_session
 from syncd.mapping import load_mapping
 from tests.contract.connectors.cases import NOW
@@ -60,9 +62,24 @@ def mailchimp(path: Path) -> list[Page]:
         return list(MAILCHIMP.pull(session, options, "members", None, NOW))
 
 
+def webhook(path: Path) -> list[Page]:
+    """Deliveries of a file, as the intake stores them: `type`, `body` (text), and `id` where they are signed."""
+    options = WebhookOptions(secret=Secret("golden", "test"), forms={"honeypot": "website_2"})  # type: ignore[arg-type]
+    found: list[Record | Reject] = []
+    for one in json.loads(path.read_text(encoding="utf-8")):
+        kind, body = one["type"], one["body"].encode("latin-1" if "8859" in one["type"] else "utf-8")
+        sent_at = NOW if one.get("id") else None
+        found += WEBHOOK.parse(
+            Delivery("site", NOW, body, one.get("id", ""), sent_at, kind.lower(), {"content-type": kind}), options
+        )
+    records = tuple(one for one in found if isinstance(one, Record))
+    return [Page(records, {}, tuple(one for one in found if isinstance(one, Reject)))]
+
+
 SOURCES: dict[str, tuple[str, Callable[[Path], list[Page]]]] = {
     "csv_drop": ("*/*.csv", csv_drop),
     "mailchimp": ("*/*.json", mailchimp),
+    "webhook": ("*/*.json", webhook),
 }
 """Connector to the files of its cases and how they are read."""
 
@@ -87,7 +104,10 @@ def leads(path: Path) -> list[dict[str, Any]]:
         }
         if lead.skipped:
             one["skipped"] = lead.skipped
-        if name != "csv_drop":
+        if name == "webhook":
+            touch = {"campaign": lead.touch.campaign, "utm": lead.touch.utm, "click_ids": lead.touch.click_ids}
+            one |= {"key": record.key, "consent": lead.touch.consent, **touch}
+        if name == "mailchimp":
             one |= {"key": record.key, "consent": lead.touch.consent, "tags": len(json.loads(record.payload).get("tags") or ())}
         made.append(one)
     made.extend({"row": one.locator, "reject": one.reason} for page in found for one in page.rejects)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from syncd.cli.demo.live import Live
 
 IMPORTABLE = frozenset({"subscribed", "transactional", "unsubscribed"})
 """Statuses that make a lead by the shipped mapping."""
@@ -26,6 +29,7 @@ class Evidence:
         members: Of every audience, as the API shows them.
         scans: Addresses of readable rows of the files, and whether the row says "do not contact".
         people: `syncd lead export`.
+        sent: Addresses that the web site sent and that were let in.
         asked: Person ids about whom a question waits for a person.
         ours: The id of syncd's user in the org.
     """
@@ -37,6 +41,7 @@ class Evidence:
     people: Sequence[Row]
     asked: set[str]
     ours: str
+    sent: set[str] = field(default_factory=set)
     by_mailbox: dict[str, list[Row]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,7 +63,8 @@ def mailbox(address: str) -> str:
 def expected(evidence: Evidence) -> set[str]:
     """Mailboxes of everybody who must be in the org: importable members, and scans with a mailbox of their own."""
     members = {_of(one) for one in evidence.members if one["status"] in IMPORTABLE}
-    return members | {mailbox(address) for address, _ in evidence.scans if not address.lower().startswith(_SHARED)}
+    sent = {mailbox(address) for address in evidence.sent}
+    return members | sent | {mailbox(address) for address, _ in evidence.scans if not address.lower().startswith(_SHARED)}
 
 
 def lost(evidence: Evidence) -> set[str]:
@@ -219,4 +225,30 @@ def judge(evidence: Evidence, seen: Seen) -> list[Promise]:
             seen.quiet_writes == 0 and 0 < seen.quiet_calls <= len(audiences),
             f"{seen.quiet_writes} writes, {seen.quiet_calls} calls",
         ),
+    ]
+
+
+def judge_live(evidence: Evidence, live: Live) -> list[Promise]:
+    """The promises of the daemon's act."""
+    let_in = [one for one in live.sent if one.status < 400]
+    refused = [one for one in live.sent if one.status >= 400]
+    ages = [one.age_seconds for one in let_in if one.age_seconds is not None]
+    new = [one for one in let_in if one.what == "a new lead"]
+    overtaken = bool(new) and all(one.arrived_at and one.arrived_at < live.backfill_ended_at for one in new)
+    return [
+        Promise(
+            "every webhook that was answered with 2xx is one lead",
+            bool(let_in) and all(len(evidence.by_mailbox.get(mailbox(one.email), ())) == 1 for one in let_in),
+            f"{len(let_in)} answers",
+        ),
+        Promise(
+            "what was forged was refused, and is nowhere",
+            len(refused) == 1 and refused[0].status == 401 and mailbox(refused[0].email) not in evidence.by_mailbox,
+        ),
+        Promise(
+            "hot leads overtook the back-fill",
+            len(ages) == len({one.email for one in let_in}) and live.backfilled > 0 and overtaken,
+            f"the slowest was in the org after {max(ages, default=0.0):.1f} s, beside {live.backfilled:,} leads",
+        ),
+        Promise("the daemon finished its work and ended when it was told to", live.exit_code == 0),
     ]

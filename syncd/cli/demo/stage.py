@@ -31,6 +31,7 @@ from syncd.sandbox import (
 )
 
 _MARKER = ".syncd-demo"
+SITE_SECRET = "whsec_c3luY2QtZGVtby13ZWItc2l0ZS1rZXktMDAwMQ=="  # noqa: S105 - the demo's, public on purpose
 
 _SETTINGS = """\
 # Written by "syncd demo": a sandbox, so the secrets may stand here in plain text.
@@ -56,6 +57,10 @@ sources:
     # The demo does not wait for half a minute before it believes what has just changed.
     settle_seconds: 0
     overlap_seconds: 2
+  # What the web site sends: signed, and plain forms with a trap for robots.
+  site: {{type: webhook, secret: {site_secret}, mapping: webhook, forms: {{honeypot: website_2}}}}
+http: {{port: 0}}
+log: {{format: json}}
 """
 
 
@@ -172,6 +177,7 @@ def set_stage(folder: Path) -> Stage:
         ca_file=server.ca_file,
         mailchimp_url=newsletter.url,
         mailchimp_key=MAILCHIMP_KEY,
+        site_secret=SITE_SECRET,
         audiences=f"{AUDIENCE}, {PRODUCT_NEWS}",
     )
     (folder / "syncd.yaml").write_text(settings, encoding="utf-8")

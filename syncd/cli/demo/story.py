@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.live import Live
+from rich.live import Live as Picture
 from rich.text import Text
 
+from syncd.cli.demo.live import Live, LiveAct
 from syncd.cli.demo.newsroom import Newsroom
 from syncd.cli.demo.people import KOFI, PRODUCT_NEWS, WALK_INS, Scan, scans, typed_in_twice
-from syncd.cli.demo.promises import Evidence, Seen, judge, mailbox
+from syncd.cli.demo.promises import Evidence, Seen, judge, judge_live, mailbox
 from syncd.cli.demo.stage import Stage, set_stage, wait_until
 from syncd.cli.demo.summary import Pass, Told, print_summary
 from syncd.cli.output import Output
@@ -69,7 +70,7 @@ class Story:
         self._people_at_work()
         self._watch("people at work")
         self._watch("without news")
-        return self._tell()
+        return self._tell(self._go_live())
 
     # ------------------------------------------------------------------ acts
 
@@ -135,6 +136,19 @@ class Story:
         self._say("Two readers unsubscribe: a Contact, and one who is a Lead and a Contact.")
         self._say("Mail to a third one bounces.")
 
+    def _go_live(self) -> Live:
+        """The daemon fills in old members while a web site sends leads."""
+        stage = self._stage
+        known = next(
+            row["Email"] for row in stage.leads() if row["Id"] not in self._before and row.get("Email") and row.get("FirstName")
+        )
+        self._say('Now as a daemon ("syncd run"): thousands of old members are imported into the newsletter and filled in,')
+        self._say("  while a web site sends leads, signed. One is forged, one comes twice.")
+        with self._live() as picture:
+            live = LiveAct(stage, lambda: picture.update(self._picture("live"))).play(str(known))
+            picture.update(self._picture("live"))
+        return live
+
     def _visitors(self, readers: set[str]) -> list[dict[str, Any]]:
         """New leads who were scanned and read the newsletter, and may be mailed."""
         scanned = {mailbox(scan.email) for scan in scans() if scan.email}
@@ -162,8 +176,8 @@ class Story:
         if not self._output.err.is_terminal:
             self._say(f"{title[0].upper()}{title[1:]}: {self._new_leads():,} new leads, {calls} calls to Salesforce.")
 
-    def _live(self) -> Live:
-        return Live(console=self._output.err, refresh_per_second=12, transient=not self._output.err.is_terminal)
+    def _live(self) -> Picture:
+        return Picture(console=self._output.err, refresh_per_second=12, transient=not self._output.err.is_terminal)
 
     def _picture(self, title: str) -> Text:
         new = self._new_leads()
@@ -182,7 +196,7 @@ class Story:
 
     # ------------------------------------------------------------------ the end
 
-    def _tell(self) -> Told:
+    def _tell(self, live: Live) -> Told:
         stage, room, seen = self._stage, self._newsroom, self._seen
         ledger = stage.ledger()
         walk_ins = [Scan(first, last, email, company, False) for first, last, email, company in WALK_INS]
@@ -191,6 +205,7 @@ class Story:
             contacts=stage.rows("Contact"),
             members=stage.members(),
             scans=[(scan.email, scan.forbids) for scan in (*scans(), *walk_ins) if scan.email],
+            sent={one.email for one in live.sent if one.status < 400},
             people=ledger.people,
             asked={one.person_id for one in ledger.reviews},
             ours=stage.org.integration_user_id,
@@ -201,7 +216,8 @@ class Story:
         return Told(
             folder=stage.folder,
             passes=self._passes,
-            promises=judge(evidence, seen),
+            promises=[*judge(evidence, seen), *judge_live(evidence, live)],
+            live=live,
             ledger=ledger,
             before=self._before,
             records=[*stage.rows("Lead"), *stage.rows("Contact")],

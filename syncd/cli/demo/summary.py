@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from syncd.cli.demo.live import Live
 from syncd.cli.demo.promises import Promise
 from syncd.cli.demo.stage import Ledger
 from syncd.cli.output import NOTE_WORDS, Output
@@ -44,6 +45,7 @@ class Told:
     ours: str
     both_audiences: int
     calls: tuple[int, int]
+    live: Live
     seconds: float = 0.0
 
 
@@ -75,6 +77,8 @@ def print_summary(output: Output, told: Told) -> None:
         "What the passes wrote, and their calls to Salesforce and Mailchimp", ("pass", *columns), passes, numbers=columns
     )
     output.line(f"  with the killed pass {told.calls[0]} calls to Salesforce and {told.calls[1]} to Mailchimp", "dim")
+    output.line()
+    _print_live(output, told.live)
     output.line()
     for promise in told.promises:
         detail = f" ({promise.detail})" if promise.detail else ""
@@ -108,11 +112,32 @@ def _print_people(output: Output, told: Told) -> None:
         output.line(f"  {len(told.ledger.reviews):>5,} questions wait for a person; only opt-outs are written till then")
 
 
+def _print_live(output: Output, live: Live) -> None:
+    """Each request of the web site: how fast it was answered, and how old its lead was in the org."""
+    columns = ("sent", "answer", "answered in", "in the org after", "leads filled in by then")
+    rows = [
+        (
+            one.what,
+            one.status,
+            f"{one.answer_seconds * 1_000:.0f} ms",
+            "-" if one.age_seconds is None else f"{one.age_seconds:.2f} s",
+            f"{one.backfilled:,}",
+        )
+        for one in live.sent
+    ]
+    title = f"Leads that the web site sent while {live.backfilled:,} old members were filled in"
+    output.table(title, columns, rows, numbers=columns[1:])
+
+
 def _document(told: Told) -> dict[str, Any]:
     return {
         "runs": [one.summary for one in told.passes],
         "sources": told.ledger.totals,
         "api_calls": {"salesforce": told.calls[0], "mailchimp": told.calls[1]},
+        "hot": [
+            {"what": one.what, "status": one.status, "answer_seconds": one.answer_seconds, "age_seconds": one.age_seconds}
+            for one in told.live.sent
+        ],
         "promises": {promise.text: promise.is_kept for promise in told.promises},
         "seconds": round(told.seconds, 1),
     }

@@ -1,7 +1,10 @@
-"""What the contract suite needs of each connector: options, and a vendor that can be filled and changed."""
+"""What the contract suite needs of each connector: options, and a vendor that can be filled and changed, or one that sends."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import io
 import os
 from collections.abc import Callable
@@ -15,8 +18,9 @@ from urllib3 import HTTPResponse
 
 from connectors.csv_drop import CONNECTOR as CSV_DROP
 from connectors.mailchimp import CONNECTOR as MAILCHIMP
+from connectors.webhook import CONNECTOR as WEBHOOK
 from syncd.clock import FixedClock
-from syncd.connector import PullConnector, Secret, Session
+from syncd.connector import HttpRequest, PullConnector, PushConnector, Secret, Session
 from syncd.http import Caller, make_session
 from syncd.sandbox import MAILCHIMP_KEY, SandboxMailchimp
 from syncd.sandbox.adapter import SandboxAdapter
@@ -114,5 +118,51 @@ def mailchimp(folder: Path) -> Case:
     )
 
 
+@dataclass
+class PushCase:
+    """One connector that is sent to.
+
+    `send(body, at)` is a request as the vendor would make it then, rightly signed; `body` is one of its bodies, which gives
+    `count` records. `secrets` must never be seen. `signed` are the headers that a forger must get right.
+    """
+
+    connector: PushConnector
+    options: dict[str, Any]
+    send: Callable[[bytes, datetime], HttpRequest]
+    body: bytes
+    count: int
+    secrets: tuple[str, ...]
+    signed: tuple[str, ...]
+
+
+def webhook(folder: Path) -> PushCase:
+    """A program that signs by Standard Webhooks, and two people at once."""
+    del folder
+    secret = "whsec_Y29udHJhY3Qtc3VpdGUtd2ViaG9vay1rZXk="
+    key = b"contract-suite-webhook-key"
+
+    def send(body: bytes, at: datetime) -> HttpRequest:
+        stamp = str(int(at.timestamp()))
+        signature = base64.b64encode(hmac.new(key, f"msg_7.{stamp}.".encode() + body, hashlib.sha256).digest()).decode()
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": "msg_7",
+            "webhook-timestamp": stamp,
+            "webhook-signature": f"v1,{signature}",
+        }
+        return HttpRequest("POST", headers, {}, body)
+
+    return PushCase(
+        WEBHOOK,
+        {"secret": Secret(secret, "test")},
+        send,
+        b'[{"email": "ada@example.com"}, {"email": "bob@example.com"}]',
+        2,
+        (secret, key.decode()),
+        ("webhook-id", "webhook-timestamp", "webhook-signature"),
+    )
+
+
 CASES: dict[str, Callable[[Path], Case]] = {"csv_drop": csv_drop, "mailchimp": mailchimp}
-"""Every connector of the `connectors` package; a test fails for one that is missing here."""
+PUSH_CASES: dict[str, Callable[[Path], PushCase]] = {"webhook": webhook}
+"""Every connector of the `connectors` package is in one of these (or in both); a test fails for one that is missing."""

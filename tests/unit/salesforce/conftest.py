@@ -164,6 +164,11 @@ def lead_fields() -> list[dict[str, Any]]:
     ]
 
 
+def task_fields() -> list[dict[str, Any]]:
+    names = ("Subject", "WhoId", "OwnerId", "ActivityDate", "Priority", "Status", "Description")
+    return [field_of(name) for name in names]
+
+
 @pytest.fixture
 def parts(fake: FakeOrg, lead_fields: list[dict[str, Any]]) -> dict[str, Any]:
     """Bodies of the schema call, to be changed by tests before they call it."""
@@ -172,6 +177,7 @@ def parts(fake: FakeOrg, lead_fields: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "describeLead": {"fields": lead_fields},
         "describeContact": {"fields": [field_of("LastName"), field_of("HasOptedOutOfEmail", "boolean")]},
+        "describeTask": {"fields": [*task_fields(), field_of("Syncd_Id__c", unique=True, externalId=True)]},
         "organization": {**page, "records": [{"Id": ORG_ID, "IsSandbox": True, "OrganizationType": "Developer Edition"}]},
         "statuses": {"totalSize": 2, "done": True, "records": statuses},
     }

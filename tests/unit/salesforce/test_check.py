@@ -115,6 +115,35 @@ def test_statuses_of_the_policy_must_exist_and_not_mean_converted(org, with_sche
     assert (problems(live_findings(org, {}, statuses=[status])) == []) is is_fine
 
 
+def test_tasks_are_looked_at_only_where_a_mapping_asks_for_them(org, with_schema) -> None:
+    assert problems(live_findings(org, {}, tasks=["mappings/site.yaml line 20"])) == []
+    with_schema["describeTask"] = (404, [{"errorCode": "NOT_FOUND", "message": "no"}])
+    assert problems(live_findings(org, {})) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "subject", "word"),
+    [
+        (lambda parts: parts.update(describeTask=(404, [])), "Task", "Edit Tasks"),
+        (lambda parts: parts["describeTask"]["fields"].pop(), "Task.Syncd_Id__c", "Activity.Syncd_Id__c"),
+        (lambda parts: parts["describeTask"]["fields"][-1].update(unique=False), "Task.Syncd_Id__c", "two tasks"),
+        (lambda parts: parts["describeTask"]["fields"][-1].update(externalId=False), "Task.Syncd_Id__c", "Tick External ID"),
+        (lambda parts: parts["describeTask"]["fields"][1].update(createable=False), "Task.WhoId", "permission set edit"),
+    ],
+)
+def test_an_org_that_cannot_take_tasks_names_the_fix_and_who_asks(org, with_schema, spoil, subject, word) -> None:
+    spoil(with_schema)
+    (one,) = [one for one in live_findings(org, {}, tasks=["mappings/site.yaml line 20"]) if one.severity is not Severity.OK]
+    assert (one.severity, one.subject) == (Severity.ERROR, subject)
+    assert word in f"{one.message} {one.advice}"
+
+
+def test_tasks_without_an_external_id_field_are_an_error(fake, settings, clock, with_schema) -> None:
+    bare = OrgSettings(settings.login_url, settings.auth, external_id_field=None)
+    found = live_findings(SalesforceOrg(bare, clock), {}, tasks=["mappings/site.yaml line 20"])
+    assert problems(found) == [(Severity.WARNING, "external_id_field"), (Severity.ERROR, "Task")]
+
+
 def test_an_owner_that_does_not_exist_is_found(org, fake, with_schema) -> None:
     fake.on("GET", "query/", fake.json({"totalSize": 0, "done": True, "records": []}))
     assert problems(live_findings(org, {}, owners=[("queue", "Inbound")])) == [(Severity.ERROR, "queue Inbound")]

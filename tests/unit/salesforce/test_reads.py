@@ -59,6 +59,22 @@ def test_an_object_that_is_hidden_names_the_right_to_give(org, fake, with_schema
     assert "Contact" in caught.value.advice
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_an_org_that_hides_its_tasks_is_an_org_without_them(org, with_schema, status) -> None:
+    """Nobody asks for Task alone: it is wanted only where a mapping asks for tasks."""
+    with_schema["describeTask"] = (status, [{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}])
+    assert set(org.schema().objects) == {"Lead", "Contact"}
+    assert org.api_calls == 1
+
+
+def test_tasks_are_asked_for_what_they_have(org, fake, with_schema) -> None:
+    assert "Subject" in org.schema().objects["Task"].fields
+    fake.on("GET", "query/", fake.json({"totalSize": 0, "done": True, "records": []}))
+    org.find_by_external_id("Task", ["t1"], ())
+    soql = soql_of(fake.calls[-1])
+    assert soql.startswith("SELECT Id, SystemModstamp, LastModifiedById, OwnerId, IsDeleted, Syncd_Id__c FROM Task"), soql
+
+
 @pytest.mark.parametrize(
     "change",
     [

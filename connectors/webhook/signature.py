@@ -1,0 +1,72 @@
+"""Signatures by Standard Webhooks 1.0.0 (standard-webhooks/standard-webhooks, spec/standard-webhooks.md, read 2026-11). Pure.
+
+HMAC-SHA256 of `{id}.{timestamp}.{body}`, in base64, in a list of `v1,...`; other versions (`v1a` is ed25519) may stand beside it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
+
+_PREFIX = "whsec_"
+_ID = re.compile(r"[!-\-/-~]{1,200}")
+"""Printable ASCII without a dot, which would let one signature stand for two splits of the signed text."""
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
+_MOST_ITEMS = 20
+"""Of a list of signatures; a sender that rotates its keys sends two."""
+
+
+class Signed(NamedTuple):
+    """What a request says of itself; nothing of it is true before `is_by` says so."""
+
+    id: str
+    timestamp: str
+    signatures: tuple[bytes, ...]
+
+    def is_by(self, keys: Sequence[bytes], body: bytes) -> bool:
+        """Whether one of `keys` made one of the signatures. Takes as long whichever it was, or none."""
+        signed = b"%b.%b.%b" % (self.id.encode("ascii"), self.timestamp.encode("ascii"), body)
+        found = False
+        for key in keys:
+            # Compared as text: base64 has several spellings of the same bytes, and only one of them was sent.
+            expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
+            for signature in self.signatures:
+                found |= hmac.compare_digest(expected, signature)
+        return found
+
+
+def key_of(secret: str) -> bytes:
+    """The bytes of a secret: `whsec_` and base64, or any other text as it is.
+
+    Raises:
+        ValueError: No base64 behind `whsec_`.
+    """
+    if not secret.startswith(_PREFIX):
+        return secret.encode("utf-8", "surrogatepass")
+    text = secret.removeprefix(_PREFIX).strip()
+    try:
+        found = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("whsec_ is not followed by base64") from error
+    if not found:
+        raise ValueError("whsec_ is not followed by base64")
+    return found
+
+
+def read_headers(headers: Mapping[str, str]) -> Signed | str:
+    """The three headers, or the word of why they are refused: `missing_signature`, `bad_header`."""
+    given = headers.get(SIGNATURE, "").strip()
+    if not given:
+        return "missing_signature"
+    message_id, timestamp = headers.get(ID, ""), headers.get(TIMESTAMP, "")
+    if not _ID.fullmatch(message_id) or not _TIMESTAMP.fullmatch(timestamp):
+        return "bad_header"
+    items = (item.partition(",") for item in given.split(" ")[:_MOST_ITEMS])
+    return Signed(message_id, timestamp, tuple(text.encode("utf-8", "replace") for version, _, text in items if version == "v1"))
