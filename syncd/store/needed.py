@@ -29,9 +29,9 @@ _OBJECTS = frozenset({"Lead", "Contact"})
 _OPEN = frozenset({OperationState.PLANNED, OperationState.HELD, OperationState.SENT, OperationState.UNKNOWN})
 
 
-def is_forgettable(one: Operation) -> bool:
+def _is_forgettable(one: Operation) -> bool:
     """Whether an operation is of a kind and in a state that may be forgotten at all."""
-    return one.state not in _OPEN and one.kind in _FORGETTABLE and one.object in _OBJECTS
+    return one.state not in _OPEN and one.kind in _FORGETTABLE
 
 
 def unneeded(operations: Sequence[Operation], old: Collection[str], answered: AbstractSet[str]) -> set[str]:
@@ -42,7 +42,9 @@ def unneeded(operations: Sequence[Operation], old: Collection[str], answered: Ab
         old: Ids of those that are old enough, and not waiting for their echo.
         answered: Ids of those whose dead letter was replayed.
     """
-    gone = {one.operation_id for one in operations if one.operation_id in old and is_forgettable(one)}
+    # How a write of another object fares says nothing of the lead; it stays.
+    operations = [one for one in operations if one.object in _OBJECTS]
+    gone = {one.operation_id for one in operations if one.operation_id in old and _is_forgettable(one)}
     gone -= _first_create(operations)
     gone -= _written(operations, gone)
     gone -= _failures(operations, gone)

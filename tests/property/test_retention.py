@@ -171,3 +171,5 @@ def test_kinds_and_objects_that_nobody_has_thought_of_stay() -> None:
     new = write(0, kind="party", state=S.SUPERSEDED)
     task = msgspec.structs.replace(write(1, state=S.SUPERSEDED), object="Task")
     assert left(new, task) == [0, 1]
+    done = msgspec.structs.replace(write(1), object="Task")
+    assert left(write(0, state=S.FAILED), done) == [0, 1], "a task that was made ends no failures of the lead"
