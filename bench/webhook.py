@@ -29,7 +29,7 @@ from pathlib import Path
 from syncd.clock import SystemClock
 from syncd.store import open_journal
 
-_KEY = b"bench-webhook-key"
+KEY = b"bench-webhook-key"
 _SHORT, _FULL = ((100, 5.0), (500, 10.0)), ((100, 20.0), (500, 60.0))
 _WARM = 50
 _CONNECTIONS = 64
@@ -64,7 +64,7 @@ def serve(store_url: str, descriptor: int) -> None:
 
     log.configure("warning", json=True)
     journal = open_journal(store_url)
-    options = WebhookOptions(secret=Secret(_KEY.decode(), "bench"), per_second=1_000, burst=2_000)
+    options = WebhookOptions(secret=Secret(KEY.decode(), "bench"), per_second=1_000, burst=2_000)
     server = IntakeServer([Receiver("site", CONNECTOR, options)], journal, SystemClock(), log.get_log())
     signal.signal(signal.SIGTERM, lambda *_: server.stop())
     server.run([listening])
@@ -95,7 +95,7 @@ def request(number: int) -> bytes:
     """One signed delivery as it goes over the wire."""
     body = json.dumps(_PERSON).replace("{}", str(number)).encode()
     message_id, stamp = f"msg_{number}", str(int(SystemClock().now().timestamp()))
-    digest = hmac.new(_KEY, f"{message_id}.{stamp}.".encode() + body, hashlib.sha256).digest()
+    digest = hmac.new(KEY, f"{message_id}.{stamp}.".encode() + body, hashlib.sha256).digest()
     lines = [
         "POST /hooks/site HTTP/1.1",
         "host: bench",
@@ -118,13 +118,13 @@ class Sender:
         self.waits: list[float] = []
         self.codes: list[int] = []
 
-    async def run(self, rate: float, seconds: float) -> None:
-        """Connect, warm up, then send for so long."""
+    async def run(self, rate: float, seconds: float, first: int = 0, warm: int = _WARM) -> None:
+        """Connect, warm up, then send for so long, people from number `first` on."""
         for _ in range(_CONNECTIONS):
             self._free.put_nowait(await asyncio.open_connection("127.0.0.1", self._port))
         loop = asyncio.get_running_loop()
         count = int(rate * seconds)
-        sent = [request(number) for number in range(count + _WARM)]
+        sent = [request(first + number) for number in range(count + warm)]
         for one in sent[count:]:
             await self._send(one, loop.time())
         self.waits.clear()
@@ -149,10 +149,10 @@ class Sender:
         self._free.put_nowait((reader, writer))
 
 
-def send(port: int, rate: float, seconds: float) -> None:
+def send(port: int, rate: float, seconds: float, first: int = 0, warm: int = _WARM) -> None:
     """Send and print what came of it as JSON."""
     sender = Sender(port)
-    asyncio.run(sender.run(rate, seconds))
+    asyncio.run(sender.run(rate, seconds, first, warm))
     print(json.dumps({"waits": sender.waits, "codes": sender.codes}))
 
 
@@ -212,13 +212,13 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="for 20 s and for 60 s")
     parser.add_argument("--postgres", default="", metavar="URL", help="an empty database")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
-    parser.add_argument("--send", nargs=3, type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--send", nargs="+", type=float, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         serve(options.serve[0] if options.serve[0] != "floor" else "", int(options.serve[1]))
         return 0
     if options.send:
-        send(int(options.send[0]), options.send[1], options.send[2])
+        send(int(options.send[0]), *options.send[1:3], *(int(one) for one in options.send[3:]))
         return 0
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, bodies of {len(json.dumps(_PERSON))} bytes\n")
     results = [compare(rate, seconds, options.postgres) for rate, seconds in (_FULL if options.full else _SHORT)]
