@@ -38,9 +38,8 @@ _PERSON = {
     "data": {
         "email": "person{}@example.com",
         "first_name": "Ada",
-        "last_name": "Lovelace",
+        "last_name": "Lovelace{name}",
         "company": "Analytical Engines Limited",
-        "phone": "+49 30 901820",
         "title": "Head of Computation",
         "country": "DE",
         "message": "Please call me about the analytical engine and its use in our office. " * 8,
@@ -93,7 +92,9 @@ def serve_floor(listening: socket.socket) -> None:
 
 def request(number: int) -> bytes:
     """One signed delivery as it goes over the wire."""
-    body = json.dumps(_PERSON).replace("{}", str(number)).encode()
+    # Names that differ: people of one name are a question for a person, and no lead.
+    name = "".join(chr(97 + int(digit)) for digit in str(number))
+    body = json.dumps(_PERSON).replace("{}", str(number)).replace("{name}", name).encode()
     message_id, stamp = f"msg_{number}", str(int(SystemClock().now().timestamp()))
     digest = hmac.new(KEY, f"{message_id}.{stamp}.".encode() + body, hashlib.sha256).digest()
     lines = [

@@ -22,6 +22,7 @@ REVIEW_OPENED = "review_opened"
 ORG_CONNECTED = "org_connected"
 ORG_LOST = "org_lost"
 ORG_RECOVERED = "org_recovered"
+ECHO_MISSED = "echo_missed"
 TOKEN_REFRESHED = "token_refreshed"  # noqa: S105 - an event name
 MIRROR_REFRESHED = "mirror_refreshed"
 OPERATION_DONE = "operation_done"

@@ -87,7 +87,7 @@ def _settle(ctx: PassContext, session: OrgSession, operations: Sequence[Operatio
             rows = _read(session, operations)
         except SyncdError as error:
             ctx.miss("What Salesforce made of the last writes could not be read back")
-            ctx.log.warning(events.ORG_LOST, stage="echo", error_type=type(error).__name__)
+            ctx.log.warning(events.ECHO_MISSED, stage="echo", error_type=type(error).__name__)
             return False
         machines = ctx.settings.machine_users | {session.identity.user_id}
         results = [_result(session, operation, rows, machines) for operation in operations]

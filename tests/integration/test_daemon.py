@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,8 +165,7 @@ def test_commands_ask_the_running_daemon(outside: Outside) -> None:
         assert (wrong.returncode, 'Did you mean "booth"' in wrong.stderr) == (2, True), wrong.stderr
         pulled = daemon.command("source", "pull", "booth", "--json")
         assert json.loads(pulled.stdout)["sources"]["booth"]["pulled"] == 0
-        runs = json.loads(daemon.command("runs", "list", "--json").stdout)
-        (created,) = [one["run_id"] for one in runs if one["summary"].get("operations", {}).get("created")]
+        (created,) = [one["run_id"] for one in daemon.seen("run_finished", created=1)]
         undone = daemon.command("runs", "undo", created, "--yes", "--json")
         assert json.loads(undone.stdout)["result"] == {"done": 1}, undone.stderr
         until(lambda: outside.emails() == [], "the lead is gone")
@@ -201,15 +200,17 @@ def test_a_service_manager_hears_of_readiness_and_gets_its_watchdog_fed(outside:
     heard: list[bytes] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(path)
-        manager.setblocking(False)
 
-        def has_heard(word: bytes, times: int = 1) -> bool:
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    heard.append(manager.recv(4096))
-            return sum(word in one for one in heard) >= times
+        def listen() -> None:
+            while (word := manager.recv(4096)) != b"end":
+                heard.append(word)
 
+        listener = threading.Thread(target=listen)
+        listener.start()
         with Daemon(outside, NOTIFY_SOCKET=path, WATCHDOG_USEC="1500000", WATCHDOG_PID=""):
-            until(lambda: has_heard(b"READY=1"), "readiness")
-            until(lambda: has_heard(b"WATCHDOG=1", 3), "the watchdog")
-        assert has_heard(b"STOPPING=1")
+            until(lambda: any(b"READY=1" in one for one in heard), "readiness")
+            until(lambda: heard.count(b"WATCHDOG=1") > 2, "the watchdog")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"end", path)
+        listener.join()
+    assert any(b"STOPPING=1" in one for one in heard)

@@ -122,7 +122,7 @@ def test_an_org_that_is_down_is_said_once_and_everything_arrives_afterwards(outs
         outside.org.faults.add("unavailable", "/services/data", times=-1)
         assert daemon.send("ada@example.com") == 202
         outside.drop("one.csv", "bob@example.com")
-        until(lambda: daemon.seen("org_lost"), "the loss is said")
+        until(lambda: daemon.seen("org_lost", level="error"), "the loss is said")
         assert daemon.send("cyd@example.com") == 202, "what is sent is received all the same"
         outside.org.faults.clear()
         until(lambda: len(outside.emails()) == 4, "all leads")

@@ -128,7 +128,7 @@ def test_what_is_hot_is_not_held_up_by_what_is_mapped_ahead(soon: None, make_wor
         store.start_run("run", world.clock.now(), ["booth"])
         slow = tuple(Record(f"slow{n}", b'{"email": "a%d@example.com"}' % n) for n in range(1_000))
         store.put_page("run", "booth", "rows", Page(slow, {}), Lane.BACKFILL, world.clock.now())
-        ctx: Any = house._context(store, house.org, house._sources([], live=False), force=False, progress=lambda *_: None)
+        ctx: Any = house._context(store, house.org, house._sources(["booth"], live=False), force=False, progress=lambda *_: None)
         with mapper.Batches(ctx) as batches:
             first = batches.take()
             hot = (Record("hot", b'{"email": "hot@example.com"}'),)

@@ -31,9 +31,11 @@ ends = st.tuples(st.sampled_from(CLOSED), st.sampled_from(["", "ROW_LOCK"]))
 @st.composite
 def writes(draw: Any) -> Operation:
     """One write of the person; its id is given by where it stands."""
-    kind = draw(st.sampled_from([K.CREATE, K.UPDATE, K.UPDATE, K.CONSENT, K.DELETE]))
+    kind = draw(st.sampled_from([K.CREATE, K.UPDATE, K.UPDATE, K.CONSENT, K.DELETE, K.TASK]))
     state, code = draw(ends)
     name, sf_id = draw(st.sampled_from(TARGETS))
+    if kind is K.TASK:
+        name, sf_id = "Task", draw(st.sampled_from(["00T1", ""]))
     if kind is K.CREATE:
         name, sf_id = "Lead", sf_id if state is S.DONE and name == "Lead" else ""
     sent_at = NOW if state is S.DONE or draw(st.booleans()) else None
@@ -52,6 +54,7 @@ def seen(history: list[Operation], answered: set[str]) -> Any:
     return (
         {one.operation_id for one in view.refused_operations},
         {one.operation_id for one in view.open_operations},
+        view.tasks,
         view.was_create_sent,
         view.failures,
         [one.sent for one in view.org_records],
