@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from syncd.app.lanes import ranges
+from syncd.app.status import status
 from syncd.clock import Clock
 from syncd.config import Settings
 from syncd.config.settings import ConfiguredSource
@@ -16,7 +17,7 @@ from syncd.model import Lane
 from syncd.ports import Journal, Store
 from syncd.run.hot import LANES
 from syncd.salesforce import SLOW_FROM, SalesforceOrg
-from syncd.schedule import DEFAULT_INTERVAL_SECONDS
+from syncd.schedule import DEFAULT_INTERVAL_SECONDS, Plan, next_time
 
 
 class Works:
@@ -62,9 +63,29 @@ class Works:
         """The others."""
         return [name for name, (connector, _) in self._connectors.items() if not isinstance(connector, PushConnector)]
 
-    def usual_interval(self, name: str) -> float:
-        """How often a source is read that says nothing of it, in seconds."""
-        return float(getattr(self._connectors[name][0], "poll_interval_seconds", DEFAULT_INTERVAL_SECONDS))
+    def plans(self) -> dict[str, Plan]:
+        """When each source is read that does not send by itself."""
+        found = {}
+        for name in self.pulled_sources():
+            common = self.settings.sources[name].common
+            usual = float(getattr(self._connectors[name][0], "poll_interval_seconds", DEFAULT_INTERVAL_SECONDS))
+            interval = common.poll_interval_seconds or usual
+            found[name] = Plan(interval, common.cron or "", common.timezone, common.jitter_seconds)
+        return found
+
+    def status(self) -> dict[str, Any]:
+        """`syncd.app.status` with what only the configuration knows: next times, deliveries before the inbox, calls of this day."""
+        found = status(self.store, self.settings.sources)
+        rows, plans = self.store.schedules(), self.plans()
+        backlog = self.journal.backlog() if self.pushed_sources() else {}
+        for name, one in found["sources"].items():
+            row = rows.get(name)
+            is_planned = name in plans and row is not None and row.started_at is not None and not row.is_paused
+            one["next_at"] = next_time(plans[name], row.started_at) if is_planned and row is not None and row.started_at else None
+            one["received"] = backlog[name].count if name in backlog else 0
+        day, _, count = (self.store.setting("budget_used") or "").partition(" ")
+        found["api_calls"] = {"day": day, "ours": int(count or 0), "daily_share": self.settings.salesforce.api_budget.daily_share}
+        return found
 
     def first_fills(self) -> set[str]:
         """Sources that were never read to their end: that may take long, and others must not wait for it."""

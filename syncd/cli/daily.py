@@ -93,25 +93,24 @@ Examples:
 """
     )
     def status(context: typer.Context, as_json: Json = False) -> None:
-        from syncd.app.status import status as read_status
-
         output = globals_of(context).output(as_json=as_json)
         with house(context) as opened:
-            found = read_status(opened.store, opened.settings.sources)
+            found = opened.status()
         if as_json:
             output.json(found)
             return
         output.table(
             "Sources",
-            ("source", "waiting", "stream", "cursor moved", "last success", "last status"),
+            ("source", "waiting", "stream", "cursor moved", "last success", "last status", "next"),
             [
                 (
                     name,
-                    one["waiting"],
+                    one["waiting"] + one["received"],
                     stream["stream"],
                     stream["moved_at"],
                     one["last_success_at"],
                     "paused" if one["paused"] else one["last_status"],
+                    one["next_at"],
                 )
                 for name, one in found["sources"].items()
                 for stream in (one["streams"] or [{"stream": "", "moved_at": None}])
@@ -122,6 +121,11 @@ Examples:
         output.line(
             f"People known: {found['persons']}. Open dead letters: {found['dead_letters']}. Open questions: {found['reviews']}."
         )
+        calls = found["api_calls"]
+        if calls["day"]:
+            output.line(
+                f"Calls to Salesforce on {calls['day']} (UTC): {calls['ours']:,}; {calls['daily_share']:.0%} of the org's are allowed."
+            )
         output.table(
             "Runs",
             ("run", "started", "finished", "status"),

@@ -20,7 +20,7 @@ from syncd.daemon.requests import Requests
 from syncd.daemon.watch import Watch
 from syncd.errors import StoreError
 from syncd.log import Log
-from syncd.schedule import Plan, Timetable
+from syncd.schedule import Timetable
 from syncd.wiring import House
 
 _TICK_SECONDS = 1.0
@@ -74,7 +74,7 @@ class Engine:
         """
         house, agenda = self._house, self._agenda
         house.take_over()
-        plans = plans_of(house)
+        plans = house.plans()
         timetable = Timetable(plans, agenda.mark_due, self._log)
         live = LiveLane(house, agenda, self._log, plans)
         slow = SlowLane(house, agenda, self._log, list(plans))
@@ -113,13 +113,3 @@ class Engine:
             reason = error.reason if isinstance(error, StoreError) else ""
             self._log.error(events.LANE_FAILED, stage=lane.name, error_type=type(error).__name__, reason=reason)
             self.stop()
-
-
-def plans_of(house: House) -> dict[str, Plan]:
-    """When each source is read that does not send by itself."""
-    found = {}
-    for name in house.pulled_sources():
-        common = house.settings.sources[name].common
-        interval = common.poll_interval_seconds or house.usual_interval(name)
-        found[name] = Plan(interval, common.cron or "", common.timezone, common.jitter_seconds)
-    return found
