@@ -64,14 +64,15 @@ class DeskStore:
     def replay_dead_letters(self, dead_letter_ids: Sequence[str], at: datetime) -> int:
         """Records go back to the inbox, operations' people are planned again; gives how many were open.
 
-        A reject of the extract stage has no record to replay: it is closed, and comes again with its file if it is still wrong.
+        A reject of the extract stage is replayed if it holds a whole record all the same (a form that filled the trap for robots). Others have
+        none to replay, and come again with their file if they are still wrong.
         """
         count = 0
         with self.db.write() as connection:
             for row in self._open(connection, dead_letter_ids):
                 if row.kind == "operation":
                     self._answer_operation(connection, row)
-                elif row.stage == "extract":
+                elif row.stage == "extract" and not _is_record(bytes(row.payload)):
                     continue
                 else:
                     self._requeue(connection, row, at)
@@ -254,6 +255,14 @@ class DeskStore:
                 "One person has several leads in Salesforce: the first is written, the others are left alone. Merge them there."
             )
             put_review(self.db, connection, Review("merge", survivor, candidates, reason, at=at))
+
+
+def _is_record(payload: bytes) -> bool:
+    """Whether bytes are what a record's payload is: a JSON object."""
+    try:
+        return isinstance(msgspec.json.decode(payload), dict)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
 
 
 def _number(name: str) -> int:

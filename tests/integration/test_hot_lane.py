@@ -186,3 +186,23 @@ def test_a_paused_source_stays_in_the_journal(site: Site) -> None:
         run.end()
         assert house.journal.backlog()["site"].count == 1
     assert site.leads() == []
+
+
+def test_a_form_that_fell_into_the_trap_for_robots_can_be_let_in(make_world: Make) -> None:
+    site = make_world(Site)
+    assert isinstance(site, Site)
+    text = (site.folder / "syncd.yaml").read_text(encoding="utf-8")
+    site.write("syncd.yaml", text.replace("mapping: webhook}", "mapping: webhook, forms: {honeypot: website_2}}"))
+    site.filled()
+    now = site.clock.now()
+    body = b"first_name=Ada&last_name=Byron&email=ada%40example.com&company=E&website_2=x"
+    with closing(site.open()) as house:
+        house.journal.put([Delivery("site", now, body, content_type="application/x-www-form-urlencoded")])
+    site.heat()
+    assert site.leads() == []
+    with closing(site.open()) as house:
+        (letter,) = house.store.dead_letters()
+        assert letter.reason == "honeypot"
+        assert house.store.replay_dead_letters([letter.dead_letter_id], now) == 1
+    site.heat()
+    assert len(site.leads(Email="ada@example.com")) == 1
