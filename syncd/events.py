@@ -7,6 +7,7 @@ from __future__ import annotations
 
 RUN_STARTED = "run_started"
 RUN_FINISHED = "run_finished"
+RUN_FAILED = "run_failed"
 RUN_RECOVERED = "run_recovered"
 SOURCE_LOST = "source_lost"
 SOURCE_RECOVERED = "source_recovered"

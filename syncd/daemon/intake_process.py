@@ -118,7 +118,8 @@ def _beat(line: Line, server: IntakeServer) -> None:
         pause.wait(0.02)
     line.say(READY)
     while not pause.wait(_BEAT_SECONDS):
-        line.say(BEAT)
+        if server.is_moving:
+            line.say(BEAT)
 
 
 if __name__ == "__main__":

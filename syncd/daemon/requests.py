@@ -62,6 +62,8 @@ class Requests:
             raise
         except SyncdError as error:
             answer, is_done = {"error": str(error), "code": error.code, "exit_code": error.exit_code}, False
+        except Exception as error:  # noqa: BLE001 - a bug is answered as well: taken once more it would end the engine again and again
+            answer, is_done = {"error": f"The daemon failed on it ({type(error).__name__})."}, False
         self._house.store.end_request(one.request_id, is_done, answer, self._house.clock.now())
         self._log.info(events.REQUEST_ENDED, reason=one.kind, status="done" if is_done else "failed")
 

@@ -83,6 +83,7 @@ class Intake:
     async def _flush(self) -> None:
         while True:
             await asyncio.sleep(_FLUSH_SECONDS)
+            self.ticked_at = self._clock.monotonic()
             self._refusals.flush()
 
     # ------------------------------------------------------------------ deliveries

@@ -19,6 +19,9 @@ from syncd.intake.writer import Writer
 from syncd.log import Log
 from syncd.ports import Journal
 
+_STILL_SECONDS = 30.0
+"""An event loop that did not come by for so long hangs."""
+
 
 def _nobody() -> None:
     """Wakes nobody."""
@@ -61,6 +64,7 @@ class IntakeServer:
         limits = limits or IntakeLimits()
         self._writer = Writer(journal, log, limits, wake, self.stop)
         intake = Intake(receivers, self._writer, clock, Refusals(log, clock, limits.summary_seconds), probes or Probes(), limits)
+        self._intake, self._clock = intake, clock
         # What uvicorn would log names clients and paths; what matters of it is counted here.
         logging.getLogger("uvicorn").propagate = False
         config = uvicorn.Config(
@@ -84,6 +88,11 @@ class IntakeServer:
     def is_started(self) -> bool:
         """Whether it answers."""
         return self._server.started
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether its event loop came by lately."""
+        return self._clock.monotonic() - self._intake.ticked_at < _STILL_SECONDS
 
     def run(self, sockets: Sequence[socket.socket]) -> None:
         """Receive on listening sockets until `stop`, then finish what is under way.

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
-from syncd.errors import ClaimConflictError, GuardError
+from syncd import events
+from syncd.errors import ClaimConflictError, GuardError, StoreError, SyncdError
 from syncd.identity.keys import Key
 from syncd.model import Lane, Lead, Operation, OperationState, RecordRef, RunStatus
 from syncd.ports import InboxRow, Journal, ResolvedRecord
@@ -88,6 +89,11 @@ class HotRun:
                 self._status, self._error = RunStatus.STOPPED, str(guard)
             except ORG_LOST as error:
                 lose_org(self._ctx, error)
+            except StoreError:
+                raise
+            except SyncdError as wrong:
+                self._status, self._error = RunStatus.FAILED, str(wrong)
+                self._ctx.log.error(events.RUN_FAILED, error_type=type(wrong).__name__, code=wrong.code)
         return False
 
     def end(self) -> Summary:

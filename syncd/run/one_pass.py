@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from syncd import events
-from syncd.errors import ConfigError, GuardError
+from syncd.errors import GuardError, StoreError, SyncdError
 from syncd.model import OperationState, RunStatus, SourceCounts
 from syncd.run.advance import Advance
 from syncd.run.context import LEADS_PER_ROUND, OrgSession, PassContext, Scope
@@ -57,7 +57,6 @@ def run_pass(ctx: PassContext, make_id: MakeId) -> Summary:
 
     Raises:
         StoreError: Without state nothing is safe.
-        ConfigError: The org cannot be used as configured; the run is stored as failed.
     """
     planning: Planning | None = None
     error = ""
@@ -69,8 +68,12 @@ def run_pass(ctx: PassContext, make_id: MakeId) -> Summary:
                 planning = _stages(ctx, make_id)
         except GuardError as guard:
             status, error = RunStatus.STOPPED, str(guard)
-        except ConfigError as wrong:
+        except StoreError:
+            raise
+        except SyncdError as wrong:
+            # Neither the org as a whole nor one record: the next pass tries anew, and whoever looks is told.
             status, error = RunStatus.FAILED, str(wrong)
+            ctx.log.error(events.RUN_FAILED, error_type=type(wrong).__name__, code=wrong.code)
         return record.end(status, error, planning)
 
 
@@ -181,6 +184,7 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
         read_echoes(ctx, session)
     limit = ctx.settings.max_creates_per_pass
     if ctx.notes.get("held_by_guard"):
+        ctx.log.error(events.GUARD_STOPPED, stage="push", count=ctx.notes["held_by_guard"])
         raise GuardError(
             f"{ctx.notes['held_by_guard']} more leads would have been created than guard.max_creates_per_pass ({limit}) allows.",
             advice='Look at them with "syncd plan"; "syncd run --once --force" creates them.',
