@@ -52,6 +52,8 @@ class Intake:
         started = clock.monotonic()
         self._buckets = {one.name: Bucket(one.reception.per_second, one.reception.burst, started) for one in receivers}
         self._started = started
+        self.ticked_at = started
+        """When the event loop last came by (monotonic seconds): it does every five seconds while it moves."""
         # Looking a child up by its labels costs more than counting.
         self._stored = {one.name: WEBHOOK_REQUESTS.labels(one.name, "stored") for one in receivers}
         self._seconds = {one.name: WEBHOOK_SECONDS.labels(one.name) for one in receivers}
