@@ -133,7 +133,7 @@ def test_pulling_only_leaves_records_waiting(shell: Shell) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(("run",), 2), (("run", "--once", "nobody"), 2), (("no-such-command",), 2), (("runs", "show", "x"), 2), (("review", "show", "9"), 2),
+    [(("run", "booth"), 2), (("run", "--once", "nobody"), 2), (("no-such-command",), 2), (("runs", "show", "x"), 2), (("review", "show", "9"), 2),
      (("deadletter", "show", "x"), 2), (("help", "E999"), 2), (("help", "E500"), 0), (("--version",), 0)],
 )  # fmt: skip
 def test_exit_codes_say_what_kind_of_ending_it_was(shell: Shell, arguments: tuple[str, ...], code: int) -> None:
