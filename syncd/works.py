@@ -15,6 +15,7 @@ from syncd.connector import Connector, PushConnector, Session
 from syncd.mapping import Mapping as LeadMapping
 from syncd.model import Lane
 from syncd.ports import Journal, Store
+from syncd.run.context import is_lost, note_lost
 from syncd.run.hot import LANES
 from syncd.salesforce import SLOW_FROM, SalesforceOrg
 from syncd.schedule import DEFAULT_INTERVAL_SECONDS, Plan, next_time
@@ -115,7 +116,7 @@ class Works:
 
     def is_org_lost(self) -> bool:
         """Whether the last pass could not reach the org."""
-        return self.store.setting("lost:org") == "yes"
+        return is_lost(self.store, "org")
 
     @property
     def is_strained(self) -> bool:
@@ -126,14 +127,8 @@ class Works:
 
     def lose(self, what: str) -> bool:
         """Remember that something is amiss; True only if that is news. Writes the store."""
-        if self.store.setting(f"lost:{what}") == "yes":
-            return False
-        self.store.put_setting(f"lost:{what}", "yes")
-        return True
+        return note_lost(self.store, what, is_lost=True)
 
     def regain(self, what: str) -> bool:
         """Remember that it is well again; True only if it was not. Writes the store."""
-        if self.store.setting(f"lost:{what}") != "yes":
-            return False
-        self.store.put_setting(f"lost:{what}", "no")
-        return True
+        return note_lost(self.store, what, is_lost=False)

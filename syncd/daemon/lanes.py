@@ -125,6 +125,7 @@ class LiveLane(_PassLane):
         self._plans = plans
         self._errands: deque[Errand] = deque()
         self._swept_at = self._read_at = -_STRAINED_SECONDS
+        self._sweep_pause = _SWEEP_SECONDS
 
     def ask(self, errand: Errand) -> None:
         """Have something done between two passes, when its sources are free."""
@@ -175,15 +176,27 @@ class LiveLane(_PassLane):
         return True
 
     def _sweep(self) -> None:
-        """A pass over nothing but what is open: people who wait, writes without an answer, a mirror that was never filled."""
+        """A pass over nothing but what is open: people who wait, writes without an answer, a mirror that was never filled.
+
+        What stays open (a guard holds it, a record is locked) is tried less and less often: a write that fails for a passing
+        reason becomes a dead letter after five tries, and they must not be over within a minute.
+        """
         now = self._house.clock.monotonic()
-        if now - self._swept_at < _SWEEP_SECONDS:
+        if now - self._swept_at < self._sweep_pause:
             return
         self._swept_at = now
-        store, company = self._house.store, self._house.company
-        is_open = store.dirty_persons(1) or store.operations(_OPEN, 1, other_than=company.others(""))
-        if is_open or not self._house.is_mirrored():
-            self._pass((), _LIVE)
+        if not self._is_open():
+            self._sweep_pause = _SWEEP_SECONDS
+            return
+        self._pass((), _LIVE)
+        self._sweep_pause = min(self._sweep_pause * 2, _STRAINED_SECONDS) if self._is_open() else _SWEEP_SECONDS
+
+    def _is_open(self) -> bool:
+        """Whether something waits that no source will bring up."""
+        house = self._house
+        others = house.company.others("")
+        is_waiting = house.store.dirty_persons(1) or house.store.operations(_OPEN, 1, other_than=others)
+        return bool(is_waiting) or not house.is_mirrored() or house.is_org_lost()
 
 
 class SlowLane(_PassLane):

@@ -143,7 +143,7 @@ class Writer:
         if error is None:
             self._log.info(events.INTAKE_RECOVERED)
         else:
-            self._log.error(events.INTAKE_LOST, error_type=type(error).__name__, reason=error.message)
+            self._log.error(events.INTAKE_LOST, error_type=type(error).__name__, reason=error.reason)
 
     def _answer(self, batch: Sequence[_Waiting], refused: RefusedError | None) -> None:
         if not batch:

@@ -202,19 +202,26 @@ class PassContext:
 
     def lose(self, what: str) -> bool:
         """Remember that `what` is lost; True only the first time, so that it is logged once (STYLE 6)."""
-        if self.store.setting(f"lost:{what}") == "yes":
-            return False
-        self.store.put_setting(f"lost:{what}", "yes")
-        return True
+        return note_lost(self.store, what, is_lost=True)
 
     def regain(self, what: str) -> bool:
         """Remember that `what` is there again; True only if it was lost."""
-        if self.store.setting(f"lost:{what}") != "yes":
-            return False
-        self.store.put_setting(f"lost:{what}", "no")
-        return True
+        return note_lost(self.store, what, is_lost=False)
 
     def miss(self, reason: str) -> None:
         """Remember that this pass missed something, so that it never ends as ok (G1)."""
         if reason not in self.unfinished:
             self.unfinished.append(reason)
+
+
+def is_lost(store: Store, what: str) -> bool:
+    """Whether something was last seen lost."""
+    return store.setting(f"lost:{what}") == "yes"
+
+
+def note_lost(store: Store, what: str, *, is_lost: bool) -> bool:
+    """Remember whether `what` is lost, over passes and processes; gives whether that is news. Writes the store if it is."""
+    if (store.setting(f"lost:{what}") == "yes") == is_lost:
+        return False
+    store.put_setting(f"lost:{what}", "yes" if is_lost else "no")
+    return True

@@ -59,6 +59,7 @@ class HotRun:
         self._status = RunStatus.OK
         self._owed: set[str] = set()
         self._came: dict[str, tuple[str, datetime]] = {}
+        self._unread: set[str] = set()
         self._echoed_at = ctx.clock.monotonic()
         self.began_at = ctx.clock.monotonic()
         self.busy_at = self.began_at
@@ -146,6 +147,10 @@ class HotRun:
                 row = came[one.sequence]
                 self._came.setdefault(one.person_id, (row.ref.source, row.received_at))
         self._owed |= {one.person_id for one in resolved if one.person_id}
+        known = self._owed - {one.person_id for one in creates}
+        if not self._unread.isdisjoint(known):
+            # Somebody comes again whose last write was not read back yet: until then nothing is planned for them.
+            self._read_echoes(at_once=True)
         with self._ctx.turn.aside():
             self._sender.send(creates)
         self._pusher.among = sorted(self._owed)
@@ -163,7 +168,9 @@ class HotRun:
 
     def _commit(self, rows: Sequence[InboxRow], planning: Planning) -> tuple[list[ResolvedRecord], list[Operation]]:
         """Store who the rows are about, with the plans of new people; gives what became of each row, and creates to send."""
+        creates = self._ctx.creates_sent
         for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
+            self._ctx.creates_sent = creates
             resolving = Resolving(self._ctx, Batch(list(rows)), self._nobody_else, self._look_up)
             resolved = resolving.resolve()
             plans = resolving.plan_new(planning, resolved)
@@ -199,10 +206,12 @@ class HotRun:
             with self._ctx.turn.aside():
                 self._sender.drain()
             self._echoed_at = now
+            self._unread.clear()
 
     def _note_done(self, done: Sequence[Operation]) -> None:
         """Tell the age of leads that are in the org now."""
         now = self._ctx.clock.now()
+        self._unread |= {one.person_id for one in done}
         for one in done:
             found = self._came.pop(one.person_id, None)
             if found is not None:

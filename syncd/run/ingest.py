@@ -87,20 +87,28 @@ class Ingest:
         while self._feed is not None:
             is_late = limit is not None and self._ctx.clock.monotonic() - self._began >= limit
             if is_late or self._ctx.is_stopping:
-                unread = {task.source.name for task in self._feed.unread}
-                self._ctx.sliced |= unread if is_late else set()
-                self._break_off(unread)
+                self._break_off(is_late=is_late)
                 return None
             arrival = self._feed.next(_LOOK_SECONDS if patience_seconds is None else patience_seconds)
             if arrival is not None or patience_seconds is not None:
                 return arrival
         return None
 
-    def _break_off(self, unread: set[str]) -> None:
-        """Read no further; the cursors say where it goes on."""
+    def _break_off(self, *, is_late: bool) -> None:
+        """Read no further; the cursors say where it goes on. Who has given nothing in all that time is lost, and not only slow."""
+        unread = list(self._feed.unread) if self._feed is not None else []
+        heard = {name for name, _, _ in self._last}
         self.close()
+        for task in unread:
+            name = task.source.name
+            self._done[name].reached_end = False
+            if not is_late:
+                continue
+            if name in heard:
+                self._ctx.sliced.add(name)
+            else:
+                self._lose(task, SourceUnavailableError(f"It gave nothing within {self._ctx.scope.slice_seconds:.0f} s."))
         for name, done in self._done.items():
-            done.reached_end = done.reached_end and name not in unread
             self._finish(name, done)
 
     def close(self) -> None:
@@ -199,7 +207,8 @@ class Ingest:
 
     def _finish(self, name: str, done: Ingested) -> None:
         ctx = self._ctx
-        if not done.error and ctx.regain(f"source {name}"):
+        has_answered = done.reached_end or done.records > 0
+        if not done.error and has_answered and ctx.regain(f"source {name}"):
             ctx.store.close_page_letters(name)
             ctx.log.info(events.SOURCE_RECOVERED, source=name, stage="extract")
         if not done.reached_end:

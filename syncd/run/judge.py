@@ -12,6 +12,7 @@ from syncd import events
 from syncd.model import Candidate, Operation, OperationKind, OperationState, OrgFault, Recovery, RowOutcome
 from syncd.ports import DeadLetter, OperationResult, Review
 from syncd.run.context import OrgSession, PassContext
+from syncd.run.outage import note_refusing
 
 _MAX_ATTEMPTS = 5
 """Passes in a row in which a write may fail for a passing reason before it becomes a dead letter."""
@@ -130,8 +131,7 @@ class Judge:
         if not self._ctx.pushing_stopped:
             self._ctx.pushing_stopped = message
             self._ctx.miss(message)
-            if self._ctx.lose("org"):
-                self._ctx.log.error(events.ORG_LOST, stage="push", error_type=error_type)
+            note_refusing(self._ctx, error_type)
 
 
 def refused_record(ctx: PassContext, operation: Operation, code: str, message: str) -> DeadLetter:

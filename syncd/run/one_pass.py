@@ -17,7 +17,7 @@ from syncd.run.echo import read_echoes
 from syncd.run.ingest import PATIENCE_SECONDS, Ingest
 from syncd.run.mapper import Batches
 from syncd.run.mirror import Look, is_filled, open_org
-from syncd.run.outage import ORG_LOST, lose_org, regain_org
+from syncd.run.outage import ORG_LOST, lose_org, note_guard, note_well, regain_org
 from syncd.run.planning import MakeId, Planning
 from syncd.run.push import Pusher
 from syncd.run.receive import receive
@@ -95,6 +95,7 @@ class RunRecord:
         """End it; an ok is given only if nothing was missed. Writes the store."""
         ctx = self._ctx
         summary = _summary(ctx, self._names, status, error, planning)
+        note_well(ctx, is_stopped=summary.status is RunStatus.STOPPED, has_written=bool(_written(summary)))
         summary.api_calls = ctx.org.api_calls - self._calls_before
         summary.duration_seconds = round(ctx.clock.monotonic() - self._started, 3)
         summary.stages = {stage: round(seconds, 4) for stage, seconds in ctx.watch.seconds.items()}
@@ -116,6 +117,11 @@ class RunRecord:
             **{name: count for name, count in summary.operations.items() if name != "unchanged"},
         )
         return summary
+
+
+def _written(summary: Summary) -> int:
+    """How many writes of a run the org has taken."""
+    return sum(summary.operations.get(name, 0) for name in ("created", "updated", "converted", "archived"))
 
 
 def _stages(ctx: PassContext, make_id: MakeId) -> Planning | None:
@@ -184,7 +190,7 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
         read_echoes(ctx, session)
     limit = ctx.settings.max_creates_per_pass
     if ctx.notes.get("held_by_guard"):
-        ctx.log.error(events.GUARD_STOPPED, stage="push", count=ctx.notes["held_by_guard"])
+        note_guard(ctx, ctx.notes["held_by_guard"])
         raise GuardError(
             f"{ctx.notes['held_by_guard']} more leads would have been created than guard.max_creates_per_pass ({limit}) allows.",
             advice='Look at them with "syncd plan"; "syncd run --once --force" creates them.',

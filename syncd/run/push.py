@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from syncd import events
 from syncd.errors import GuardError
 from syncd.model import Lane, Operation, OperationKind, OperationState, OrgRow, PersonView
 from syncd.plan import GUARD_FLOOR, guard_reason
@@ -18,6 +17,7 @@ from syncd.ports import PersonPlan
 from syncd.run.context import IDS_PER_READ, LEADS_PER_ROUND, OrgSession, PassContext
 from syncd.run.late import settle_late_matches
 from syncd.run.mirror import put_rows, refresh_mirror
+from syncd.run.outage import note_guard
 from syncd.run.planning import Planning
 from syncd.run.reach import with_reach
 from syncd.run.send import Sender
@@ -75,7 +75,7 @@ class Pusher:
             return
         reason = None if self._ctx.settings.force else self._why_stopped(guarded + self._ctx.guarded_before)
         if reason:
-            self._ctx.log.error(events.GUARD_STOPPED, stage="push", count=guarded)
+            note_guard(self._ctx, guarded)
             raise GuardError(reason, advice='Look at them with "syncd plan"; "syncd run --once --force" carries them out.')
         # A re-mapping may hold one for everybody: a round at a time, each leaves the state of being held.
         while not self._ctx.pushing_stopped:

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from syncd.cli.demo.promises import Evidence, Seen, judge, mailbox
+from syncd.cli.demo.live import Live, Sent
+from syncd.cli.demo.promises import Evidence, Seen, judge, judge_live, mailbox
 
 OURS, REP = "005ours", "005rep"
 SCANNED, LEFT, CLEANED, MOVED, EDITED = (f"{name}@example.com" for name in ("scanned", "left", "cleaned", "moved", "edited"))
@@ -21,7 +22,7 @@ SCANNED, LEFT, CLEANED, MOVED, EDITED = (f"{name}@example.com" for name in ("sca
 
 @pytest.mark.slow
 def test_the_demo_keeps_every_promise_and_says_so_as_json(tmp_path: Path) -> None:
-    """Three passes that ended, the sums of three sources, what it cost; one document on stdout, the story on stderr."""
+    """Three passes that ended, the sums of four sources, what it cost, how old hot leads were; one document on stdout, the story on stderr."""
     command = [sys.executable, "-m", "syncd", "demo", "--json", "--keep", str(tmp_path / "demo")]
     played = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=280, env={**os.environ, "NO_COLOR": "1"}
@@ -31,11 +32,13 @@ def test_the_demo_keeps_every_promise_and_says_so_as_json(tmp_path: Path) -> Non
     assert len(told["promises"]) == 12
     assert all(told["promises"].values())
     assert [run["status"] for run in told["runs"]] == ["ok", "ok", "ok"]
-    assert set(told["sources"]) == {"badge_scanner", "second_scanner", "newsletter"}
+    assert set(told["sources"]) == {"badge_scanner", "second_scanner", "newsletter", "site"}
     for totals in told["sources"].values():
         assert totals["pulled"] == sum(totals[name] for name in ("applied", "unchanged", "skipped", "dead"))
     assert told["sources"]["newsletter"]["applied"] > 2_000
     assert told["api_calls"]["salesforce"] > told["api_calls"]["mailchimp"] > 4
+    assert [one["status"] for one in told["hot"]].count(401) == 1
+    assert all(one["age_seconds"] is not None for one in told["hot"] if one["what"] == "a new lead")
     assert "kill -9 at" in played.stderr
     assert "\x1b" not in played.stdout + played.stderr
 
@@ -154,3 +157,40 @@ def test_other_spellings_are_one_mailbox() -> None:
     spelled = ("Ada.Lovelace+news@GMAIL.com", " adalovelace@googlemail.com", "a.d.a.lovelace@gmail.com")
     assert {mailbox(one) for one in spelled} == {"adalovelace@gmail.com"}
     assert mailbox("a.b+c@Example.com") == "a.b+c@example.com"
+
+
+def live(**changes: Any) -> Live:
+    """Two leads let in, one forged one refused, all beside a back-fill that went on."""
+    sent = [
+        Sent("a new lead", EDITED, 202, 1.0, 0.01, 1.5),
+        Sent("somebody the org knows", MOVED, 202, 2.0, 0.01, 2.2),
+        Sent("forged", "mallory@example.com", 401, 3.0),
+    ]
+    usual: dict[str, Any] = {"sent": sent, "backfilled": 10, "backfill_ended_at": 9.0, "exit_code": 0}
+    return Live(**{**usual, **changes})
+
+
+def live_verdict(given: dict[str, Any], happened: Live) -> list[bool]:
+    """Whether each promise of the daemon's act is kept."""
+    return [one.is_kept for one in judge_live(Evidence(**given), happened)]
+
+
+def test_the_promises_of_the_daemon_are_kept_where_everything_went_well() -> None:
+    assert live_verdict(world(), live()) == [True, True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("broken", "happened"),
+    [
+        (0, {"sent": [Sent("a new lead", "nobody@example.com", 202, 1.0, 0.0, 1.1), Sent("forged", "m@example.com", 401)]}),
+        (0, {"sent": [Sent("forged", "m@example.com", 401)]}),
+        (1, {"sent": [Sent("a new lead", EDITED, 202, 1.0, 0.0, 1.1), Sent("forged", MOVED, 401)]}),
+        (1, {"sent": [Sent("a new lead", EDITED, 202, 1.0, 0.0, 1.1), Sent("forged", "m@example.com", 202, 1.0, 0.0, 1.1)]}),
+        (2, {"backfill_ended_at": 1.2}),
+        (2, {"backfilled": 0}),
+        (2, {"sent": [Sent("a new lead", EDITED, 202, 1.0), Sent("forged", "m@example.com", 401)]}),
+        (3, {"exit_code": 1}),
+    ],
+)
+def test_a_promise_of_the_daemon_breaks_when_it_is_not_so(broken: int, happened: dict[str, Any]) -> None:
+    assert not live_verdict(world(), live(**happened))[broken]

@@ -86,6 +86,12 @@ def test_a_pass_without_news_reads_no_table_whole(store: SqlStore, plans: dict[s
     assert whole(plans) == []
 
 
+def test_the_hot_lane_does_not_walk_through_what_waits_of_others(store: SqlStore, plans: dict[str, list[str]]) -> None:
+    store.take_inbox(200, ["site"], (), (Lane.HOT, Lane.INCREMENT))
+    (steps,) = plans.values()
+    assert any("inbox_waiting_key (source=?" in step for step in steps), steps
+
+
 def test_what_changed_is_found_by_its_keys(store: SqlStore, plans: dict[str, list[str]]) -> None:
     refs = [RecordRef("booth", "rows", "a")]
     store.put_page("run", "booth", "rows", Page((Record("a", b"{}", NOW),), {}), Lane.INCREMENT, NOW)

@@ -206,3 +206,15 @@ def test_a_form_that_fell_into_the_trap_for_robots_can_be_let_in(make_world: Mak
         assert house.store.replay_dead_letters([letter.dead_letter_id], now) == 1
     site.heat()
     assert len(site.leads(Email="ada@example.com")) == 1
+
+
+def test_who_sends_again_before_the_read_back_does_not_wait_for_it(site: Site) -> None:
+    with closing(site.open()) as house:
+        house.take_over()
+        run = house.hot_run(house.pushed_sources(), lambda source, seconds: None)
+        for phone in ("", "+49 30 901820"):
+            site.send("ada@example.com", phone=phone)
+            while run.step(house.pushed_sources()):
+                pass
+        assert site.lead("ada@example.com")["Phone"] == "+4930901820", "while the run is still open"
+        run.end()
