@@ -30,6 +30,10 @@ class Checks:
         """Given by the house."""
         raise NotImplementedError
 
+    def plans(self) -> Any:
+        """Given by the house: schedules, which may be wrong."""
+        raise NotImplementedError
+
     def policy(self, schema: OrgSchema | None = None) -> Policy:
         """Given by the house."""
         raise NotImplementedError
@@ -78,6 +82,7 @@ class Checks:
                 problems.extend(error.problems)
         if problems:
             raise ConfigError(problems)
+        self.plans()
         findings = [_finding("ok", "syncd.yaml", f"{len(self.settings.sources)} sources, mappings and policy are right.")]
         if live:
             for name, health in self.check_sources(()).items():

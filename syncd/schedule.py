@@ -54,6 +54,15 @@ def trigger_of(plan: Plan, start_at: datetime) -> Any:
     return IntervalTrigger(seconds=plan.interval_seconds, start_date=start_at, timezone=UTC, jitter=plan.jitter or None)
 
 
+def why_wrong(cron: str) -> str:
+    """What is wrong with a cron expression, "" if nothing is. Pure."""
+    try:
+        CronTrigger.from_crontab(cron, timezone=UTC)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def next_time(plan: Plan, after: datetime) -> datetime:
     """The next regular time after an instant, without jitter. Pure."""
     if not plan.cron:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import os
-import pkgutil
 import random
 import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, cached_property
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-import connectors
 from syncd import log, metrics
 from syncd.app.lanes import PlannedRange, plan_range, stale_counts, start_range
 from syncd.app.undo import UndoPlan, carry_out, plan_undo
@@ -30,6 +26,7 @@ from syncd.connector import Connector, Health, Limits, PullConnector, PushConnec
 from syncd.document import suggest
 from syncd.errors import ConfigError, ConfigProblem
 from syncd.http import Caller, make_session
+from syncd.installed import connector_types, load_connector
 from syncd.mapping import Mapping as LeadMapping
 from syncd.mapping import load_mapping
 from syncd.model import Assignment, Lane, Operation, OperationState, OrgSchema, RunStatus
@@ -56,14 +53,8 @@ Wrap = Callable[[Any, str], Any]
 
 
 def known_connectors() -> dict[str, Connector]:
-    """Connectors by type: those that ship with syncd, and third parties' (entry point group `syncd.connectors`)."""
-    found: dict[str, Connector] = {}
-    for module in pkgutil.iter_modules(connectors.__path__):
-        connector = importlib.import_module(f"connectors.{module.name}").CONNECTOR
-        found[connector.name] = connector
-    for point in entry_points(group="syncd.connectors"):
-        found.setdefault(point.name, point.load())
-    return found
+    """Connectors by type."""
+    return {name: load_connector(name) for name in connector_types()}
 
 
 def open_house(
@@ -94,12 +85,11 @@ def open_house(
     types = known_connectors()
     settings = load_settings(config, os.environ, types)
     level = "debug" if debug else settings.log.level
-    form = {"auto": None, "json": True, "console": False}[settings.log.format]
-    log.configure(level, json=form, stream=sys.stderr, clock=clock, counted=metrics.count_event)
+    log.configure(level, json=settings.log.as_json, stream=sys.stderr, clock=clock, counted=metrics.count_event)
     return House(settings, clock, types, sessions, make_id or OperationIds(SystemClock()), wrap, source_sessions)
 
 
-class House(Checks, Works):
+class House(Works, Checks):
     """One configured syncd in this process."""
 
     def __init__(

@@ -12,13 +12,14 @@ from syncd.clock import Clock
 from syncd.config import Settings
 from syncd.config.settings import ConfiguredSource
 from syncd.connector import Connector, PushConnector, Session
+from syncd.document import Problems
 from syncd.mapping import Mapping as LeadMapping
 from syncd.model import Lane
 from syncd.ports import Journal, Store
 from syncd.run.context import is_lost, note_lost
 from syncd.run.hot import LANES
 from syncd.salesforce import SLOW_FROM, SalesforceOrg
-from syncd.schedule import DEFAULT_INTERVAL_SECONDS, Plan, next_time
+from syncd.schedule import DEFAULT_INTERVAL_SECONDS, Plan, next_time, why_wrong
 
 
 class Works:
@@ -65,13 +66,24 @@ class Works:
         return [name for name, (connector, _) in self._connectors.items() if not isinstance(connector, PushConnector)]
 
     def plans(self) -> dict[str, Plan]:
-        """When each source is read that does not send by itself."""
+        """When each source is read that does not send by itself.
+
+        Raises:
+            ConfigError: A cron expression is none; all of them, with their places.
+        """
         found = {}
+        problems = Problems()
         for name in self.pulled_sources():
             common = self.settings.sources[name].common
             usual = float(getattr(self._connectors[name][0], "poll_interval_seconds", DEFAULT_INTERVAL_SECONDS))
             interval = common.poll_interval_seconds or usual
             found[name] = Plan(interval, common.cron or "", common.timezone, common.jitter_seconds)
+            wrong = why_wrong(common.cron) if common.cron is not None else ""
+            if wrong:
+                node = self.settings.sources[name].node
+                advice = 'Five fields: minute, hour, day, month, weekday; "*/5 * * * *" is every five minutes.'
+                problems.add(node.get("cron") or node, f'"{common.cron}" is no cron expression: {wrong}.', advice)
+        problems.raise_if_any()
         return found
 
     def status(self) -> dict[str, Any]:

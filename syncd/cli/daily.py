@@ -34,7 +34,12 @@ Exit codes: 0 ok, 1 failed, 2 configuration, 3 partly done, 4 stopped by a guard
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
+    _run(app)
+    _plan(app)
+    _status(app)
 
+
+def _run(app: typer.Typer) -> None:
     @app.command(help=_RUN_HELP)
     def run(
         context: typer.Context,
@@ -64,6 +69,8 @@ def register(app: typer.Typer) -> None:
             show_summary(output, summary)
         return summary.exit_code
 
+
+def _plan(app: typer.Typer) -> None:
     @app.command(
         help="""The field-level diff that the next pass would push; writes nothing.
 
@@ -84,6 +91,8 @@ Examples:
             _show_plan(output, summary, operations)
         return summary.exit_code
 
+
+def _status(app: typer.Typer) -> None:
     @app.command(
         help="""Sources, their cursors and ranges under way, what waits, what needs a person, the last runs.
 

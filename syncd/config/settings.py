@@ -128,6 +128,11 @@ class LogSettings(_Part):
     level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level.")
     format: Literal["auto", "json", "console"] = Field(default="auto", description="JSON unless stderr is a terminal.")
 
+    @property
+    def as_json(self) -> bool | None:
+        """Whether lines are JSON; None where that is to be found out."""
+        return {"auto": None, "json": True, "console": False}[self.format]
+
 
 class AssignmentSettings(_Part):
     """Who gets the new leads of a source: `{owner: rule}`, `{owner: {queue: NAME}}` or `{owner: {user: NAME}}`."""

@@ -15,7 +15,8 @@ from typing import Protocol
 
 from syncd import events
 from syncd.daemon.agenda import Agenda
-from syncd.daemon.lanes import HotLane, LiveLane, SlowLane
+from syncd.daemon.hot import HotLane
+from syncd.daemon.lanes import LiveLane, SlowLane
 from syncd.daemon.requests import Requests
 from syncd.daemon.watch import Watch
 from syncd.errors import StoreError
@@ -54,7 +55,7 @@ class Engine:
         self._agenda = Agenda()
         self._died: BaseException | None = None
         self._stop = house.company.is_stopping
-        self._hot = HotLane(house, self._agenda, log)
+        self._hot = HotLane(house, self._agenda)
 
     def stop(self) -> None:
         """Finish what is under way and begin nothing. Safe from any thread."""

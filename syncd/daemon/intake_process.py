@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import signal
 import socket
@@ -11,18 +10,16 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
 
 from syncd import events, metrics
 from syncd.clock import SystemClock
 from syncd.config import Settings, load_settings, validate_options
 from syncd.connector import PushConnector
 from syncd.daemon.refusals import log_refused
-from syncd.daemon.supervisor import known_types
 from syncd.daemon.wire import BEAT, ENGINE_DOWN, ENGINE_UP, LOADED, READY, STOP, Line
 from syncd.errors import ConfigError, StoreError
+from syncd.installed import connector_types, load_connector
 from syncd.intake.receiver import Probes, Receiver
 from syncd.intake.server import IntakeServer
 from syncd.log import configure, get_log
@@ -45,9 +42,8 @@ def main(config: Path, wake: int, listener: int, *, debug: bool = False) -> int:
     log = get_log(process="intake")
     clock = SystemClock()
     try:
-        settings = load_settings(config, os.environ, known_types())
-        form = {"auto": None, "json": True, "console": False}[settings.log.format]
-        configure("debug" if debug else settings.log.level, json=form, counted=metrics.count_event)
+        settings = load_settings(config, os.environ, connector_types())
+        configure("debug" if debug else settings.log.level, json=settings.log.as_json, counted=metrics.count_event)
         receivers = receivers_of(settings)
     except ConfigError as wrong:
         log_refused(log, wrong)
@@ -82,11 +78,9 @@ def receivers_of(settings: Settings) -> list[Receiver]:
     Raises:
         ConfigError: Everything that is wrong with the options of one of them.
     """
-    third = {point.name: point for point in entry_points(group="syncd.connectors")}
     found = []
     for name, source in settings.sources.items():
-        point = third.get(source.type)
-        connector: Any = point.load() if point else importlib.import_module(f"connectors.{source.type}").CONNECTOR
+        connector = load_connector(source.type)
         if isinstance(connector, PushConnector):
             allow = settings.allow_literal_secrets
             options = validate_options(source, connector.Options, os.environ, settings.folder, allow_literal=allow)

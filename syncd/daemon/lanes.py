@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from syncd import metrics
 from syncd.daemon.agenda import Agenda
+from syncd.daemon.worked import Worked
 from syncd.log import Log
 from syncd.model import Lane, OperationState, RunStatus
 from syncd.run.context import PassContext, Scope
-from syncd.run.hot import HotRun
 from syncd.run.one_pass import Summary
 from syncd.schedule import Plan
 from syncd.wiring import House
@@ -25,44 +24,13 @@ _SWEEP_SECONDS = 15.0
 """How often people who wait to be planned, and writes without an answer, are looked for beside the passes."""
 _STRAINED_SECONDS = 900.0
 """How often sources are read at most when the org's calls run short."""
-_IDLE_SECONDS = 30.0
-_RUN_SECONDS = 600.0
-"""A hot run ends when nothing came for half a minute, and after ten minutes all the same."""
 _FIRST_PAUSE_SECONDS = 2.0
-_LONGEST_PAUSE_SECONDS = 60.0
 _LONGEST_REST_SECONDS = 600.0
 
 _LIVE = Scope(reads_ranges=False, remaps=False, slice_seconds=_SLICE_SECONDS)
 _SLOW = Scope(slice_seconds=_SLICE_SECONDS)
 _REMAP = Scope(reads_live=False, reads_ranges=False, lanes=(Lane.BACKFILL, Lane.REMAP))
 _OPEN = (OperationState.PLANNED, OperationState.SENT, OperationState.UNKNOWN)
-
-
-class Worked:
-    """Whether a lane is at work, and when it last moved something."""
-
-    def __init__(self, house: House) -> None:
-        """Idle."""
-        self._clock = house.clock
-        self._since: float | None = None
-
-    def begin(self) -> None:
-        """At work from now on."""
-        self._since = self._clock.monotonic()
-
-    def end(self) -> None:
-        """Idle."""
-        self._since = None
-
-    def progress(self, stage: str, counts: Mapping[str, int]) -> None:
-        """Something moved."""
-        del stage, counts
-        self._since = self._clock.monotonic()
-
-    def is_stalled(self, now: float, limit_seconds: float) -> bool:
-        """Whether it has been at work for longer than that without moving anything."""
-        since = self._since
-        return since is not None and now - since > limit_seconds
 
 
 class _PassLane:
@@ -76,7 +44,7 @@ class _PassLane:
         self._house = house
         self._agenda = agenda
         self._log = log
-        self._worked = Worked(house)
+        self._worked = Worked(house.clock)
         self._carried: dict[str, int] = {}
 
     def is_stalled(self, now: float, limit_seconds: float) -> bool:
@@ -262,73 +230,3 @@ class SlowLane(_PassLane):
                 self._stale.popleft()
             return summary.status in (RunStatus.OK, RunStatus.PARTIAL)
         return False
-
-
-class HotLane:
-    """Leads that were sent to us."""
-
-    name = "hot"
-
-    def __init__(self, house: House, agenda: Agenda, log: Log) -> None:
-        """Idle."""
-        self._house = house
-        self._agenda = agenda
-        self._log = log
-        self._worked = Worked(house)
-        self._woken = threading.Event()
-        self._run: HotRun | None = None
-        self._pause_seconds = 0.0
-
-    def is_stalled(self, now: float, limit_seconds: float) -> bool:
-        """See Worked."""
-        return self._worked.is_stalled(now, limit_seconds)
-
-    def wake(self) -> None:
-        """Something was stored."""
-        self._woken.set()
-
-    def work(self) -> None:
-        """Until the company stops."""
-        stop = self._house.company.is_stopping
-        try:
-            while not stop.is_set():
-                self._woken.wait(_LOOK_SECONDS)
-                self._woken.clear()
-                while self._step() and not stop.is_set():
-                    pass
-                if self._pause_seconds:
-                    stop.wait(self._pause_seconds)
-        finally:
-            self._end()
-
-    def _step(self) -> bool:
-        """One step of a run, which is begun and ended as needed; gives whether there may be more to do at once."""
-        names = [name for name in self._house.pushed_sources() if name not in self._agenda.paused]
-        if self._run is None and not self._house.has_hot(names):
-            return False
-        if self._run is None:
-            self._run = self._house.hot_run(self._house.pushed_sources(), metrics.note_arrival)
-        run, now = self._run, self._house.clock.monotonic()
-        self._worked.begin()
-        try:
-            has_more = run.step(names)
-        except BaseException:
-            self._run = None
-            run.abandon()
-            raise
-        finally:
-            self._worked.end()
-        if run.is_lost:
-            self._end()
-            self._pause_seconds = min(max(self._pause_seconds * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
-            return False
-        self._pause_seconds = 0.0
-        if now - run.busy_at > _IDLE_SECONDS or now - run.began_at > _RUN_SECONDS:
-            self._end()
-        return has_more
-
-    def _end(self) -> None:
-        if self._run is not None:
-            run, self._run = self._run, None
-            summary = run.end()
-            metrics.count_run(Lane.HOT, summary.api_calls, summary.operations)

@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pkgutil
 import selectors
 import shutil
 import signal
 import socket
 import tempfile
 import time
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from prometheus_client import multiprocess
 
-import connectors
 from syncd import events
 from syncd.config import Settings, load_settings
 from syncd.daemon.child import Child
 from syncd.daemon.notify import Notifier
 from syncd.daemon.wire import ENGINE_DOWN, ENGINE_UP, EXIT_TAKEN
 from syncd.errors import ConfigError, StoreError
+from syncd.installed import connector_types
 from syncd.log import Log, configure, get_log
 
 _LOOK_SECONDS = 0.5
@@ -39,12 +37,6 @@ _EXIT_CONFIG = 2
 _NAMES = ("intake", "engine")
 
 
-def known_types() -> list[str]:
-    """Names of the connectors that are installed, without importing any: the supervisor stays small."""
-    shipped = [module.name for module in pkgutil.iter_modules(connectors.__path__)]
-    return [*shipped, *(point.name for point in entry_points(group="syncd.connectors"))]
-
-
 def run_daemon(config: Path, *, debug: bool = False) -> int:
     """`syncd run`: gives the exit code.
 
@@ -52,9 +44,8 @@ def run_daemon(config: Path, *, debug: bool = False) -> int:
         ConfigError: syncd.yaml is not right, or nothing can listen where it says.
         StoreError: Another syncd is at work on the store.
     """
-    settings = load_settings(config, os.environ, known_types())
-    form = {"auto": None, "json": True, "console": False}[settings.log.format]
-    configure("debug" if debug else settings.log.level, json=form)
+    settings = load_settings(config, os.environ, connector_types())
+    configure("debug" if debug else settings.log.level, json=settings.log.as_json)
     return Supervisor(config.resolve(), settings, get_log(process="supervisor"), debug=debug).run()
 
 

@@ -161,3 +161,15 @@ def test_a_second_syncd_on_the_same_store_is_refused(shell: Shell) -> None:
         refused = shell.run("run", "--once")
     assert refused.returncode == 1
     assert "Another syncd" in refused.stderr
+
+
+def test_a_cron_expression_that_is_none_is_refused_with_its_place(shell: Shell) -> None:
+    path = shell.folder / "syncd.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(
+        text.replace("    mapping: csv_drop\n", '    mapping: csv_drop\n    cron: "every morning"\n', 1), encoding="utf-8"
+    )
+    done = shell.run("check")
+    assert done.returncode == 2
+    assert '"every morning" is no cron expression' in done.stderr
+    assert "syncd.yaml:" in done.stderr
