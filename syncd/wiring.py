@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from syncd import log, metrics
 from syncd.app.lanes import PlannedRange, plan_range, stale_counts, start_range
-from syncd.app.undo import UndoPlan, carry_out, plan_undo
 from syncd.checks import Checks
 from syncd.clock import Clock, SystemClock
 from syncd.config import Settings, SourceSettings, load_settings, secret_options, show_settings, validate_options
@@ -29,25 +25,15 @@ from syncd.http import Caller, make_session
 from syncd.installed import connector_types, load_connector
 from syncd.mapping import Mapping as LeadMapping
 from syncd.mapping import load_mapping
-from syncd.model import Assignment, Lane, Operation, OperationState, OrgSchema, RunStatus
+from syncd.model import Assignment, OrgSchema
+from syncd.passes import LEASE, Passes
 from syncd.policy import Policy, load_policy
 from syncd.ports import Journal, Org, Store
-from syncd.run.context import Company, OrgSession, PassContext, PassSettings, Progress, Scope, Source, no_progress
-from syncd.run.hot import LANES, Arrived, HotRun
+from syncd.run.context import Company, Source
 from syncd.run.ids import OperationIds
-from syncd.run.ingest import Ingest
-from syncd.run.mirror import open_org, refresh_mirror
-from syncd.run.one_pass import Summary, run_pass
-from syncd.run.recover import recover
-from syncd.run.rehearsal import RehearsalOrg, without_pretended
-from syncd.run.upkeep import prune
 from syncd.salesforce import ClientCredentials, JwtBearer, OrgSettings, SalesforceOrg
 from syncd.store import open_journal, open_store
-from syncd.works import Works
 
-_LEASE = "engine"
-_MAX_OPERATIONS = 1_000_000
-_TIDY_SECONDS = 2.0
 """What a pass spends on forgetting at its end, at most."""
 Wrap = Callable[[Any, str], Any]
 
@@ -89,7 +75,7 @@ def open_house(
     return House(settings, clock, types, sessions, make_id or OperationIds(SystemClock()), wrap, source_sessions)
 
 
-class House(Works, Checks):
+class House(Passes, Checks):
     """One configured syncd in this process."""
 
     def __init__(
@@ -116,7 +102,6 @@ class House(Works, Checks):
         self._policy: Policy | None = None
         self._is_frozen = False
         self.company = Company(clock)
-        self._orgs: dict[Lane, Org] = {}
 
     # ------------------------------------------------------------------ parts, opened when needed
 
@@ -343,7 +328,7 @@ class House(Works, Checks):
         Raises:
             StoreError: Another syncd is at work on the store.
         """
-        self.store.acquire_lease(_LEASE, self._owner)
+        self.store.acquire_lease(LEASE, self._owner)
         start_range(self.store, planned, self.clock.now())
 
     def stale_records(self) -> dict[str, int | None]:
@@ -356,169 +341,6 @@ class House(Works, Checks):
             return self.mapping(mapping).digest
         except ConfigError:
             return None
-
-    # ------------------------------------------------------------------ passes
-
-    def org_in_lane(self, lane: Lane) -> Org:
-        """The org as the stages of one lane see it, with that lane's share of the budget."""
-        if lane not in self._orgs:
-            self._orgs[lane] = self._wrap(self.salesforce.in_lane(lane), "org")
-        return self._orgs[lane]
-
-    def lane_context(
-        self, names: Sequence[str], lane: Lane, scope: Scope, *, force: bool = False, progress: Progress = no_progress
-    ) -> PassContext:
-        """What a pass of the daemon over some sources (none: only what is open) works with."""
-        sources = self._sources(names, live=True)
-        ctx = self._context(self.store, self.org_in_lane(lane), sources, force=force, progress=progress)
-        ctx.lane, ctx.scope = lane, scope
-        ctx.turn.lane = lane
-        return ctx
-
-    def run_lane(self, ctx: PassContext) -> Summary:
-        """Run a pass of the daemon."""
-        _calm_collector()
-        summary = run_pass(ctx, self._make_id)
-        self.keep_budget()
-        return summary
-
-    def hot_run(self, names: Sequence[str], arrived: Arrived) -> HotRun:
-        """Begin a run of the hot lane over sources that send by themselves."""
-        ctx = self.lane_context(names, Lane.HOT, Scope(lanes=LANES))
-        return HotRun(ctx, self.journal, self._make_id, arrived)
-
-    def take_over(self) -> None:
-        """Become the one engine of the store, and settle what the process before left.
-
-        Raises:
-            StoreError: Another syncd is at work on it.
-        """
-        self.store.acquire_lease(_LEASE, self._owner)
-        recover(self._context(self.store, self.org, {}, force=False, progress=no_progress))
-
-    def _context(self, store: Store, org: Org, sources: Mapping[str, Source], *, force: bool, progress: Progress) -> PassContext:
-        run_id = f"{self.clock.now():%Y%m%dT%H%M%S}-{self._make_id()[-6:]}"
-        given = self.settings
-        settings = PassSettings(
-            external_id_field=given.salesforce.external_id_field,
-            expected_org_id=given.salesforce.expected_org_id,
-            machine_users=frozenset(given.salesforce.machine_users),
-            max_creates_per_pass=given.guard.max_creates_per_pass,
-            max_changed_share=given.guard.max_changed_share,
-            force=force,
-            request_timeout_seconds=given.salesforce.request_timeout_seconds,
-        )
-        return PassContext(
-            run_id=run_id,
-            store=store,
-            org=org,
-            clock=self.clock,
-            sources=sources,
-            policy=self.policy(),
-            secret=self.secret(),
-            log=log.get_log(run_id=run_id),
-            settings=settings,
-            mapped_fields=frozenset(name for one in given.sources.values() for name in self.mapping(one.mapping).fields),
-            progress=progress,
-            company=self.company,
-        )
-
-    def run(
-        self, names: Sequence[str], *, dry_run: bool = False, force: bool = False, progress: Progress = no_progress
-    ) -> tuple[Summary, list[Operation]]:
-        """One pass; gives its summary and the operations it planned. With `dry_run` on a scratch copy, writing nothing.
-
-        Raises:
-            ConfigError, AuthError, StoreError: As the stages raise them; another syncd at work on the store is a StoreError.
-        """
-        _calm_collector()
-        if dry_run:
-            return self._rehearse(names, force=force, progress=progress)
-        self.store.acquire_lease(_LEASE, self._owner)
-        sources = self._sources(self.unpaused(names), live=True)
-        ctx = self._context(self.store, self.org, sources, force=force, progress=progress)
-        ctx.journal = self.journal if self.pushed_sources() else None
-        summary = run_pass(ctx, self._make_id)
-        self.keep_budget()
-        self.prune(_TIDY_SECONDS)
-        return summary, []
-
-    def prune(self, budget_seconds: float) -> int:
-        """Forget what is older than `store.retention_days`, as long as time allows; gives how many rows. Writes the store."""
-        days = self.settings.store.retention_days
-        return prune(self.store, self.clock, log.get_log(), retention_days=days, budget_seconds=budget_seconds)
-
-    def unpaused(self, names: Sequence[str]) -> list[str]:
-        """The sources of a pass: those that are named, or all that nobody has paused.
-
-        Raises:
-            ConfigError: One that is named is paused.
-        """
-        paused = {name for name, row in self.store.schedules().items() if row.is_paused}
-        wrong = [name for name in names if name in paused]
-        if wrong:
-            raise ConfigError(f"The source {wrong[0]} is paused.", advice=f'"syncd source resume {wrong[0]}" lets it go on.')
-        return [one.name for one in self.chosen(names) if one.name not in paused]
-
-    def set_paused(self, names: Sequence[str], *, is_paused: bool) -> list[str]:
-        """Pause sources or let them go on; gives those that were not so before. Writes the store.
-
-        Raises:
-            ConfigError: There is no such source.
-        """
-        now = self.clock.now()
-        return [one.name for one in self.chosen(names) if self.store.set_paused(one.name, is_paused, now)]
-
-    def _rehearse(self, names: Sequence[str], *, force: bool, progress: Progress) -> tuple[Summary, list[Operation]]:
-        # The key behind person ids must exist before the copy: the pass after the plan has to make the same ids.
-        self.secret()
-        sources = self._sources(self.unpaused(names), live=True)
-        scratch = self.store.copy_to_scratch()
-        try:
-            ctx = self._context(scratch, RehearsalOrg(self.salesforce, self.clock), sources, force=force, progress=progress)
-            summary = run_pass(ctx, self._make_id)
-            # The ids of leads that exist in the rehearsal only are nobody's business.
-            planned = [one for one in scratch.operations_of_run(ctx.run_id) if one.state is not OperationState.SUPERSEDED]
-            return summary, [without_pretended(one) for one in planned]
-        finally:
-            scratch.close()
-
-    def keep_budget(self) -> None:
-        """Remember how many calls of this day are used. Writes the store."""
-        day, count = self.salesforce.budget_used
-        self.store.put_setting("budget_used", f"{day.isoformat()} {count}")
-
-    def pull(self, names: Sequence[str]) -> Summary:
-        """Extract only: pages into the inbox, nothing to the org."""
-        self.store.acquire_lease(_LEASE, self._owner)
-        sources = self._sources(self.unpaused(names), live=False)
-        ctx = self._context(self.store, self.org, sources, force=False, progress=no_progress)
-        started = self.clock.monotonic()
-        self.store.start_run(ctx.run_id, self.clock.now(), sorted(ctx.sources))
-        ingest = Ingest(ctx, [ctx.sources[name] for name in sorted(ctx.sources)])
-        try:
-            while not ingest.is_over:
-                ingest.step(None)
-        finally:
-            ingest.close()
-        counts = {name: found for name, found in self.store.source_counts(ctx.run_id).items() if name in ctx.sources}
-        status = RunStatus.PARTIAL if ctx.unfinished or any(one.dead for one in counts.values()) else RunStatus.OK
-        summary = Summary(ctx.run_id, status, counts, {}, 0, round(self.clock.monotonic() - started, 3), missed=ctx.unfinished)
-        self.store.finish_run(ctx.run_id, self.clock.now(), status, msgspec.to_builtins(summary))
-        return summary
-
-    def undo(self, run_id: str, *, is_preview: bool = False) -> Undoing:
-        """Prepare the undo of a run; a preview may be looked at beside a running daemon, and must not be carried out."""
-        if not is_preview:
-            self.store.acquire_lease(_LEASE, self._owner)
-        ctx = self._context(
-            self.store, self.org, self._sources(list(self.settings.sources), live=False), force=True, progress=no_progress
-        )
-        if not is_preview:
-            recover(ctx)
-        session = open_org(ctx)
-        refresh_mirror(ctx, session)
-        return Undoing(ctx, session, plan_undo(ctx, session, run_id, self._make_id))
 
     def shown_settings(self) -> list[tuple[str, Any, str]]:
         """Every setting with its value (secrets as ***) and where it came from."""
@@ -535,39 +357,6 @@ class House(Works, Checks):
             self.salesforce.close()
         for caller in self._callers.values():
             caller.close()
-
-
-class Undoing:
-    """A prepared undo: look at `plan`, then `carry_out`."""
-
-    def __init__(self, ctx: PassContext, session: OrgSession, plan: UndoPlan) -> None:
-        """Made by `House.undo`."""
-        self._ctx = ctx
-        self._session = session
-        self.plan = plan
-
-    def carry_out(self) -> dict[str, int]:
-        """Do it; gives operations by state. The undo is a run of its own."""
-        store, clock = self._ctx.store, self._ctx.clock
-        store.start_run(self._ctx.run_id, clock.now(), [])
-        result = carry_out(self._ctx, self._session, self.plan)
-        status = RunStatus.OK if set(result) <= {"done"} else RunStatus.PARTIAL
-        counts = dict(store.operation_counts(self._ctx.run_id))
-        summary = Summary(self._ctx.run_id, status, {}, counts, self._ctx.org.api_calls, 0.0)
-        store.finish_run(self._ctx.run_id, clock.now(), status, msgspec.to_builtins(summary))
-        return result
-
-
-@cache
-def _calm_collector() -> None:
-    """Let the collector of cycles look less often: a pass makes millions of small values and no cycles to speak of.
-
-    With Python's default it looks through everything alive after every 700 new objects, a third of a pass's time.
-    Once in a process, and after a collection: garbage that is frozen would stay for ever.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
 
 
 def _text_of(path: Path, folder: Path, name: str) -> str:
