@@ -42,7 +42,10 @@ Trigger = Callable[["SandboxOrg", dict[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Audit:
-    """One write as the org's history shows it; `before` and `after` hold the changed fields."""
+    """One write as the org's history shows it; `before` and `after` hold the changed fields.
+
+    `at` is exact, unlike the stamps of records, which have the precision of a second: ages are measured by it.
+    """
 
     at: datetime
     user: str
@@ -195,9 +198,8 @@ class SandboxOrg:
         with self.lock:
             found = self.find(sf_id)
             if found is not None:
-                now = self._second()
-                self._tables[found[0]].drop(found[1]["Id"], now)
-                self.audit.append(Audit(now, "", found[0], found[1]["Id"], "purge", {}, {}))
+                self._tables[found[0]].drop(found[1]["Id"], self._second())
+                self.audit.append(Audit(self.clock.now(), "", found[0], found[1]["Id"], "purge", {}, {}))
 
     def merge(self, master: str, victims: list[str], *, user: str = "rep1") -> None:
         """A person merges up to two records into `master`; blank fields of the master take the victims' values."""
@@ -325,7 +327,8 @@ class SandboxOrg:
         after = {key: value for key, value in new.items() if before.get(key) != value and key not in _SYSTEM}
         if action in ("delete", "undelete", "merge"):
             after |= {key: new.get(key) for key in ("IsDeleted", "MasterRecordId")}
-        self.audit.append(Audit(now, user, name, sf_id, action, {key: before.get(key) for key in after}, after, headers))
+        was = {key: before.get(key) for key in after}
+        self.audit.append(Audit(self.clock.now(), user, name, sf_id, action, was, after, headers))
 
     @contextmanager
     def all_or_none(self) -> Iterator[Callable[[], None]]:

@@ -36,7 +36,8 @@ def write(org: SandboxOrg, path: Path) -> None:
         document["rows"] = {name: [_shown(row) for row in org.table(name).rows.values()] for name in org.objects}
         document["purged"] = {name: _shown(org.table(name).purged) for name in org.objects}
         document["audit"] = [
-            {**asdict(one), "at": as_json(one.at), "before": _shown(one.before), "after": _shown(one.after)} for one in org.audit
+            {**asdict(one), "at": one.at.isoformat(), "before": _shown(one.before), "after": _shown(one.after)}
+            for one in org.audit
         ]
     beside = path.with_name(path.name + ".new")
     path.parent.mkdir(parents=True, exist_ok=True)

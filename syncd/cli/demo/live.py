@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from urllib.parse import urlencode
 
 from syncd.cli.demo.stage import SITE_SECRET, Stage, wait_until
@@ -26,9 +27,9 @@ from syncd.sandbox import AUDIENCE
 _LATE_MEMBERS = 6_000
 _LATE_SEED = 99
 _TYPED_FORM = "application/x-www-form-urlencoded"
-_PAUSE_SECONDS = 0.25
-_BEGUN = 300
-"""New leads of the back-fill after which the site begins to send."""
+_PATIENCE_SECONDS = 5.0
+_BEGUN, _STEP = 300, 300
+"""New leads of the back-fill before the first request, and between two: so all are sent while it runs, on any machine."""
 _NAMES = (
     ("Tabitha", "Babbitt"),
     ("Hertha", "Ayrton"),
@@ -95,10 +96,10 @@ class LiveAct:
             port = self._port(daemon)
             asked = stage.syncd("source", "backfill", "newsletter", "--from", f"{now - timedelta(days=800):%Y-%m-%d}", "--yes")
             asked.communicate()
-            self._until(lambda: stage.lead_count() - self._leads_before > _BEGUN, daemon, "the back-fill has begun")
+            self._until(partial(self._has_filled, _BEGUN), daemon, "the back-fill has begun")
             for number, one in enumerate(_requests(known)):
+                wait_until(partial(self._has_filled, _BEGUN + number * _STEP), daemon, self._tick, _PATIENCE_SECONDS)
                 self._send(port, *one)
-                wait_until(lambda: False, daemon, self._tick, _PAUSE_SECONDS if number else 0.0)
             self._wait_for_the_end(daemon)
         finally:
             daemon.send_signal(signal.SIGTERM)
@@ -107,6 +108,9 @@ class LiveAct:
         live.exit_code = daemon.returncode
         self._note_arrivals(before)
         return live
+
+    def _has_filled(self, leads: int) -> bool:
+        return self._stage.lead_count() - self._leads_before >= leads
 
     def _until(self, condition: Callable[[], bool], daemon: subprocess.Popen[str], what: str) -> None:
         if not wait_until(condition, daemon, self._tick, limit_seconds=90.0):

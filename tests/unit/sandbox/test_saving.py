@@ -230,6 +230,15 @@ def test_the_history_tells_every_write_with_its_author(api: Api, org: SandboxOrg
     assert (deleted.action, deleted.after["IsDeleted"], purged.action) == ("delete", True, "purge")
 
 
+def test_the_history_is_exact_where_stamps_are_whole_seconds(api: Api, org: SandboxOrg, clock: FixedClock) -> None:
+    clock.advance(0.75)
+    (made,) = api.upsert({"Syncd_Id__c": "1"})
+    (created,) = org.history(made["id"])
+    held = org.row(made["id"])
+    assert held is not None
+    assert created.at - held["SystemModstamp"] == timedelta(seconds=0.75)
+
+
 def test_an_unknown_object_field_is_refused_for_people_too(org: SandboxOrg) -> None:
     with pytest.raises(CallRefusal):
         org.create("Lead", {"Nope": 1})
