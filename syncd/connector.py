@@ -15,10 +15,14 @@ import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from syncd.errors import SyncdError
+from syncd.model import ActionOutcome as ActionOutcome
+from syncd.model import ActionState as ActionState
 from syncd.model import Delivery as Delivery
 from syncd.model import Page as Page
 from syncd.model import Record as Record
 from syncd.model import Reject as Reject
+from syncd.model import SourceAction as SourceAction
+from syncd.model import SourceActionKind as SourceActionKind
 from syncd.model.secret import Secret as Secret
 
 T = TypeVar("T")
@@ -264,6 +268,36 @@ class PushConnector(Protocol):
         """The records of a stored delivery; what cannot be one is a Reject (it becomes a dead letter). Never raises.
 
         The same delivery always gives the same keys: it may be parsed again after a crash.
+        """
+        ...
+
+
+@runtime_checkable
+class ActingConnector(Protocol):
+    """A connector whose system can be asked to do something with a person; most are pull connectors as well.
+
+    Its calls go through `session.http` once each: nothing here is repeated, because most of these systems know no idempotency key.
+    """
+
+    name: str
+    Options: type[Options]
+
+    def check_action(self, options: Any, kind: SourceActionKind, action_options: Mapping[str, str]) -> Sequence[str]:
+        """Say, offline, what is wrong with an action as a policy states it; sentences, none when it is fine."""
+        ...
+
+    def act(self, session: Session, options: Any, action: SourceAction) -> ActionOutcome:
+        """Carry out one action.
+
+        Raises SourceUnavailableError, RateLimitedError or AuthError only when nothing was carried out; whatever may have been is
+        the outcome UNKNOWN.
+        """
+        ...
+
+    def look_up(self, session: Session, options: Any, action: SourceAction) -> ActionOutcome:
+        """Say what became of an action whose answer was lost: DONE, REFUSED when it was certainly not carried out, else UNKNOWN.
+
+        Reads only. Raises as `pull` does.
         """
         ...
 

@@ -4,6 +4,12 @@ Any floor may import them. JSON scalars only inside value documents (text, int, 
 instants are ISO 8601 text in UTC ending in `Z`, days are `YYYY-MM-DD`.
 """
 
+from syncd.model.action import ActionOutcome as ActionOutcome
+from syncd.model.action import ActionState as ActionState
+from syncd.model.action import Conversion as Conversion
+from syncd.model.action import ConversionOutcome as ConversionOutcome
+from syncd.model.action import SourceAction as SourceAction
+from syncd.model.action import SourceActionKind as SourceActionKind
 from syncd.model.lead import ADDRESS_GROUP as ADDRESS_GROUP
 from syncd.model.lead import CONSENT_FIELDS as CONSENT_FIELDS
 from syncd.model.lead import GROUPS as GROUPS

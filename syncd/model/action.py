@@ -1,0 +1,88 @@
+"""What a policy has others do: conversions in the org, and actions at the sources that can take them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from syncd.model.org import OrgFault
+
+
+class Conversion(msgspec.Struct, frozen=True, gc=False):
+    """What is asked of one lead's conversion (SOAP `convertLead`, API 62.0). Ids have 18 characters, "" means none.
+
+    Attributes:
+        lead_id: The lead.
+        converted_status: API name of a status with IsConverted.
+        account_id: The account it joins; none makes a new one, named after Company.
+        contact_id: The contact it becomes; only with the account_id that the contact has. None makes a new one.
+        owner_id: The user who gets what is made; required where a queue owns the lead.
+        opportunity_name: At most 120 characters; "" for no opportunity.
+    """
+
+    lead_id: str
+    converted_status: str
+    account_id: str = ""
+    contact_id: str = ""
+    owner_id: str = ""
+    opportunity_name: str = ""
+
+
+class ConversionOutcome(msgspec.Struct, frozen=True, gc=False):
+    """The answer for one conversion, in request order: the ids of what it made or joined, or a fault."""
+
+    lead_id: str
+    account_id: str = ""
+    contact_id: str = ""
+    opportunity_id: str = ""
+    fault: OrgFault | None = None
+
+
+class SourceActionKind(StrEnum):
+    """What a source that can take actions is asked to do with one person."""
+
+    ENROL = "enrol"
+    TAG = "tag"
+    TRIGGER = "trigger"
+    OPT_OUT = "opt_out"
+    SEND = "send"
+
+
+class SourceAction(msgspec.Struct, frozen=True, gc=False):
+    """One action at one source, stored before it is carried out.
+
+    Attributes:
+        action_id: Unique and stable over repetitions; an idempotency key where the source knows such a thing.
+        kind: What to do; the source's own words for it are in `options`.
+        email: Whom it is about; "" for `send` without one.
+        options: The admin's options of this action, checked by the connector when the policy is loaded. `trigger`: `journey`,
+            `step`; `tag`: `audience`, `tag`; `enrol`: `audience`, `status` (pending or subscribed), `interests`; `opt_out`: `audience`.
+        fields: Values that go along (merge fields, the body of what is sent): personal data, never logged.
+        consent_at: When the person opted in to the very list, with stored proof (aware UTC); None without proof.
+    """
+
+    action_id: str
+    kind: SourceActionKind
+    email: str
+    options: dict[str, str]
+    fields: dict[str, str | int | float | bool | None] = {}
+    consent_at: datetime | None = None
+
+
+class ActionState(StrEnum):
+    """What came of an action."""
+
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class ActionOutcome(msgspec.Struct, frozen=True, gc=False):
+    """The answer to an action. `code` is a constant word (`member_in_compliance_state`); `message` may name the person: stored, never logged."""
+
+    state: ActionState
+    code: str = ""
+    message: str = ""
