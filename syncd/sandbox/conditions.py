@@ -18,7 +18,7 @@ from syncd.sandbox.soql import Compare, Condition, Joined, Like, Literal, Negati
 Row = Mapping[str, Any]
 Test = Callable[[Row], bool]
 
-_NUMBERS = frozenset({"int", "double", "currency"})
+_NUMBERS = frozenset({"int", "double", "currency", "percent"})
 _IDS = frozenset({"id", "reference"})
 
 

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from syncd.clock import Clock, SystemClock
-from syncd.sandbox import people, reading, saving
+from syncd.sandbox import derived, people, reading, saving
+from syncd.sandbox.admin import Admin
 from syncd.sandbox.faults import FaultBox
 from syncd.sandbox.ids import canonical, long_id
 from syncd.sandbox.later import Later
-from syncd.sandbox.schema import LEAD_STATUSES, Field, Object, stock_objects
+from syncd.sandbox.objects import LEAD_STATUSES, STAGES, stock_objects
+from syncd.sandbox.schema import Field, Object
 from syncd.sandbox.soql import Query
 from syncd.sandbox.table import Row, Table
 from syncd.sandbox.values import CallRefusal, Refusal
@@ -64,7 +66,10 @@ class SandboxOrg:
         objects: Describes by name; add fields with `add_field`.
         hidden: Fields that field-level security keeps from the integration user (say HasOptedOutOfEmail).
         rules, rules_of: Validation rules for every object, and by object. triggers: Edits after validation.
-        duplicate_rule: Org and new lead to the ids of its matches. duplicate_action: allow, alert (overridable) or block.
+        duplicate_rule: Org and new lead to the ids of its matches; duplicate_rules: the same by object, for all but Lead.
+        duplicate_action: allow, alert (overridable) or block.
+        lead_mapping: Custom fields of Lead to the fields that a conversion copies them to (`Contact.X__c`); see `admin`.
+        currencies: The ISO codes of an org with several currencies, the corporate one first.
         assignment_rule: Org and lead to the owner, None for none; without a rule the queue "Inbound Leads" takes all.
         visibility_delay: How long queries go on seeing what a commit replaced.
         assignment_runs: Lead id to how often the rule ran. side_effects: Name to how often it happened.
@@ -93,7 +98,10 @@ class SandboxOrg:
         self.rules_of: dict[str, list[Rule]] = {}
         self.triggers: list[Trigger] = []
         self.duplicate_rule: Callable[[SandboxOrg, dict[str, Any]], list[str]] | None = None
+        self.duplicate_rules: dict[str, Callable[[SandboxOrg, dict[str, Any]], list[str]]] = {}
         self.duplicate_action = "alert"
+        self.lead_mapping: dict[str, list[str]] = {}
+        self.currencies: list[str] = []
         self.tokens: set[str] = set()
         self.cursors: dict[str, tuple[list[dict[str, Any]], int]] = {}
         self.bulk_jobs: dict[str, dict[str, Any]] = {}
@@ -110,15 +118,20 @@ class SandboxOrg:
         self.org_id = long_id("00D", 1)
         for name in ("integration", "rep1", "rep2", "rep3", "gone"):
             mail = f"{name}@sandbox.example.com"
-            self.users[name] = self._system_row("User", Name=name.title(), Username=mail, Email=mail, IsActive=name != "gone")
+            told = {"Username": mail, "Email": mail, "UserType": "Standard", "IsActive": name != "gone"}
+            self.users[name] = self.set_up("User", Name=name.title(), **told)
         self.integration_user_id = self.users["integration"]
         self.queue_id = self.add_queue("Inbound Leads")
         self.add_queue("Partner Leads")
         kind = {"Name": "Sandbox", "OrganizationType": "Developer Edition", "InstanceName": "LOCAL", "IsSandbox": False}
-        self._system_row("Organization", Id=self.org_id, **kind)
+        self.set_up("Organization", Id=self.org_id, **kind)
         for order, (name, is_converted) in enumerate(LEAD_STATUSES.items()):
             shown = {"ApiName": name, "MasterLabel": name, "IsDefault": order == 0, "SortOrder": order + 1}
-            self._system_row("LeadStatus", IsConverted=is_converted, **shown)
+            self.set_up("LeadStatus", IsConverted=is_converted, **shown)
+        for order, (name, (probability, category)) in enumerate(STAGES.items()):
+            shown = {"ApiName": name, "MasterLabel": name, "IsActive": True, "SortOrder": order + 1}
+            ends = {"IsClosed": category != "Pipeline", "IsWon": category == "Closed"}
+            self.set_up("OpportunityStage", DefaultProbability=probability, ForecastCategoryName=category, **shown, **ends)
 
     # ------------------------------------------------------------------ reading
 
@@ -170,6 +183,11 @@ class SandboxOrg:
         """
         return people.Person(self, next(name for name in (user,) if self.users[name]))
 
+    @property
+    def admin(self) -> Admin:
+        """A handle on the org's set-up: statuses, users, queues, record types, currencies."""
+        return Admin(self)
+
     def create(self, name: str, values: dict[str, Any], *, user: str = "rep1") -> str:
         """A person types a record in; gives its id."""
         with self.lock:
@@ -206,27 +224,10 @@ class SandboxOrg:
         with self.lock:
             people.merge(self, master, victims, user=self.users[user])
 
-    def convert(
-        self,
-        sf_id: str,
-        *,
-        contact_id: str = "",
-        account_id: str = "",
-        opportunity_name: str = "",
-        status: str = "",
-        user: str = "rep1",
-    ) -> str:
-        """A person converts a lead; gives the contact's id. See `people.convert`."""
+    def convert(self, sf_id: str, *, user: str = "rep1", **options: str) -> str:
+        """A person converts a lead; gives the contact's id. See `people.convert` for the options."""
         with self.lock:
-            return people.convert(
-                self,
-                sf_id,
-                contact_id=contact_id,
-                account_id=account_id,
-                opportunity_name=opportunity_name,
-                status=status,
-                user=self.users[user],
-            )
+            return people.convert(self, sf_id, user=self.users[user], **options)
 
     # ------------------------------------------------------------------ set-up and disturbance
 
@@ -237,9 +238,19 @@ class SandboxOrg:
 
     def add_queue(self, name: str) -> str:
         """A queue that takes leads; gives its id."""
-        queue_id = self._system_row("Group", Name=name, DeveloperName=name.replace(" ", "_"), Type="Queue")
-        self._system_row("QueueSobject", QueueId=queue_id, SobjectType="Lead")
+        queue_id = self.set_up("Group", Name=name, DeveloperName=name.replace(" ", "_"), Type="Queue")
+        self.set_up("QueueSobject", QueueId=queue_id, SobjectType="Lead")
         return queue_id
+
+    def takes(self, queue_id: str, name: str) -> bool:
+        """Whether a queue takes records of an object."""
+        links = self._tables["QueueSobject"].rows.values()
+        return any(row["QueueId"] == queue_id and row["SobjectType"] == name for row in links)
+
+    def add_object(self, one: Object) -> None:
+        """Give the org one more object."""
+        self.objects[one.name] = one
+        self._tables[one.name] = Table(one)
 
     def forget(self, name: str) -> None:
         """Drop every record of an object, as if there had never been one."""
@@ -320,15 +331,25 @@ class SandboxOrg:
         new = {**row, "Id": sf_id, "LastModifiedById": user, "LastModifiedDate": now, "SystemModstamp": now}
         if old is None:
             new |= {"CreatedById": user, "CreatedDate": now, "IsDeleted": False, "MasterRecordId": None}
-        if self._journal is not None:
-            self._journal.append((name, sf_id, old))
-        table.put(new, keep_older=self.visibility_delay > timedelta(0))
+        self._store(name, old, new)
         before = old or {}
         after = {key: value for key, value in new.items() if before.get(key) != value and key not in _SYSTEM}
         if action in ("delete", "undelete", "merge"):
             after |= {key: new.get(key) for key in ("IsDeleted", "MasterRecordId")}
         was = {key: before.get(key) for key in after}
         self.audit.append(Audit(self.clock.now(), user, name, sf_id, action, was, after, headers))
+        if name in derived.ACTIVITIES:
+            derived.settle_last_activity(self, old, new)
+
+    def note(self, name: str, sf_id: str, changes: Row) -> None:
+        """A change by the org itself: SystemModstamp moves, when and by whom the record was edited does not; no history."""
+        old = self._tables[name].rows[sf_id]
+        self._store(name, old, {**old, **changes, "SystemModstamp": self._second()})
+
+    def _store(self, name: str, old: Row | None, new: Row) -> None:
+        if self._journal is not None:
+            self._journal.append((name, new["Id"], old))
+        self._tables[name].put(new, keep_older=self.visibility_delay > timedelta(0))
 
     @contextmanager
     def all_or_none(self) -> Iterator[Callable[[], None]]:
@@ -377,7 +398,8 @@ class SandboxOrg:
         """Now, with the precision of the org's stamps."""
         return self.clock.now().replace(microsecond=0)
 
-    def _system_row(self, name: str, **values: Any) -> str:
+    def set_up(self, name: str, **values: Any) -> str:
+        """A record that comes with the org or its set-up, without author or history; gives its id."""
         sf_id = str(values.get("Id") or self.new_id(name))
         now = self._second()
         stamps = {"CreatedDate": now, "LastModifiedDate": now, "SystemModstamp": now, "IsDeleted": False}

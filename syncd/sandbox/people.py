@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from syncd.sandbox.schema import LEAD_STATUSES
+from syncd.sandbox import conversion
+from syncd.sandbox.conversion import Conversion
 from syncd.sandbox.table import Row
 from syncd.sandbox.values import Refusal
 
@@ -16,12 +17,7 @@ _VICTIMS = 2
 _NOT_MERGED = frozenset(
     {"Id", "IsDeleted", "MasterRecordId", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp"}
 )
-_TO_CONTACT = (
-    "FirstName", "LastName", "Salutation", "Email", "Phone", "MobilePhone", "Fax", "Title", "LeadSource", "Description",
-    "HasOptedOutOfEmail", "HasOptedOutOfFax", "DoNotCall",
-)  # fmt: skip
-_WITHOUT_RULE = {"Sforce-Auto-Assign": "FALSE"}
-_CLOSES_IN = timedelta(days=90)
+_BY_HAND = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
 
 
 class Person:
@@ -61,6 +57,25 @@ class Person:
     def convert(self, sf_id: str, **options: str) -> str:
         """Convert a lead; gives the contact's id."""
         return self._org.convert(sf_id, user=self._user, **options)
+
+    def complete_task(self, sf_id: str, *, on: date | None = None) -> None:
+        """Tick a task off; its due date becomes `on`, or today when it had none."""
+        row = self._org.row(sf_id) or {}
+        day = on or row.get("ActivityDate") or self._org.clock.now().date()
+        self.edit(sf_id, {"Status": "Completed", "ActivityDate": day.isoformat()})
+
+    def schedule_event(self, who_id: str, subject: str, *, starts_at: datetime, minutes: int = 30) -> str:
+        """Put a meeting with a lead or contact into the calendar; gives its id."""
+        times = {"StartDateTime": starts_at.isoformat(), "DurationInMinutes": minutes}
+        return self.create("Event", {"WhoId": who_id, "Subject": subject, **times})
+
+    def move_stage(self, sf_id: str, stage: str) -> None:
+        """Move an opportunity on, or back."""
+        self.edit(sf_id, {"StageName": stage})
+
+    def hold(self, sf_id: str, until: date | None) -> None:
+        """Ask syncd to leave a lead alone until a day; None takes it back."""
+        self.edit(sf_id, {"Syncd_Hold_Until__c": until.isoformat() if until else None})
 
 
 def undelete(org: SandboxOrg, sf_id: str, *, user: str) -> None:
@@ -111,58 +126,41 @@ def merge(org: SandboxOrg, master: str, victims: list[str], *, user: str) -> Non
 
 
 def convert(
-    org: SandboxOrg, sf_id: str, *, contact_id: str, account_id: str, opportunity_name: str, status: str, user: str
+    org: SandboxOrg,
+    sf_id: str,
+    *,
+    user: str,
+    contact_id: str = "",
+    account_id: str = "",
+    opportunity_name: str = "",
+    opportunity_id: str = "",
+    status: str = "",
+    owner: str = "",
 ) -> str:
-    """Convert a lead as the org does (salesforce.md 9.3); gives the contact's id.
+    """Convert a lead in the org's own dialogue (see `conversion.convert`); gives the contact's id.
 
-    Without ids a contact, and an account named after the company, are made; an existing contact gets its blank fields filled.
-    An opportunity only with a name.
+    The dialogue proposes the account of the contact, the first converted status and the person at work as owner, makes an
+    opportunity only with a name, and lets a person save what a duplicate rule merely warns of.
 
     Raises:
-        Refusal: Not a living, unconverted lead, or `status` is none of a converted lead.
+        Refusal: Not a living, unconverted lead, or what `conversion.convert` refuses.
     """
-    name, row = _living(org, sf_id)
+    name, _ = _living(org, sf_id)
     if name != "Lead":
         raise Refusal("INVALID_CROSS_REFERENCE_KEY", "only leads can be converted")
-    status = status or next(one for one, is_converted in LEAD_STATUSES.items() if is_converted)
-    if not LEAD_STATUSES.get(status):
-        raise Refusal("INVALID_STATUS", "invalid convertedStatus")
-    if contact_id:
-        contact_id, account_id = _fill_contact(org, row, contact_id, account_id, user)
-    else:
-        account_id = account_id or org.save("Account", None, {"Name": row["Company"]}, user=user, headers={})
-        values = {key: row[key] for key in _TO_CONTACT if row.get(key) is not None and key not in org.hidden}
-        contact_id = org.save("Contact", None, {**values, "AccountId": account_id}, user=user, headers={})
-    opportunity_id = None
-    if opportunity_name:
-        closes_on = (org.clock.now() + _CLOSES_IN).date().isoformat()
-        values = {"Name": opportunity_name, "AccountId": account_id or None, "StageName": "Prospecting", "CloseDate": closes_on}
-        opportunity_id = org.save("Opportunity", None, values, user=user, headers={})
-    changed = {
-        **row,
-        "IsConverted": True,
-        "Status": status,
-        "ConvertedContactId": contact_id,
-        "ConvertedAccountId": account_id or None,
-        "ConvertedOpportunityId": opportunity_id,
-        "ConvertedDate": org.clock.now().date(),
-    }
-    org.put(name, row["Id"], changed, user=user, action="convert", headers={})
-    return contact_id
-
-
-def _fill_contact(org: SandboxOrg, lead: Row, contact_id: str, account_id: str, user: str) -> tuple[str, str]:
-    name, contact = _living(org, contact_id)
-    if name != "Contact":
-        raise Refusal("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
-    blanks = {
-        key: lead[key]
-        for key in _TO_CONTACT
-        if contact.get(key) is None and lead.get(key) is not None and key not in org.hidden
-    }  # fmt: skip
-    if blanks:
-        org.save(name, contact["Id"], blanks, user=user, headers=_WITHOUT_RULE)
-    return contact["Id"], account_id or contact.get("AccountId") or ""
+    if contact_id and not account_id:
+        account_id = _living(org, contact_id)[1].get("AccountId") or ""
+    wish = Conversion(
+        lead_id=sf_id,
+        status=status or next(row["ApiName"] for row in org.rows("LeadStatus") if row["IsConverted"]),
+        account_id=account_id,
+        contact_id=contact_id,
+        opportunity_id=opportunity_id,
+        opportunity_name=opportunity_name,
+        has_opportunity=bool(opportunity_name or opportunity_id),
+        owner_id=owner or user,
+    )
+    return conversion.convert(org, wish, user=user, headers=_BY_HAND).contact_id
 
 
 def _living(org: SandboxOrg, sf_id: str) -> tuple[str, Row]:

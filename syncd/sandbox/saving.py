@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from syncd.sandbox import derived
 from syncd.sandbox.ids import canonical
 from syncd.sandbox.schema import Field, Object
 from syncd.sandbox.table import Row
@@ -25,11 +26,13 @@ def save(
         Refusal: This record is refused; nothing was written.
     """
     described = org.objects[name]
+    if not described.is_writable:
+        raise Refusal("INVALID_TYPE_FOR_OPERATION", f"entity type {name} does not support create or update")
     if not is_checked:
         check_shape(described, values, frozenset(org.hidden))
     old = _old(org, name, sf_id)
     new = dict(old) if old else described.blank()
-    owner = None
+    given = set()
     for key, value in values.items():
         one = described.fields.get(key) or described.find(key)
         assert one is not None  # noqa: S101 - check_shape refused unknown names
@@ -37,26 +40,27 @@ def save(
         kept = stored(one, value)
         if one.type == "reference" and kept is not None:
             _check_reference(org, name, one, kept)
-            owner = kept if one.name == "OwnerId" else owner
         if kept is None and one.defaulted and one.type != "boolean" and old is None:
             continue
         new[one.name] = kept
-    new["OwnerId"] = new.get("OwnerId") or user
-    if name in ("Lead", "Contact"):
-        new["Name"] = " ".join(str(part) for part in (new.get("FirstName"), new.get("LastName")) if part)
+        given.add(one.name)
+    if "OwnerId" in described.fields:
+        new["OwnerId"] = new.get("OwnerId") or user
+    derived.complete(org, name, new, old, given)
     _check_fields(org, described, new, sf_id)
     for rule in (*org.rules, *org.rules_of.get(name, ())):
         message = rule(org, new)
         if message:
             raise Refusal("FIELD_CUSTOM_VALIDATION_EXCEPTION", message)
-    if name == "Lead" and old is None:
-        _check_duplicates(org, new, headers)
+    if old is None:
+        _check_duplicates(org, name, new, headers)
     sf_id = sf_id or org.new_id(name)
     if name == "Lead" and headers.get("Sforce-Auto-Assign", "TRUE").upper() != "FALSE":
         _assign(org, sf_id, new)
     for trigger in org.triggers:
         new.update(trigger(org, {**new, "Id": sf_id}))
     org.put(name, sf_id, new, user=user, action="update" if old else "create", headers=headers)
+    derived.after_save(org, name, sf_id, new, is_new=old is None, user=user)
     return sf_id
 
 
@@ -88,14 +92,22 @@ def _check_reference(org: SandboxOrg, name: str, one: Field, sf_id: str) -> None
     # Records of people are owned by queues only where the object allows it: leads, not contacts.
     if name == "Contact" and one.name == "OwnerId":
         wanted = ("User",)
-    if found is None or found[0] not in wanted or found[1]["IsDeleted"]:
+    if found is None or found[0] not in wanted or found[1]["IsDeleted"] or not _is_offered(found, name):
         raise Refusal("INVALID_CROSS_REFERENCE_KEY", f"{one.name}: invalid cross reference id", [one.name])
+    if found[0] == "Group" and one.name == "OwnerId" and not org.takes(sf_id, name):
+        # The code is unverified.
+        raise Refusal("INVALID_OPERATION", "Queue not associated with this SObject type", [one.name])
     if one.name == "WhoId" and found[1].get("IsConverted"):
         # Activities of a converted lead are its contact's (unverified, as is the code).
         raise Refusal(_CONVERTED, "cannot reference converted lead", [one.name])
     if one.name == "OwnerId" and found[0] == "User" and not found[1]["IsActive"]:
         message = f"operation performed with inactive user [{sf_id}] as owner of {name.lower()}"
         raise Refusal("INACTIVE_OWNER_OR_USER", message, [one.name])
+
+
+def _is_offered(found: tuple[str, Row], name: str) -> bool:
+    """Whether a record type is one of the object and active; everything else is."""
+    return found[0] != "RecordType" or (found[1]["SobjectType"] == name and bool(found[1]["IsActive"]))
 
 
 def _check_fields(org: SandboxOrg, described: Object, row: Row, sf_id: str | None) -> None:
@@ -115,11 +127,12 @@ def _check_fields(org: SandboxOrg, described: Object, row: Row, sf_id: str | Non
         raise Refusal("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", missing)
 
 
-def _check_duplicates(org: SandboxOrg, row: Row, headers: dict[str, str]) -> None:
+def _check_duplicates(org: SandboxOrg, name: str, row: Row, headers: dict[str, str]) -> None:
     """The admins' duplicate rule; the header lets a save through unless the rule blocks (salesforce.md 3 and 8.1)."""
-    if org.duplicate_rule is None or org.duplicate_action == "allow":
+    rule = org.duplicate_rule if name == "Lead" else org.duplicate_rules.get(name)
+    if rule is None or org.duplicate_action == "allow":
         return
-    matches = org.duplicate_rule(org, row)
+    matches = rule(org, row)
     may_save = org.duplicate_action == "alert"
     if not matches or (may_save and "allowsave=true" in headers.get("Sforce-Duplicate-Rule-Header", "").replace(" ", "").lower()):
         return
@@ -149,8 +162,8 @@ def _check_duplicates(org: SandboxOrg, row: Row, headers: dict[str, str]) -> Non
     ]
     told = {
         "allowSave": may_save,
-        "duplicateRule": "Standard_Lead_Duplicate_Rule",
-        "duplicateRuleEntityType": "Lead",
+        "duplicateRule": f"Standard_{name}_Duplicate_Rule",
+        "duplicateRuleEntityType": name,
         "errorMessage": "Use one of these records?",
         "matchResults": results,
     }

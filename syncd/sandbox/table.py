@@ -11,7 +11,9 @@ from syncd.sandbox.schema import Object
 
 Row = dict[str, Any]
 
-_INDEXED = frozenset({"Email", "OwnerId", "ConvertedContactId", "DeveloperName", "Username"})
+_INDEXED = frozenset(
+    {"Email", "OwnerId", "ConvertedContactId", "DeveloperName", "Username", "WhoId", "WhatId", "AccountId", "OpportunityId"}
+)
 
 
 def folded(value: Any) -> str:

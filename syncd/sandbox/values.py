@@ -12,7 +12,7 @@ from syncd.sandbox.ids import canonical
 from syncd.sandbox.schema import Field, Object
 
 _EMAIL = re.compile(r"[^@\s<>,;:\"()\[\]]+@[^@\s<>,;:\"()\[\]]+\.[^@\s.<>,;:\"()\[\]]{2,}")
-_NUMBERS = ("int", "double", "currency")
+_NUMBERS = ("int", "double", "currency", "percent")
 _SHAPES = {
     "date": re.compile(r"\d{4}-\d\d-\d\d(Z|[+-]\d\d:?\d\d)?"),
     "datetime": re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?"),
@@ -120,6 +120,8 @@ def _text(one: Field, value: str) -> str:
     if one.type == "email" and not _EMAIL.fullmatch(value):
         raise Refusal("INVALID_EMAIL_ADDRESS", f"{one.name}: invalid email address: {value[:_MAX_MESSAGE]}", [one.name])
     if one.restricted and value not in one.picklist:
+        if one.name == "CurrencyIsoCode":
+            raise Refusal("INVALID_CURRENCY_ISO", f"{one.name}: invalid currency iso code: {value[:_MAX_MESSAGE]}", [one.name])
         message = f"{one.name}: bad value for restricted picklist field: {value[:_MAX_MESSAGE]}"
         raise Refusal("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, [one.name])
     return value
