@@ -134,10 +134,12 @@ class _Case:
         """Source: SOAP API Developer Guide, convertLead(), opportunityName and opportunityId (the codes are unverified)."""
         wish = self._wish
         if wish.opportunity_id and wish.opportunity_name:
-            raise Refusal("INVALID_FIELD", "opportunityName and opportunityId exclude each other", ["opportunityName"])
+            raise Refusal(
+                "FIELD_INTEGRITY_EXCEPTION", "opportunityName and opportunityId exclude each other", ["opportunityName"]
+            )
         if not wish.has_opportunity and (wish.opportunity_id or wish.opportunity_name):
             message = "opportunityName and opportunityId must be blank when doNotCreateOpportunity is true"
-            raise Refusal("INVALID_FIELD", message, ["opportunityName"])
+            raise Refusal("FIELD_INTEGRITY_EXCEPTION", message, ["opportunityName"])
 
     def _owner(self) -> str:
         """Who gets what is made: never a queue, which cannot own accounts and contacts (the code for that is unverified)."""
@@ -214,8 +216,7 @@ class _Case:
             one = self._org.objects[name].fields.get(target)
             if one is not None and (one.createable if is_new else one.updateable):
                 value = self._lead.get(source)
-                is_cut = self._wish.is_truncated and isinstance(value, str) and one.length
-                found[target] = value[: one.length] if is_cut else value
+                found[target] = value[: one.length] if self._wish.is_truncated and isinstance(value, str) else value
         return found
 
     def _move_activities(self, lead_id: str, contact_id: str, about: str) -> None:

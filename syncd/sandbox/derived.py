@@ -53,24 +53,27 @@ def stage_of(org: SandboxOrg, stage_name: object) -> Row | None:
 
 def _complete_event(new: Row, given: Collection[str]) -> None:
     """Start, end and duration agree, and a moved start keeps the duration; the day is the start's in UTC. Source: Object Reference v62.0, Event."""
-    if new.get("IsAllDayEvent") and new.get("ActivityDate"):
-        start = datetime.combine(new["ActivityDate"], time(), UTC)
-        minutes = new.get("DurationInMinutes") or 24 * 60
-        end = start + timedelta(minutes=minutes)
-    else:
-        start = new.get("ActivityDateTime") if "StartDateTime" not in given and "ActivityDateTime" in given else None
-        start = start or new.get("StartDateTime")
-        end = new.get("EndDateTime") if "EndDateTime" in given else None
-        minutes = new.get("DurationInMinutes")
-        if start is not None and end is None and minutes is not None:
-            end = start + timedelta(minutes=minutes)
-        missing = [key for key, value in (("StartDateTime", start), ("EndDateTime", end)) if value is None]
-        if start is None or end is None:
-            raise Refusal("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", missing)
+    start, end = _times(new, given)
+    missing = [key for key, value in (("StartDateTime", start), ("EndDateTime", end)) if value is None]
+    if start is None or end is None:
+        raise Refusal("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", missing)
     if end < start:
         raise Refusal("FIELD_INTEGRITY_EXCEPTION", "End date must be on or after start date", ["EndDateTime"])
     new |= {"StartDateTime": start, "ActivityDateTime": start, "EndDateTime": end, "ActivityDate": start.date()}
     new["DurationInMinutes"] = int((end - start).total_seconds() // 60)
+
+
+def _times(new: Row, given: Collection[str]) -> tuple[datetime | None, datetime | None]:
+    minutes = new.get("DurationInMinutes")
+    if new.get("IsAllDayEvent") and new.get("ActivityDate"):
+        midnight = datetime.combine(new["ActivityDate"], time(), UTC)
+        return midnight, midnight + timedelta(minutes=minutes or 24 * 60)
+    is_other_name = "ActivityDateTime" in given and "StartDateTime" not in given
+    start: datetime | None = new.get("ActivityDateTime" if is_other_name else "StartDateTime")
+    end: datetime | None = new.get("EndDateTime") if "EndDateTime" in given else None
+    if start is not None and end is None and minutes is not None:
+        end = start + timedelta(minutes=minutes)
+    return start, end
 
 
 def after_save(org: SandboxOrg, name: str, sf_id: str, row: Row, *, is_new: bool, user: str) -> None:

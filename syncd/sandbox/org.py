@@ -40,6 +40,8 @@ Rule = Callable[["SandboxOrg", dict[str, Any]], str | None]
 """A validation rule: org and row to the message of a refusal, or None."""
 Trigger = Callable[["SandboxOrg", dict[str, Any]], dict[str, Any]]
 """A trigger: org and row to the fields it changes."""
+DuplicateRule = Callable[["SandboxOrg", dict[str, Any]], list[str]]
+"""A duplicate rule: org and new row to the ids of the records it matches."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,8 @@ class SandboxOrg:
         self.rules: list[Rule] = []
         self.rules_of: dict[str, list[Rule]] = {}
         self.triggers: list[Trigger] = []
-        self.duplicate_rule: Callable[[SandboxOrg, dict[str, Any]], list[str]] | None = None
-        self.duplicate_rules: dict[str, Callable[[SandboxOrg, dict[str, Any]], list[str]]] = {}
+        self.duplicate_rule: DuplicateRule | None = None
+        self.duplicate_rules: dict[str, DuplicateRule] = {}
         self.duplicate_action = "alert"
         self.lead_mapping: dict[str, list[str]] = {}
         self.currencies: list[str] = []

@@ -1,4 +1,7 @@
-"""The org's REST face as a function from request to response; `server.py` puts it behind HTTPS, `adapter.py` into a requests session."""
+"""The org's face as a function from request to response; `server.py` puts it behind HTTPS, `adapter.py` into a requests session.
+
+REST here, SOAP in `soap.py`; faults, sessions and limits are the same for both, each refused in its own words.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,12 @@ import re
 from datetime import timedelta
 from urllib.parse import unquote
 
-from syncd.sandbox import batches, bulk, composite, oauth, queries, single
+from syncd.sandbox import batches, bulk, composite, envelope, oauth, queries, single, soap
 from syncd.sandbox.call import Call, missing
 from syncd.sandbox.faults import Fault, Kind
 from syncd.sandbox.message import Request as Request
 from syncd.sandbox.message import Response as Response
-from syncd.sandbox.message import fault as _fault
-from syncd.sandbox.message import refused
+from syncd.sandbox.message import fault, refused
 from syncd.sandbox.org import SandboxOrg
 from syncd.sandbox.soql import QueryError
 from syncd.sandbox.values import CallRefusal, Refusal
@@ -27,18 +29,21 @@ _HTML = {"Content-Type": "text/html"}
 def handle(org: SandboxOrg, request: Request) -> Response:
     """Answer one request, faults included; what was left for later and is due is carried out before."""
     org.later.count_request(org.clock.now())
-    kinds = {fault.kind: fault for fault in org.faults.hit(request.method, request.path)}
+    kinds = {one.kind: one for one in org.faults.hit(request.method, request.path)}
     is_login = request.path.startswith("/services/oauth2/token")
     with org.lock:
         # Log-ins and the list of versions are no API calls.
         org.api_calls += not is_login
-    response = _before(org, kinds, request, is_login=is_login)
+    try:
+        response = _before(org, kinds, request, is_login=is_login)
+    except CallRefusal as refusal:
+        response = _fault(request, refusal.status, refusal.code, refusal.message)
     if response is None:
         response = oauth.token(org, request.headers, request.body) if is_login else _carry_out(org, request, kinds)
         _after(kinds, response)
     if Kind.LATENCY in kinds:
         response.delay_seconds = kinds[Kind.LATENCY].seconds
-    if not is_login:
+    if not (is_login or soap.is_mine(request.path)):
         response.headers.setdefault("Sforce-Limit-Info", f"api-usage={org.api_calls}/{org.daily_limit}")
     response.headers.setdefault("Date", org.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT"))
     return response
@@ -46,15 +51,15 @@ def handle(org: SandboxOrg, request: Request) -> Response:
 
 def _before(org: SandboxOrg, kinds: dict[Kind, Fault], request: Request, *, is_login: bool) -> Response | None:
     """Faults that strike before anything is done, and calls that nobody may make."""
-    for kind, fault in kinds.items():
-        struck = _strike(org, kind, fault, request)
+    for kind, one in kinds.items():
+        struck = _strike(org, kind, one, request)
         if struck is not None:
             return struck
     if not (is_login or request.path.rstrip("/") == "/services/data"):
         if org.api_calls > org.daily_limit:
-            return _fault(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
-        if oauth.bearer(request.headers) not in org.tokens:
-            return _fault(401, "INVALID_SESSION_ID", "Session expired or invalid")
+            return _fault(request, 403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+        if _token(request) not in org.tokens:
+            return _fault(request, 401, "INVALID_SESSION_ID", "Session expired or invalid")
         if request.head_bytes > _HEAD_BYTES:
             return Response(414, b"<html>URI Too Long</html>", dict(_HTML))
         if Kind.LATE in kinds:
@@ -62,18 +67,32 @@ def _before(org: SandboxOrg, kinds: dict[Kind, Fault], request: Request, *, is_l
     return None
 
 
-def _strike(org: SandboxOrg, kind: Kind, fault: Fault, request: Request) -> Response | None:
-    retry = {"Retry-After": str(int(fault.seconds))} if fault.seconds else {}
+def _fault(request: Request, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Response:
+    """A refused call in the words of the API that was asked."""
+    return (envelope.fault if soap.is_mine(request.path) else fault)(status, code, message, headers)
+
+
+def _token(request: Request) -> str:
+    """The session of a request.
+
+    Raises:
+        CallRefusal: A SOAP call that cannot be read.
+    """
+    return soap.session_of(request) if soap.is_mine(request.path) else oauth.bearer(request.headers)
+
+
+def _strike(org: SandboxOrg, kind: Kind, one: Fault, request: Request) -> Response | None:
+    retry = {"Retry-After": str(int(one.seconds))} if one.seconds else {}
     if kind is Kind.UNAVAILABLE:
-        return _fault(503, "SERVER_UNAVAILABLE", "The server is temporarily unavailable", retry)
+        return _fault(request, 503, "SERVER_UNAVAILABLE", "The server is temporarily unavailable", retry)
     if kind is Kind.LIMIT:
-        return _fault(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+        return _fault(request, 403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
     if kind is Kind.THROTTLED:
         return Response(429, b"<html>Too many requests</html>", {**_HTML, **retry})
     if kind is Kind.EXPIRED:
-        org.tokens.discard(oauth.bearer(request.headers))
+        org.tokens.discard(_token(request))
     if kind is Kind.ERROR:
-        return _fault(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred. Please include this ErrorId: 1-2")
+        return _fault(request, 500, "UNKNOWN_EXCEPTION", "An unexpected error occurred. Please include this ErrorId: 1-2")
     if kind is Kind.CUT_BEFORE:
         return Response(transport="cut")
     if kind is Kind.HTML_503:
@@ -83,10 +102,10 @@ def _strike(org: SandboxOrg, kind: Kind, fault: Fault, request: Request) -> Resp
 
 def _postponed(org: SandboxOrg, request: Request, kinds: dict[Kind, Fault]) -> Response:
     """Take the request, never answer, and carry it out when the client has given up, whatever that does meanwhile."""
-    fault = kinds[Kind.LATE]
-    due = None if fault.after else org.clock.now() + timedelta(seconds=fault.seconds)
-    org.later.add(lambda: _carry_out(org, request, kinds), at=due, requests=fault.after)
-    return Response(transport="late", hold_seconds=fault.seconds)
+    late = kinds[Kind.LATE]
+    due = None if late.after else org.clock.now() + timedelta(seconds=late.seconds)
+    org.later.add(lambda: _carry_out(org, request, kinds), at=due, requests=late.after)
+    return Response(transport="late", hold_seconds=late.seconds)
 
 
 def _after(kinds: dict[Kind, Fault], response: Response) -> None:
@@ -105,9 +124,9 @@ def _carry_out(org: SandboxOrg, request: Request, kinds: dict[Kind, Fault]) -> R
         try:
             return _route(org, request, kinds)
         except CallRefusal as refusal:
-            return _fault(refusal.status, refusal.code, refusal.message)
+            return _fault(request, refusal.status, refusal.code, refusal.message)
         except QueryError as wrong:
-            return _fault(400, wrong.code, str(wrong))
+            return _fault(request, 400, wrong.code, str(wrong))
         except Refusal as refusal:
             return refused(refusal)
 
@@ -116,6 +135,8 @@ def _route(org: SandboxOrg, request: Request, kinds: dict[Kind, Fault]) -> Respo
     if request.path.rstrip("/") == "/services/data":
         versions = [{"label": "Sandbox", "url": f"/services/data/v{n}.0", "version": f"{n}.0"} for n in _VERSIONS]
         return Response(200, versions)
+    if soap.is_mine(request.path):
+        return soap.answer(Call(org, request, "", kinds), _VERSIONS)
     match = _VERSION.fullmatch(request.path)
     if match is None or int(match[1]) not in _VERSIONS:
         raise missing()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from syncd.errors import ConfigError
+from syncd.sandbox.admin import align
 from syncd.sandbox.schema import Field
 from syncd.sandbox.table import Row
 from syncd.sandbox.values import as_json
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 _COUNTERS = ("assignment_runs", "side_effects", "numbers")
+_ADDED = ("lead_mapping", "currencies")  # files of before may lack them
 _PLAIN = ("org_id", "integration_user_id", "queue_id", "users", "api_calls", "daily_limit", "may_edit_converted")
 
 
 def write(org: SandboxOrg, path: Path) -> None:
     """Write the org's state; an older file is replaced as a whole or not at all."""
     with org.lock:
-        document: dict[str, Any] = {name: getattr(org, name) for name in _PLAIN}
+        document: dict[str, Any] = {name: getattr(org, name) for name in (*_PLAIN, *_ADDED)}
         document |= {name: dict(getattr(org, name)) for name in _COUNTERS}
         document["version"] = _VERSION
         document["hidden"] = sorted(org.hidden)
@@ -57,8 +59,13 @@ def read(org: SandboxOrg, path: Path) -> None:
         document = json.loads(path.read_text(encoding="utf-8"))
         for name in _PLAIN if document["version"] == _VERSION else (f"version {_VERSION}",):
             setattr(org, name, document[name])
+        for name in _ADDED:
+            setattr(org, name, document.get(name, getattr(org, name)))
+        if org.currencies:
+            org.admin.use_currencies(*org.currencies)
         for name in _COUNTERS:
-            setattr(org, name, Counter(document[name]))
+            # The larger of both: an older file knows nothing of what a new org has by now.
+            setattr(org, name, Counter(document[name]) | getattr(org, name))
         org.hidden = set(document["hidden"])
         for name, fields in document["fields"].items():
             for one in fields:
@@ -69,6 +76,7 @@ def read(org: SandboxOrg, path: Path) -> None:
             for row in rows:
                 org.table(name).put(_parsed(org, name, row))
             org.table(name).purged = {sf_id: datetime.fromisoformat(at) for sf_id, at in document["purged"][name].items()}
+        align(org)
         org.audit = [
             Audit(
                 **{
