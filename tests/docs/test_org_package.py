@@ -15,6 +15,7 @@ from syncd.model import CONSENT_FIELDS, FieldSchema, ObjectSchema, OrgSchema
 from syncd.model.lead import ADDRESS_GROUP
 from syncd.run.mirror import mirrored_fields
 from syncd.salesforce.rows import selected_fields
+from syncd.sandbox import SandboxOrg
 from tests.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -43,12 +44,24 @@ OBJECTS = {
         "Contact": {"allowRead", "allowEdit", "viewAllRecords"},
         "Lead": {"allowCreate", "allowRead", "allowEdit", "viewAllRecords"},
     },
+    "Syncd_Policy": {},  # fields of leads that Syncd lets edit
     "Syncd_Tasks": {},  # activities have no object permissions: EditTask below
     "Syncd_Undo": {"Lead": {"allowRead", "allowEdit", "allowDelete"}},  # delete needs edit, edit needs read
 }
-USERS = {"Syncd": {"ApiEnabled"}, "Syncd_Tasks": {"ActivitiesAccess", "EditTask"}, "Syncd_Undo": set()}
+USERS = {"Syncd": {"ApiEnabled"}, "Syncd_Policy": set(), "Syncd_Tasks": {"ActivitiesAccess", "EditTask"}, "Syncd_Undo": set()}
 TASK_FIELDS = {"Task.Syncd_Id__c", "Task.ActivityDate", "Task.Description", "Task.WhoId"}
 """A completed task on a lead or contact; Subject, Status, Priority and OwnerId are always accessible."""
+
+POLICY_FIELDS = {
+    "Syncd_Archived__c": {"type": "Checkbox", "defaultValue": "false"},
+    "Syncd_Hold_Until__c": {"type": "Date"},
+    "Syncd_Next_Action__c": {"type": "Text", "length": "255"},
+    "Syncd_Policy__c": {"type": "Text", "length": "80"},
+    "Syncd_Previous_Owner__c": {"type": "Text", "length": "18"},
+    "Syncd_Reason__c": {"type": "Text", "length": "255"},
+    "Syncd_Score__c": {"type": "Number", "precision": "6", "scale": "1"},
+}
+"""What policies write to leads, but for the hold, which is the reps' own."""
 
 
 def xml(path: Path) -> ET.Element:
@@ -110,7 +123,7 @@ def secured(name: str, fields: set[str]) -> set[str]:
 
 def test_every_file_is_well_formed_and_of_the_metadata_namespace() -> None:
     files = sorted(PACKAGE.rglob("*.xml"))
-    assert len(files) == 6
+    assert len(files) == 14
     kinds = {".permissionset-meta.xml": "PermissionSet", ".field-meta.xml": "CustomField", "package.xml": "Package"}
     for path in files:
         (kind,) = (kind for end, kind in kinds.items() if path.name.endswith(end))
@@ -124,6 +137,27 @@ def test_syncd_may_read_and_write_exactly_what_the_program_and_the_mappings_use(
     read = {one for name in ("Lead", "Contact") for one in secured(name, read_fields(name))}
     assert editable == written
     assert readable == read | written
+
+
+def test_policies_may_write_all_their_fields_but_the_reps_hold() -> None:
+    readable, editable = granted("Syncd_Policy")
+    assert readable == {f"Lead.{name}" for name in POLICY_FIELDS}
+    assert readable - editable == {"Lead.Syncd_Hold_Until__c"}
+
+
+@pytest.mark.parametrize("name", POLICY_FIELDS)
+def test_a_field_of_policies_is_the_same_in_the_package_and_in_the_sandbox(name: str) -> None:
+    field = xml(SOURCE / "objects" / "Lead" / "fields" / f"{name}.field-meta.xml")
+    assert {key: text(field, key) for key in POLICY_FIELDS[name]} == POLICY_FIELDS[name]
+    assert len(text(field, "description")) <= 1000
+    one = SandboxOrg().objects["Lead"].fields[name]
+    kinds = {"Checkbox": "boolean", "Date": "date", "Text": "string", "Number": "double"}
+    assert one.type == kinds[text(field, "type")]
+    if one.type == "string":
+        assert str(one.length) == text(field, "length")
+    if one.type == "double":
+        # The package counts the places before the point and behind it together, as a describe does.
+        assert (str(one.precision), str(one.scale)) == (text(field, "precision"), text(field, "scale"))
 
 
 def test_the_other_sets_grant_no_field_of_leads_or_contacts() -> None:
