@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from syncd.sandbox.objects import currency_type
@@ -101,11 +102,20 @@ class Admin:
 
     # ------------------------------------------------------------------ record types, currencies, mapping
 
-    def add_record_type(self, name: str, developer_name: str, *, label: str = "") -> str:
-        """A record type of an object; gives its id."""
+    def add_record_type(self, name: str, developer_name: str, *, label: str = "", process: Sequence[str] = ()) -> str:
+        """A record type of an object; gives its id. `process`: the statuses, or stages, that it offers; none for all."""
         told = {"SobjectType": name, "DeveloperName": developer_name, "Name": label or developer_name, "IsActive": True}
         with self._org.lock:
-            return self._org.set_up("RecordType", **told)
+            sf_id = self._org.set_up("RecordType", **told)
+            self.set_process(sf_id, process)
+            return sf_id
+
+    def set_process(self, record_type_id: str, process: Sequence[str]) -> None:
+        """A record type offers other statuses, or stages; none for all. Saves are not held to it, as in the org (unverified)."""
+        with self._org.lock:
+            self._org.processes.pop(record_type_id, None)
+            if process:
+                self._org.processes[record_type_id] = list(process)
 
     def use_currencies(self, corporate: str, *others: str) -> None:
         """Make it an org with several currencies: CurrencyType, and CurrencyIsoCode on records, by default the corporate one."""

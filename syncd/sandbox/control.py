@@ -108,7 +108,8 @@ def _admin(org: SandboxOrg, body: dict[str, Any]) -> str | None:
         "rename_queue": lambda: admin.rename_queue(body["id"], body["name"]),
         "stop_queue": lambda: admin.stop_queue(body["id"]),
         "set_members": lambda: admin.set_members(body["id"], body["users"]),
-        "add_record_type": lambda: admin.add_record_type(body["object"], body["name"]),
+        "add_record_type": lambda: admin.add_record_type(body["object"], body["name"], process=body.get("process", ())),
+        "set_process": lambda: admin.set_process(body["id"], body["process"]),
         "use_currencies": lambda: admin.use_currencies(*body["codes"]),
         "map_lead_field": lambda: admin.map_lead_field(body["field"], *body["targets"]),
     }

@@ -117,7 +117,8 @@ class _Case:
         }
         sf_id = self._lead["Id"]
         org.put("Lead", sf_id, changed, user=self._user, action="convert", headers=self._headers)
-        self._move_activities(sf_id, contact_id, opportunity_id or account_id)
+        about = opportunity_id or account_id
+        derived.move_activities(org, sf_id, contact_id, about=about, user=self._user, headers=self._headers)
         if wish.sends_mail:
             org.happened(org.side_effects, f"conversion mail {sf_id}")
         return Converted(sf_id, account_id, contact_id, opportunity_id)
@@ -218,17 +219,6 @@ class _Case:
                 value = self._lead.get(source)
                 found[target] = value[: one.length] if self._wish.is_truncated and isinstance(value, str) else value
         return found
-
-    def _move_activities(self, lead_id: str, contact_id: str, about: str) -> None:
-        """Open and closed activities go to the contact, and to the opportunity or account when they were about nothing yet.
-
-        Source: reference salesforce.md 9.3 (unverified in detail).
-        """
-        for name in derived.ACTIVITIES:
-            for row in list(self._org.table(name).with_value("WhoId", [folded(lead_id)])):
-                if row["WhoId"] == lead_id and not row["IsDeleted"]:
-                    moved = {**row, "WhoId": contact_id, "WhatId": row["WhatId"] or about or None}
-                    self._org.put(name, row["Id"], moved, user=self._user, action="update", headers=self._headers)
 
 
 def _living(org: SandboxOrg, name: str, sf_id: str, argument: str) -> Row:

@@ -122,3 +122,16 @@ def activities(org: SandboxOrg, sf_id: str) -> list[Row]:
         for row in org.table(name).with_value(key, [folded(sf_id)])
         if row[key] == sf_id and not row["IsDeleted"]
     ]
+
+
+def move_activities(
+    org: SandboxOrg, who_id: str, to: str, *, about: str = "", user: str, headers: dict[str, str] | None = None
+) -> None:
+    """Open and closed activities of a lead or contact go to another; those about nothing yet are then about `about`.
+
+    Source: reference salesforce.md 9.3 for conversions (unverified in detail); Salesforce Help, "Merge Duplicate Leads", for merges.
+    """
+    for row in activities(org, who_id):
+        moved = {**row, "WhoId": to, "WhatId": row["WhatId"] or about or None}
+        name = "Task" if row["Id"].startswith(org.objects["Task"].prefix) else "Event"
+        org.put(name, row["Id"], moved, user=user, action="update", headers=headers or {})

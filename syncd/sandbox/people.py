@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from syncd.sandbox import conversion
+from syncd.sandbox import conversion, derived
 from syncd.sandbox.conversion import Conversion
 from syncd.sandbox.table import Row
 from syncd.sandbox.values import Refusal
@@ -123,6 +123,8 @@ def merge(org: SandboxOrg, master: str, victims: list[str], *, user: str) -> Non
             name, loser["Id"], {**loser, "IsDeleted": True, "MasterRecordId": row["Id"]}, user=user, action="merge", headers={}
         )
     org.put(name, row["Id"], filled, user=user, action="merge", headers={})
+    for _, loser in losers:
+        derived.move_activities(org, loser["Id"], row["Id"], user=user)
 
 
 def convert(

@@ -9,7 +9,7 @@ import re
 from datetime import timedelta
 from urllib.parse import unquote
 
-from syncd.sandbox import batches, bulk, composite, envelope, oauth, queries, single, soap
+from syncd.sandbox import batches, bulk, composite, envelope, oauth, picklists, queries, single, soap
 from syncd.sandbox.call import Call, missing
 from syncd.sandbox.faults import Fault, Kind
 from syncd.sandbox.message import Request as Request
@@ -147,6 +147,8 @@ def _route(org: SandboxOrg, request: Request, kinds: dict[Kind, Fault]) -> Respo
         return queries.answer(call, parts)
     if first == "sobjects":
         return single.answer(call, parts)
+    if first == "ui-api":
+        return picklists.answer(call, parts)
     if first == "jobs":
         return bulk.answer(call, parts)
     if parts[:2] == ["composite", "sobjects"]:
@@ -157,7 +159,9 @@ def _route(org: SandboxOrg, request: Request, kinds: dict[Kind, Fault]) -> Respo
     if parts == ["limits"]:
         return _limits(call)
     if not parts:
-        return Response(200, {name: f"{call.base}/{name}" for name in ("composite", "jobs", "limits", "query", "sobjects")})
+        return Response(
+            200, {name: f"{call.base}/{name}" for name in ("composite", "jobs", "limits", "query", "sobjects", "ui-api")}
+        )
     raise missing()
 
 

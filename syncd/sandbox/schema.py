@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _WITHOUT_LENGTH = frozenset({"boolean", "double", "currency", "percent", "int", "datetime", "date", "address"})
-_MASTER = "012000000000000AAA"
+MASTER_RECORD_TYPE = "012000000000000AAA"
+"""The record type that every object has."""
 
 
 @dataclass(slots=True)
@@ -122,14 +123,14 @@ class Object:
                     _record_type(str(one["Id"]), str(one["DeveloperName"]), str(one["Name"]), is_active=bool(one["IsActive"]))
                     for one in record_types
                 ),
-                _record_type(_MASTER, "Master", "Master", is_active=True),
+                _record_type(MASTER_RECORD_TYPE, "Master", "Master", is_active=True),
             ],
             "childRelationships": [],
         }
 
 
 def _record_type(sf_id: str, developer_name: str, name: str, *, is_active: bool) -> dict[str, Any]:
-    is_master = sf_id == _MASTER
+    is_master = sf_id == MASTER_RECORD_TYPE
     return {
         "recordTypeId": sf_id,
         "developerName": developer_name,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 _COUNTERS = ("assignment_runs", "side_effects", "numbers")
-_ADDED = ("lead_mapping", "currencies")  # files of before may lack them
+_ADDED = ("lead_mapping", "currencies", "processes")  # files of before may lack them
 _PLAIN = ("org_id", "integration_user_id", "queue_id", "users", "api_calls", "daily_limit", "may_edit_converted")
 
 

@@ -115,6 +115,32 @@ def test_record_types_are_described_and_belong_to_one_object(api: Api, org: Sand
     assert [row["DeveloperName"] for row in found] == ["Renewal"]
 
 
+def test_a_record_type_offers_the_statuses_of_its_process(api: Api, org: SandboxOrg) -> None:
+    process = ("Open - Not Contacted", "Working - Contacted", "Nowhere")
+    narrow = org.admin.add_record_type("Lead", "Event_Team", process=process)
+    path = "ui-api/object-info/Lead/picklist-values"
+
+    def offered(record_type: str) -> list[str]:
+        return [one["value"] for one in api.json("GET", f"{path}/{record_type}/Status")["values"]]
+
+    assert offered(narrow) == ["Open - Not Contacted", "Working - Contacted"]
+    assert len(offered("012000000000000AAA")) == 4
+    every = api.json("GET", f"{path}/{narrow}")["picklistFieldValues"]
+    assert every["Status"]["defaultValue"]["value"] == "Open - Not Contacted"
+    assert [one["value"] for one in every["Rating"]["values"]] == ["Hot", "Warm", "Cold"]
+    org.admin.delete_status("Working - Contacted")
+    assert offered(narrow) == ["Open - Not Contacted"]
+    org.admin.set_process(narrow, ())
+    assert len(offered(narrow)) == 3
+    for wrong in (f"{path}/{narrow}/Email", f"{path}/00Q", path, f"ui-api/object-info/Nope/picklist-values/{narrow}/Status"):
+        assert api.call("GET", wrong).status_code == 404
+    foreign = org.admin.add_record_type("Opportunity", "Renewal")
+    assert api.call("GET", f"{path}/{foreign}/Status").status_code == 404
+    wanted = {"method": "GET", "url": f"/services/data/v62.0/{path}/{narrow}/Status", "referenceId": "p"}
+    (inner,) = api.json("POST", "composite", json={"compositeRequest": [wanted]})["compositeResponse"]
+    assert inner["body"][0]["errorCode"] == "INVALID_BATCH_REQUEST"
+
+
 def test_an_org_with_several_currencies_names_one_on_every_amount(api: Api, org: SandboxOrg) -> None:
     old = org.create("Account", {"Name": "old"})
     org.admin.use_currencies("EUR", "USD")
@@ -143,7 +169,7 @@ def changed_org(org: SandboxOrg) -> SandboxOrg:
     org.admin.set_stage_active("Prospecting", is_active=False)
     org.admin.set_user_active("rep3", is_active=False)
     org.admin.set_members(org.queue_id, ["rep1"])
-    org.admin.add_record_type("Lead", "Event_Team")
+    org.admin.add_record_type("Lead", "Event_Team", process=["Nurture"])
     org.admin.map_lead_field("Syncd_Reason__c", "Contact.Description")
     lead = org.create("Lead", {"LastName": "Roe", "Company": "Acme", "Syncd_Reason__c": "kept"})
     with org.as_user("rep1") as rep:
@@ -161,7 +187,7 @@ def test_everything_survives_in_a_file(org: SandboxOrg, clock: FixedClock, tmp_p
         assert back.rows(name) == org.rows(name), name
         assert back.objects[name].describe() == org.objects[name].describe()
         assert back.objects[name].blank() == org.objects[name].blank()
-    assert (back.audit, back.numbers, back.lead_mapping) == (org.audit, org.numbers, org.lead_mapping)
+    assert (back.audit, back.numbers, back.processes) == (org.audit, org.numbers, org.processes)
     lead = back.create("Lead", {"LastName": "Doe", "Company": "New", "Syncd_Reason__c": "copied"})
     assert (held(back, lead)["Status"], held(back, lead)["CurrencyIsoCode"]) == ("Nurture", "EUR")
     contact = held(back, back.convert(lead, opportunity_name="Two"))
@@ -176,7 +202,7 @@ def test_a_file_of_before_is_read_all_the_same(org: SandboxOrg, clock: FixedCloc
     org.create("Lead", {"LastName": "Roe", "Company": "Acme"})
     org.save_to(path)
     document = json.loads(path.read_text())
-    for name in ("lead_mapping", "currencies"):
+    for name in ("lead_mapping", "currencies", "processes"):
         del document[name]
     for part in ("rows", "purged", "fields"):
         for name in ("Event", "OpportunityContactRole", "OpportunityStage", "GroupMember"):
@@ -218,6 +244,7 @@ def test_people_and_admins_can_be_played_over_http(org: SandboxOrg) -> None:
         {"do": "stop_queue", "id": org.queue_id},
         {"do": "add_queue", "name": "Third"},
         {"do": "add_record_type", "object": "Lead", "name": "Event_Team"},
+        {"do": "set_process", "id": "012", "process": ["Nurture"]},
         {"do": "use_currencies", "codes": ["EUR", "USD"]},
         {"do": "map_lead_field", "field": "Syncd_Reason__c", "targets": ["Contact.Description"]},
     ):

@@ -190,6 +190,15 @@ def test_the_last_activity_is_that_of_closed_tasks_and_of_any_event(org: Sandbox
         assert last() is None
 
 
+@pytest.mark.parametrize("name", ["Lead", "Contact"])
+def test_merging_takes_the_activities_along(org: SandboxOrg, name: str) -> None:
+    master, loser = (org.create(name, {"LastName": "x", **({"Company": "c"} if name == "Lead" else {})}) for _ in range(2))
+    task = org.create("Task", {"WhoId": loser, "Status": "Completed", "ActivityDate": "2026-02-01"})
+    org.merge(master, [loser])
+    assert (held(org, task)["WhoId"], held(org, task)["WhatId"]) == (master, None)
+    assert held(org, master)["LastActivityDate"] == date(2026, 2, 1)
+
+
 def test_a_new_last_activity_moves_the_stamp_and_nothing_else(api: Api, org: SandboxOrg, clock: FixedClock) -> None:
     lead = add_lead(org)
     edited_at = clock.now()
