@@ -15,7 +15,7 @@ from syncd.sandbox.soql import QueryError, parse
 from syncd.sandbox.values import CallRefusal, Refusal, as_json
 
 _COUNTED = ("Lead", "Contact", "Account", "Opportunity", "OpportunityContactRole", "Task", "Event")
-_CONVERT = ("contact_id", "account_id", "opportunity_name", "opportunity_id", "status", "owner")
+_CONVERT = ("contact_id", "account_id", "opportunity_name", "opportunity_id", "status", "owner_id")
 
 
 def is_mine(request: Request) -> bool:

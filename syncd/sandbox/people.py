@@ -137,7 +137,7 @@ def convert(
     opportunity_name: str = "",
     opportunity_id: str = "",
     status: str = "",
-    owner: str = "",
+    owner_id: str = "",
 ) -> str:
     """Convert a lead in the org's own dialogue (see `conversion.convert`); gives the contact's id.
 
@@ -160,7 +160,7 @@ def convert(
         opportunity_id=opportunity_id,
         opportunity_name=opportunity_name,
         has_opportunity=bool(opportunity_name or opportunity_id),
-        owner_id=owner or user,
+        owner_id=owner_id or user,
     )
     return conversion.convert(org, wish, user=user, headers=_BY_HAND).contact_id
 

@@ -10,6 +10,7 @@ import pytest
 from syncd.clock import FixedClock
 from syncd.sandbox import Field, SandboxOrg
 from syncd.sandbox.ids import long_id
+from syncd.sandbox.org import Refusal
 from tests.unit.sandbox import soap_client
 from tests.unit.sandbox.conftest import Api, codes
 from tests.unit.sandbox.soap_client import ALLOW_SAVE, CALL_OPTIONS, TRUNCATE, lead_convert
@@ -332,3 +333,38 @@ def test_an_account_that_is_known_gets_the_new_contact(api: Api, org: SandboxOrg
     assert (made["accountId"], held(org, made["contactId"])["AccountId"]) == (account, account)
     org.delete(account)
     assert convert(api, {"leadId": add_lead(org), "accountId": account})[0]["code"] == "ENTITY_IS_DELETED"
+
+
+def test_the_name_of_an_opportunity_has_120_characters(api: Api, org: SandboxOrg) -> None:
+    lead = add_lead(org, Company="c" * 121)
+    wish = {"leadId": lead, "doNotCreateOpportunity": "false"}
+    assert convert(api, {**wish, "opportunityName": "n" * 121})[0]["code"] == "STRING_TOO_LONG"
+    assert convert(api, wish)[0]["code"] == "STRING_TOO_LONG"
+    assert records(org) == {}
+    (made,) = convert(api, wish, headers=TRUNCATE)
+    assert held(org, made["opportunityId"])["Name"] == "c" * 120
+
+
+@pytest.mark.parametrize("action", ["alert", "block"])
+def test_a_rep_converts_by_hand_and_may_save_what_a_rule_only_warns_of(org: SandboxOrg, action: str) -> None:
+    account = org.create("Account", {"Name": "Acme"})
+    org.duplicate_rules["Account"] = lambda org, row: [account]
+    org.duplicate_action = action
+    lead = add_lead(org)
+    with org.as_user("rep2") as rep:
+        if action == "block":
+            with pytest.raises(Refusal):
+                rep.convert(lead)
+            assert records(org) == {"Account": 1}
+            return
+        contact = held(org, rep.convert(lead, owner_id=org.users["rep3"], opportunity_name="Deal"))
+    assert (contact["OwnerId"], contact["CreatedById"]) == (org.users["rep3"], org.users["rep2"])
+    assert [one.user for one in org.history(lead) if one.action == "convert"] == [org.users["rep2"]]
+
+
+def test_a_rep_converts_into_the_account_that_the_contact_has(org: SandboxOrg) -> None:
+    account = org.create("Account", {"Name": "Known"})
+    contact = org.create("Contact", {"LastName": "Known", "AccountId": account})
+    lead = add_lead(org)
+    assert org.convert(lead, contact_id=contact) == contact
+    assert held(org, lead)["ConvertedAccountId"] == account

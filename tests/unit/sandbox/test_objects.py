@@ -306,3 +306,18 @@ def test_a_rep_asks_to_be_left_alone(org: SandboxOrg) -> None:
         rep.hold(lead, None)
     assert held(org, lead)["Syncd_Hold_Until__c"] is None
     assert held(org, lead)["LastModifiedById"] == org.users["rep2"]
+
+
+def test_what_is_taken_back_takes_its_consequences_back(api: Api, org: SandboxOrg, clock: FixedClock) -> None:
+    lead = add_lead(org)
+    contact = org.create("Contact", {"LastName": "c"})
+    before = held(org, lead)
+    clock.advance(60)
+    done = {"WhoId": lead, "Status": "Completed", "ActivityDate": "2026-02-01"}
+    body = {"allOrNone": True, **typed("Task", done, {"Subject": "x" * 256})}
+    body["records"] += typed("Opportunity", {**DEAL, "ContactId": contact})["records"]
+    assert codes(api.json("POST", "composite/sobjects", json=body)) == [
+        "ALL_OR_NONE_OPERATION_ROLLED_BACK", "STRING_TOO_LONG", "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+    ]  # fmt: skip
+    assert held(org, lead) == before
+    assert [org.rows(name) for name in ("Task", "Opportunity", "OpportunityContactRole")] == [[], [], []]
