@@ -324,6 +324,7 @@ def test_activities_move_to_the_contact_and_the_opportunity(api: Api, org: Sandb
     assert held(org, foreign)["WhoId"] == stranger
     assert held(org, waiting)["SystemModstamp"] == clock.now(), "a mirror sees that it moved"
     assert held(org, made["contactId"])["LastActivityDate"] == date(2026, 3, 9)
+    assert held(org, lead)["LastActivityDate"] == date(2026, 3, 9), "the lead keeps the one it had"
 
 
 def test_an_account_that_is_known_gets_the_new_contact(api: Api, org: SandboxOrg) -> None:
