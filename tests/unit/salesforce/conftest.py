@@ -184,12 +184,13 @@ def parts(fake: FakeOrg, lead_fields: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def composite_reply(fake: FakeOrg, parts: dict[str, Any]) -> Callable[[requests.PreparedRequest], Reply]:
-    """Answers a composite call from bodies by reference id; a tuple is (status, body)."""
+    """Answers a composite call from bodies by reference id; a tuple is (status, body). What is not there is hidden from the user."""
+    hidden = (404, [{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}])
 
     def reply(request: requests.PreparedRequest) -> Reply:
         listed = []
         for one in body_of(request)["compositeRequest"]:
-            found = parts[one["referenceId"]]
+            found = parts.get(one["referenceId"], hidden)
             status, body = found if isinstance(found, tuple) else (200, found)
             listed.append({"referenceId": one["referenceId"], "httpStatusCode": status, "httpHeaders": {}, "body": body})
         return fake.json({"compositeResponse": listed})
