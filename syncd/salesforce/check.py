@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from syncd.errors import AuthError, BudgetExhausted, ConfigError, ContractError, SalesforceUnavailableError
 from syncd.model import CONSENT_FIELDS, FieldSchema, ObjectSchema, OrgIdentity, OrgSchema
+from syncd.salesforce.check_conversions import conversion_findings
 from syncd.salesforce.client import SalesforceOrg
+from syncd.salesforce.finding import Finding, Severity
 
 _EXTERNAL_ID_LENGTH = 32
 _TASK_FIELDS = ("WhoId", "OwnerId", "Subject", "Status", "Priority", "ActivityDate", "Description")
@@ -25,24 +26,6 @@ _TAKES: dict[str, frozenset[str]] = {
     "instant": frozenset({"datetime"}),
 }
 """Kind of a mapped value to the describe types that store it unchanged (reference salesforce.md 4.1)."""
-
-
-class Severity(StrEnum):
-    """`error`: writing would fail; `warning`: it works, but not as one might think."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `subject` is what (`Lead.Industry`), `advice` the fix; `""` when there is none."""
-
-    severity: Severity
-    subject: str
-    message: str
-    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +55,9 @@ def live_findings(
     statuses: Sequence[str] = (),
     owners: Iterable[tuple[str, str]] = (),
     tasks: Sequence[str] = (),
+    conversions: Sequence[str] = (),
 ) -> list[Finding]:
-    """Look at credentials, org, rights, fields, picklists, statuses and owners. One or two calls, one more per owner.
+    """Look at credentials, org, rights, fields, picklists, statuses and owners. One or two calls, one more per owner and for conversions.
 
     Args:
         org: The org as configured.
@@ -82,6 +66,7 @@ def live_findings(
         statuses: Lead statuses that the policy writes.
         owners: (`queue` or `user`, name) of the sources' assignments.
         tasks: Where mappings ask for tasks, for messages.
+        conversions: Where the policy asks for conversions, for messages.
 
     Returns:
         Findings in the order of looking. When the org cannot be entered, just that.
@@ -101,6 +86,7 @@ def live_findings(
         found += problems or [Finding(Severity.OK, f"Lead.{name}", "can be written.")]
     found += _consent(schema, mapped_fields)
     found += _tasks(schema, org.settings.external_id_field, tasks)
+    found += conversion_findings(org, schema, conversions)
     found += _statuses(schema, statuses)
     for kind, name in owners:
         found.append(_owner(org, kind, name))
