@@ -54,7 +54,7 @@ class FakeOrg:
         self.mock.add_callback(responses.POST, f"{ORIGIN}/services/oauth2/token", grant)
 
     def on(self, method: str, path: str, *answers: Any) -> None:
-        """Answer calls of `path` in turn, the last answer for ever. An answer is a Reply, an error, or a function to a Reply."""
+        """Answer calls of `path` below the version, or with a leading slash of the whole path, in turn, the last answer for ever. An answer is a Reply, an error, or a function to a Reply."""
         waiting = list(answers)
 
         def reply(request: requests.PreparedRequest) -> Reply:
@@ -66,7 +66,7 @@ class FakeOrg:
                 raise answer
             return answer
 
-        self.mock.add_callback(method, BASE + path, reply)
+        self.mock.add_callback(method, ORIGIN + path if path.startswith("/") else BASE + path, reply)
 
     def json(self, body: Any, status: int = 200, **headers: str) -> Reply:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
