@@ -135,7 +135,8 @@ class Catalogue:
             return part.body if part.is_ok else None
         try:
             return self._connection.read(path, lambda answer: answer.body)
-        except ContractError:
+        except (ContractError, AuthError):
+            # The call before went through, so this is about the object.
             return None
 
     def _body(self, what: str, path: str, part: Part) -> Any:

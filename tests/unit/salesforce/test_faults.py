@@ -95,6 +95,9 @@ EXPECTED = {
     "EMAIL_OPTED_OUT": "refused",
     "OPTED_OUT_OF_MASS_MAIL": "refused",
     "TOO_MANY_APEX_REQUESTS": "retry",
+    "UNAVAILABLE_RECORDTYPE_EXCEPTION": "config",
+    "SOAP_CLIENT": "retry_smaller",
+    "NOT_ANSWERED": "unknown",
 }
 
 
