@@ -133,15 +133,22 @@ class RehearsalOrg:
         return [RowOutcome(sf_id) for sf_id in sf_ids]
 
     def convert(self, rows: Sequence[Conversion]) -> list[ConversionOutcome]:
-        """Pretend to convert; like the org, refuse a lead that was converted before."""
+        """Pretend to convert; like the org, refuse a lead that was converted before. One read: new contacts take what leads hold."""
+        objects = self.schema().objects
+        known = objects["Lead"].fields
+        shared = [name for name, field in objects["Contact"].fields.items() if field.is_createable and name in known]
+        leads = self.retrieve("Lead", [row.lead_id for row in rows], [*shared, "Company"])
         outcomes = []
         for row in rows:
-            if row.lead_id in self._converted:
-                fault = OrgFault("CANNOT_UPDATE_CONVERTED_LEAD", "This lead is converted already.", recovery=Recovery.RERESOLVE)
+            lead = leads.get(row.lead_id)
+            if lead is None or lead.is_converted or row.lead_id in self._converted:
+                code = "ENTITY_IS_DELETED" if lead is None else "CANNOT_UPDATE_CONVERTED_LEAD"
+                fault = OrgFault(code, "This lead cannot be converted any more.", recovery=Recovery.RERESOLVE)
                 outcomes.append(ConversionOutcome(row.lead_id, fault=fault))
                 continue
-            account = row.account_id or self._made("Account", row, {})
-            contact = row.contact_id or self._made("Contact", row, {"AccountId": account})
+            account = row.account_id or self._made("Account", row, {"Name": lead.fields.get("Company")})
+            held = {name: lead.fields.get(name) for name in shared}
+            contact = row.contact_id or self._made("Contact", row, {**held, "AccountId": account})
             opportunity = ""
             if row.opportunity_name:
                 opportunity = self._made("Opportunity", row, {"AccountId": account, "Name": row.opportunity_name})
