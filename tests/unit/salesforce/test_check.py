@@ -218,3 +218,50 @@ def test_an_org_that_goes_away_meanwhile_is_a_finding(org, fake, convertible) ->
     fake.mock.remove("GET", "https://acme.my.salesforce.com/services/data/v62.0/query/")
     fake.on("GET", "query/", fake.text("<html>maintenance</html>", 503))
     assert (Severity.ERROR, "Convert Leads") in problems(live_findings(org, {}, conversions=PLACES))
+
+
+RETAIL = {"recordTypeId": "0125f0000004CARAA2", "developerName": "Retail", "master": False, "active": True}
+PICKLIST = "ui-api/object-info/Lead/picklist-values/0125f0000004CARAA2/Status"
+
+
+@pytest.fixture
+def with_process(fake, with_schema) -> dict[str, Any]:
+    with_schema["describeLead"]["recordTypeInfos"] = [RETAIL]
+    return with_schema
+
+
+def test_a_lead_process_that_has_the_statuses_is_fine(org, fake, with_process) -> None:
+    fake.on("GET", PICKLIST, fake.json({"values": [{"value": "New"}]}))
+    found = live_findings(org, {}, processes={"Retail": ["New"]})
+    assert problems(found) == []
+    assert "record type Retail" in {one.subject for one in found}
+    assert org.api_calls == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "statuses", "severity", "word"),
+    [
+        ({"values": [{"value": "Old"}]}, ["New"], Severity.ERROR, 'no status "New"'),
+        ({}, ["New"], Severity.WARNING, "does not say"),
+    ],
+)
+def test_a_lead_process_that_lacks_a_status_is_named_with_its_fix(
+    org, fake, with_process, answer, statuses, severity, word
+) -> None:
+    fake.on("GET", PICKLIST, fake.json(answer))
+    (one,) = [one for one in live_findings(org, {}, processes={"Retail": statuses}) if one.severity is not Severity.OK]
+    assert (one.severity, one.subject) == (severity, "record type Retail")
+    assert word in one.message
+    assert "Lead Processes" in one.advice
+
+
+def test_an_unknown_record_type_costs_no_call_and_has_a_close_match(org, with_process) -> None:
+    (one,) = [one for one in live_findings(org, {}, processes={"Retial": ["New"]}) if one.severity is not Severity.OK]
+    assert one.severity is Severity.ERROR
+    assert 'Did you mean "Retail"' in one.message
+    assert org.api_calls == 1
+
+
+def test_a_lead_process_that_cannot_be_asked_for_now_is_a_finding(org, fake, with_process) -> None:
+    fake.on("GET", PICKLIST, fake.text("<html>", 503))
+    assert problems(live_findings(org, {}, processes={"Retail": ["New"]})) == [(Severity.ERROR, "record type Retail")]
