@@ -136,7 +136,8 @@ class RehearsalOrg:
         """Pretend to convert; like the org, refuse a lead that was converted before. One read: new contacts take what leads hold."""
         objects = self.schema().objects
         known = objects["Lead"].fields
-        shared = [name for name, field in objects["Contact"].fields.items() if field.is_createable and name in known]
+        plain = (name for name, field in objects["Contact"].fields.items() if field.is_createable and field.type != "reference")
+        shared = [name for name in plain if name in known]
         leads = self.retrieve("Lead", [row.lead_id for row in rows], [*shared, "Company"])
         outcomes = []
         for row in rows:

@@ -43,9 +43,8 @@ class MirrorReader:
 
         The first pages of up to five objects come in one call. Leads and contacts that the integration user modified last are left out
         of later reads (they come back by the echo) unless they were deleted, or are contacts that it made: those come from conversions.
-        A first fill of more than 10,000 rows is
-        a Bulk query. `covered_until` is the newest stamp seen, never beyond the server's time at the start; rows that become
-        visible later with an older stamp are caught by the overlap of the next read.
+        A first fill of more than 10,000 rows is a Bulk query. `covered_until` is the newest stamp seen, never beyond the server's time
+        at the first call; rows that become visible later with an older stamp are caught by the overlap of the next read.
 
         Raises:
             ContractError: A page cannot be read or the sums do not match: such a page is never the end of a list. Also when an object
