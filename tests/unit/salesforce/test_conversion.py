@@ -221,6 +221,7 @@ def test_a_lead_of_which_the_answer_says_nothing_is_in_doubt_alone(
         (200, {"Content-Type": "text/html"}, "<!DOCTYPE html><html><body>busy</body></html>"),
         (200, {"Content-Type": "text/html"}, "<html><body>busy</body></html>"),
         (200, {"Content-Type": "text/xml"}, soap(done(lead_id(1)))[2][:-40]),
+        (200, {"Content-Type": "text/xml", "Content-Length": "100000"}, soap(done(lead_id(1)))[2]),
         (200, {"Content-Type": "text/xml"}, ""),
         (200, {"Content-Type": "text/xml"}, b"\xff\xfe<"),
         (200, {"Content-Type": "application/json"}, '[{"success": true}]'),
