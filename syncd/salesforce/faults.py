@@ -95,6 +95,8 @@ _TRIGGER_CODES = frozenset(
 )
 _LOCK_WORDS = re.compile(r"UNABLE_TO_LOCK_ROW|unable to obtain exclusive access", re.IGNORECASE)
 _LIMIT_WORDS = re.compile(r"too many (?:soql|dml|query|queries)|cpu time|timed? ?out|heap size", re.IGNORECASE)
+_RECORD_FIELDS = frozenset(["Id", "id", "leadId", "accountId", "contactId"])
+"""Fields of a fault that name the record itself, or in a conversion those it takes: any of them may be gone or merged by now."""
 _MISSING_FIELDS = re.compile(r"\[([A-Za-z0-9_, ]+)\]")
 _COLUMN = re.compile(r"No such column '([A-Za-z0-9_.]+)'")
 _ID_IN_TEXT = re.compile(r"\b([A-Za-z0-9]{18}|[A-Za-z0-9]{15})\b")
@@ -129,7 +131,7 @@ def recovery_of(code: str, message: str = "", fields: tuple[str, ...] = ()) -> R
             return Recovery.RETRY_ALONE
         if _LIMIT_WORDS.search(message):
             return Recovery.RETRY_SMALLER
-    if code == "INVALID_CROSS_REFERENCE_KEY" and any(name not in ("Id", "id") for name in fields):
+    if code == "INVALID_CROSS_REFERENCE_KEY" and any(name not in _RECORD_FIELDS for name in fields):
         # A bad owner or record type, not a bad record: looking the record up again would go round in circles.
         return Recovery.REFUSED
     # An unknown code is worth one more try; the writer refuses it after that.

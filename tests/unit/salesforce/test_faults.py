@@ -133,6 +133,13 @@ def test_a_bad_owner_is_refused_and_a_bad_record_is_looked_up_again() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "recovery"), [("leadId", Recovery.RERESOLVE), ("accountId", Recovery.RERESOLVE), ("ownerId", Recovery.REFUSED)]
+)
+def test_what_a_conversion_takes_is_looked_up_again_and_who_gets_it_is_not(name: str, recovery: Recovery) -> None:
+    assert recovery_of("INVALID_CROSS_REFERENCE_KEY", fields=(name,)) is recovery
+
+
+@pytest.mark.parametrize(
     ("body", "code", "fields"),
     [
         ([{"errorCode": "STRING_TOO_LONG", "message": "m", "fields": ["Title"]}], "STRING_TOO_LONG", ("Title",)),
