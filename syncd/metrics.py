@@ -45,7 +45,7 @@ LEAD_AGE = Histogram(
     buckets=(0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 900, 3_600, 14_400),
     registry=REGISTRY,
 )
-API_CALLS = Counter("syncd_api_calls_total", "REST calls to Salesforce.", ("lane",), registry=REGISTRY)
+API_CALLS = Counter("syncd_api_calls_total", "Calls to Salesforce.", ("lane",), registry=REGISTRY)
 OPERATIONS = Counter(
     "syncd_operations_total",
     "Writes to Salesforce by how they ended; API calls divided by those that were created is what a lead costs.",

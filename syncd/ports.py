@@ -16,6 +16,8 @@ import msgspec
 from syncd.model import (
     Assignment,
     Candidate,
+    Conversion,
+    ConversionOutcome,
     Delivery,
     Hold,
     InboxOutcome,
@@ -443,8 +445,9 @@ class ChangedRows(msgspec.Struct, frozen=True, gc=False):
 class Org(Protocol):
     """Salesforce as syncd uses it. Every method may raise SalesforceUnavailableError, AuthError, BudgetExhausted.
 
-    Write methods take at most 200 rows (one API call each when nothing goes wrong), return one RowOutcome per row in order,
-    and raise UnknownOutcomeError when they cannot tell whether the request was carried out.
+    Write methods take at most 200 rows, `convert` 100 (one API call each when nothing goes wrong), return one outcome per row in order,
+    and raise UnknownOutcomeError when they cannot tell whether the request was carried out. `changes` and `retrieve` take any object that
+    `schema` has; an object that it lacks is hidden from the integration user, and asking for it is a ContractError.
     """
 
     @property
@@ -462,4 +465,6 @@ class Org(Protocol):
     ) -> list[RowOutcome]: ...
     def update(self, object: str, rows: Sequence[tuple[str, Mapping[str, Value]]]) -> list[RowOutcome]: ...
     def delete(self, sf_ids: Sequence[str]) -> list[RowOutcome]: ...
+    def convert(self, rows: Sequence[Conversion]) -> list[ConversionOutcome]: ...
     def owner_id(self, kind: str, name: str) -> str: ...
+    def active_users(self, sf_ids: Sequence[str]) -> dict[str, bool]: ...

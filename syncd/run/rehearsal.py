@@ -12,16 +12,29 @@ from datetime import datetime
 import msgspec
 
 from syncd.clock import Clock
-from syncd.model import Assignment, Operation, OrgIdentity, OrgRow, OrgSchema, RowOutcome, Value
+from syncd.model import (
+    Assignment,
+    Conversion,
+    ConversionOutcome,
+    Operation,
+    OrgFault,
+    OrgIdentity,
+    OrgRow,
+    OrgSchema,
+    Recovery,
+    RowOutcome,
+    Value,
+)
 from syncd.ports import ChangedRows, Org
 
 _PRETENDED = "00QNEW"
+_PRETENDED_BY_CONVERSION = {"Account": "001NEW", "Contact": "003NEW", "Opportunity": "006NEW"}
 _PRETENDED_OWNER = "005-rehearsal"
 
 
 def is_pretended(sf_id: str) -> bool:
     """Whether an id exists in a rehearsal only."""
-    return sf_id.startswith(_PRETENDED)
+    return sf_id.startswith((_PRETENDED, *_PRETENDED_BY_CONVERSION.values()))
 
 
 def without_pretended(operation: Operation) -> Operation:
@@ -45,6 +58,7 @@ class RehearsalOrg:
         self._rows: dict[str, OrgRow] = {}
         self._by_external_id: dict[str, str] = {}
         self._overlay: dict[str, dict[str, Value]] = {}
+        self._converted: dict[str, ConversionOutcome] = {}
         self._count = 0
 
     @property
@@ -78,6 +92,9 @@ class RehearsalOrg:
             if row is not None:
                 found[sf_id] = self._written(row, changed)
         found.update({sf_id: self._rows[sf_id] for sf_id in sf_ids if sf_id in self._rows})
+        for sf_id in self._converted.keys() & found.keys():
+            if (row := found[sf_id]) is not None:
+                found[sf_id] = msgspec.structs.replace(row, is_converted=True, contact_id=self._converted[sf_id].contact_id)
         return found
 
     def find_by_external_id(self, object: str, values: Sequence[str], fields: Sequence[str]) -> dict[str, list[OrgRow]]:
@@ -94,8 +111,7 @@ class RehearsalOrg:
         """Pretend to create; the ids exist in this rehearsal only."""
         outcomes = []
         for external_id, values in rows:
-            self._count += 1
-            sf_id = f"{_PRETENDED}{self._count:09d}AAA"
+            sf_id = self._new_id(_PRETENDED)
             owner = assignment.owner_id if assignment and assignment.owner_id else _PRETENDED_OWNER
             self._rows[sf_id] = OrgRow(
                 object, sf_id, dict(values), self._clock.now(), self.identity().user_id, owner, external_id=external_id
@@ -116,9 +132,50 @@ class RehearsalOrg:
         """Pretend to delete."""
         return [RowOutcome(sf_id) for sf_id in sf_ids]
 
+    def convert(self, rows: Sequence[Conversion]) -> list[ConversionOutcome]:
+        """Pretend to convert; like the org, refuse a lead that was converted before. One read: new contacts take what leads hold."""
+        objects = self.schema().objects
+        known = objects["Lead"].fields
+        plain = (name for name, field in objects["Contact"].fields.items() if field.is_createable and field.type != "reference")
+        shared = [name for name in plain if name in known]
+        leads = self.retrieve("Lead", [row.lead_id for row in rows], [*shared, "Company"])
+        outcomes = []
+        for row in rows:
+            lead = leads.get(row.lead_id)
+            if lead is None or lead.is_converted or row.lead_id in self._converted:
+                code = "ENTITY_IS_DELETED" if lead is None else "CANNOT_UPDATE_CONVERTED_LEAD"
+                fault = OrgFault(code, "This lead cannot be converted any more.", recovery=Recovery.RERESOLVE)
+                outcomes.append(ConversionOutcome(row.lead_id, fault=fault))
+                continue
+            account = row.account_id or self._made("Account", row, {"Name": lead.fields.get("Company")})
+            held = {name: lead.fields.get(name) for name in shared}
+            contact = row.contact_id or self._made("Contact", row, {**held, "AccountId": account})
+            opportunity = ""
+            if row.opportunity_name:
+                opportunity = self._made("Opportunity", row, {"AccountId": account, "Name": row.opportunity_name})
+            self.update("Lead", [(row.lead_id, {"Status": row.converted_status})])
+            self._converted[row.lead_id] = ConversionOutcome(row.lead_id, account, contact, opportunity)
+            outcomes.append(self._converted[row.lead_id])
+        return outcomes
+
+    def _made(self, object: str, row: Conversion, values: dict[str, Value]) -> str:
+        """The id of a record that a conversion would make."""
+        sf_id = self._new_id(_PRETENDED_BY_CONVERSION[object])
+        owner = row.owner_id or _PRETENDED_OWNER
+        self._rows[sf_id] = OrgRow(object, sf_id, values, self._clock.now(), self.identity().user_id, owner)
+        return sf_id
+
+    def _new_id(self, prefix: str) -> str:
+        self._count += 1
+        return f"{prefix}{self._count:09d}AAA"
+
     def owner_id(self, kind: str, name: str) -> str:
         """The real one."""
         return self._org.owner_id(kind, name)
+
+    def active_users(self, sf_ids: Sequence[str]) -> dict[str, bool]:
+        """The real ones."""
+        return self._org.active_users(sf_ids)
 
     def _written(self, row: OrgRow, changed: Mapping[str, Value]) -> OrgRow:
         return msgspec.structs.replace(

@@ -1,4 +1,4 @@
-"""What the org is and has: identity, fields and statuses in one call, kept for an hour; owners by name."""
+"""What the org is and has: identity, fields, statuses and stages in one call, kept for an hour."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from syncd.clock import Clock
-from syncd.errors import AuthError, BudgetExhausted, ConfigError, ContractError, SalesforceUnavailableError
+from syncd.errors import AuthError, BudgetExhausted, ContractError, SalesforceUnavailableError
 from syncd.model import ObjectSchema, OrgIdentity, OrgSchema
 from syncd.salesforce.connection import Connection
-from syncd.salesforce.describe import parse_describe, parse_statuses
-from syncd.salesforce.ids import is_sf_id, quoted, select, to_18
+from syncd.salesforce.describe import (
+    parse_currencies,
+    parse_default_status,
+    parse_describe,
+    parse_record_types,
+    parse_stages,
+    parse_statuses,
+)
+from syncd.salesforce.ids import is_sf_id, select
 from syncd.salesforce.queries import Part, composite, parse_page, query, query_path, records_of
 from syncd.salesforce.settings import OrgSettings
 
 OBJECTS = ("Lead", "Contact")
-OPTIONAL_OBJECTS = ("Task",)
-"""Wanted only where a mapping asks for tasks: an org may hide them from the integration user."""
+OPTIONAL_OBJECTS = ("Task", "Account", "Opportunity", "Event", "User", "Campaign")
+"""Wanted only where a mapping or a policy asks for them: an org may hide them from the integration user."""
 
 _HIDDEN_STATUSES = (403, 404)
 
@@ -28,6 +35,8 @@ _RETRY_SECONDS = 60.0
 
 _ORGANIZATION = "SELECT Id, IsSandbox, OrganizationType FROM Organization"
 _STATUSES = "SELECT ApiName, MasterLabel, IsConverted, IsDefault, SortOrder FROM LeadStatus ORDER BY SortOrder"
+_STAGES = "SELECT ApiName, MasterLabel, IsActive, IsClosed, IsWon, SortOrder FROM OpportunityStage ORDER BY SortOrder"
+"""Refused where the integration user may not see opportunities: then there are none."""
 
 
 class Catalogue:
@@ -42,7 +51,6 @@ class Catalogue:
         self._schema: OrgSchema | None = None
         self._identity: OrgIdentity | None = None
         self._read_at = 0.0
-        self._owners: dict[tuple[str, str], str] = {}
 
     def identity(self) -> OrgIdentity:
         """Whose org this is; no call of its own once the schema is known."""
@@ -52,7 +60,7 @@ class Catalogue:
         return self._identity
 
     def schema(self) -> OrgSchema:
-        """Lead, Contact, Task if it may be seen, and the lead statuses; one call an hour.
+        """Lead and Contact, what else may be seen of OPTIONAL_OBJECTS, lead statuses and stages; one call an hour.
 
         Raises:
             AuthError: The integration user may not see Lead or Contact.
@@ -80,6 +88,14 @@ class Catalogue:
         """The fields of `object` if the schema was read before; never a call."""
         return self._schema.objects.get(object) if self._schema else None
 
+    def check_visible(self, object: str) -> None:
+        """Raise ContractError if the schema was read before and lacks `object`; never a call."""
+        if self._schema is not None and object not in self._schema.objects:
+            raise ContractError(
+                f"The integration user may not see {object}.",
+                advice=f"Give its permission set read on {object} (object and fields).",
+            )
+
     def external_id_of(self, object: str) -> str | None:
         """The external id field of `object`, None if it has none there; before the schema is read, Lead is taken to have it."""
         field = self._settings.external_id_field
@@ -89,27 +105,47 @@ class Catalogue:
 
     def _read(self) -> tuple[OrgSchema, bool]:
         paths = {f"describe{name}": f"sobjects/{name}/describe" for name in (*OBJECTS, *OPTIONAL_OBJECTS)}
-        paths |= {"organization": query_path(_ORGANIZATION), "statuses": query_path(_STATUSES)}
+        paths |= {"organization": query_path(_ORGANIZATION), "statuses": query_path(_STATUSES), "stages": query_path(_STAGES)}
         parts, _ = composite(self._connection, paths, tolerate=True)
-        hidden = [f"describe{name}" for name in OPTIONAL_OBJECTS if parts[f"describe{name}"].status in _HIDDEN_STATUSES]
-        wanted = {reference: path for reference, path in paths.items() if reference not in hidden}
-        bodies = {reference: self._body(reference, path, parts[reference]) for reference, path in wanted.items()}
-        names = [name for name in (*OBJECTS, *OPTIONAL_OBJECTS) if f"describe{name}" in bodies]
-        objects = {name: parse_describe(name, bodies[f"describe{name}"]) for name in names}
-        statuses = parse_statuses(self._records(bodies["statuses"]))
-        organization = self._records(bodies["organization"])
+        bodies = {name: self._body(name, paths[f"describe{name}"], parts[f"describe{name}"]) for name in OBJECTS}
+        for name in OPTIONAL_OBJECTS:
+            body = self._optional(paths[f"describe{name}"], parts[f"describe{name}"])
+            if body is not None:
+                bodies[name] = body
+        objects = {name: parse_describe(name, body) for name, body in bodies.items()}
+        statuses = self._records(self._body("statuses", paths["statuses"], parts["statuses"]))
+        organization = self._records(self._body("organization", paths["organization"], parts["organization"]))
         if len(organization) != 1 or not is_sf_id(organization[0].get("Id")):
             raise ContractError("Salesforce did not say which organization this is.")
-        return OrgSchema(objects, statuses), organization[0].get("IsSandbox") is True
+        is_multi_currency, currencies = parse_currencies(objects)
+        schema = OrgSchema(
+            objects,
+            parse_statuses(statuses),
+            default_status=parse_default_status(statuses),
+            opportunity_stages=parse_stages(self._records(parts["stages"].body)) if parts["stages"].is_ok else {},
+            record_types={name: parse_record_types(body) for name, body in bodies.items()},
+            is_multi_currency=is_multi_currency,
+            currencies=currencies,
+        )
+        return schema, organization[0].get("IsSandbox") is True
 
-    def _body(self, reference: str, path: str, part: Part) -> Any:
+    def _optional(self, path: str, part: Part) -> Any:
+        """The describe of an object that may be hidden; None if it is."""
+        if part.is_ok or part.status in _HIDDEN_STATUSES:
+            return part.body if part.is_ok else None
+        try:
+            return self._connection.read(path, lambda answer: answer.body)
+        except (ContractError, AuthError):
+            # The call before went through, so this is about the object.
+            return None
+
+    def _body(self, what: str, path: str, part: Part) -> Any:
         """The body of a part; one that was refused inside the composite call is asked for alone."""
         if part.is_ok:
             return part.body
         try:
             return self._connection.read(path, lambda answer: answer.body)
         except ContractError as error:
-            what = reference.removeprefix("describe")
             raise AuthError(
                 f"The integration user may not see {what}.",
                 advice=f"Give its permission set read on {what} (objects and fields), and check salesforce.api_version.",
@@ -120,46 +156,39 @@ class Catalogue:
         page = parse_page(self._connection, body)
         return [one for one in records_of(self._connection, page) if isinstance(one, Mapping)]
 
-    def owner_id(self, kind: str, name: str) -> str:
-        """The id of a queue (`queue`, by DeveloperName or Name) or an active user (`user`, by Username or Name).
+    def statuses_of_record_type(self, record_type_id: str) -> tuple[str, ...] | None:
+        """The lead statuses of a record type's lead process, None where it cannot be told. One call.
+
+        Source: User Interface API Developer Guide, Get Values for a Picklist Field (41.0): `{"values": [{"value": ...}]}`.
 
         Raises:
-            ConfigError: There is none, there are several, or the user is inactive.
-            SalesforceUnavailableError, AuthError, BudgetExhausted, ContractError: As Connection.read.
+            SalesforceUnavailableError, BudgetExhausted: As Connection.read.
         """
-        found = self._owners.get((kind, name))
-        if found is None:
-            found = self._find_owner(kind, name)
-            self._owners[kind, name] = found
-        return found
+        if not is_sf_id(record_type_id):
+            return None
+        try:
+            body = self._connection.read(
+                f"ui-api/object-info/Lead/picklist-values/{record_type_id}/Status", lambda answer: answer.body
+            )
+        except (ContractError, AuthError):
+            # The user interface API has rights and switches of its own, and knows not all objects.
+            return None
+        listed = body.get("values") if isinstance(body, Mapping) else None
+        if not isinstance(listed, list):
+            return None
+        return tuple(one["value"] for one in listed if isinstance(one, Mapping) and isinstance(one.get("value"), str))
 
-    def _find_owner(self, kind: str, name: str) -> str:
-        literal = quoted(name)
-        if kind == "queue":
-            where = f"Type = 'Queue' AND (DeveloperName = {literal} OR Name = {literal})"
-            soql = select(("Id", "Name", "DeveloperName"), "Group", where)
-            exact = "DeveloperName"
-        elif kind == "user":
-            soql = select(("Id", "Name", "Username", "IsActive"), "User", f"Username = {literal} OR Name = {literal}")
-            exact = "Username"
-        else:
-            raise ConfigError(f'An owner is a queue or a user, not "{kind}".')
-        rows = [one for one in query(self._connection, soql) if isinstance(one, Mapping) and is_sf_id(one.get("Id"))]
-        # The unique name goes before the display name, which several may share.
-        named = [one for one in rows if str(one.get(exact) or "").casefold() == name.casefold()] or rows
-        if not named:
-            raise ConfigError(
-                f'Salesforce has no {kind} "{name}".',
-                advice=f"Check the name under Setup, {'Queues' if kind == 'queue' else 'Users'}.",
-            )
-        if len(named) > 1:
-            raise ConfigError(
-                f'Salesforce has {len(named)} {kind}s named "{name}".',
-                advice=f"Give the {exact} instead.",
-            )
-        if kind == "user" and named[0].get("IsActive") is not True:
-            raise ConfigError(
-                f'The user "{name}" is inactive in Salesforce and cannot own leads.',
-                advice="Name an active user or a queue.",
-            )
-        return to_18(str(named[0]["Id"]))
+    def may(self, permission: str) -> bool | None:
+        """Whether the integration user has a permission such as `PermissionsConvertLeads`, None where it cannot be told. One call.
+
+        Source: Object Reference, UserPermissionAccess (API 41.0): one row, about the user who asks.
+
+        Raises:
+            SalesforceUnavailableError, AuthError, BudgetExhausted: As Connection.read.
+        """
+        try:
+            rows = query(self._connection, select((permission,), "UserPermissionAccess"))
+        except ContractError:
+            return None
+        found = rows[0].get(permission) if len(rows) == 1 and isinstance(rows[0], Mapping) else None
+        return found if isinstance(found, bool) else None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from types import MappingProxyType
 
 from syncd.errors import AuthError, BudgetExhausted, ConfigError, ContractError, SalesforceUnavailableError
 from syncd.model import CONSENT_FIELDS, FieldSchema, ObjectSchema, OrgIdentity, OrgSchema
+from syncd.salesforce.check_policy import conversion_findings, process_findings, status_findings
 from syncd.salesforce.client import SalesforceOrg
+from syncd.salesforce.finding import Finding, Severity
 
 _EXTERNAL_ID_LENGTH = 32
 _TASK_FIELDS = ("WhoId", "OwnerId", "Subject", "Status", "Priority", "ActivityDate", "Description")
@@ -25,24 +27,6 @@ _TAKES: dict[str, frozenset[str]] = {
     "instant": frozenset({"datetime"}),
 }
 """Kind of a mapped value to the describe types that store it unchanged (reference salesforce.md 4.1)."""
-
-
-class Severity(StrEnum):
-    """`error`: writing would fail; `warning`: it works, but not as one might think."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `subject` is what (`Lead.Industry`), `advice` the fix; `""` when there is none."""
-
-    severity: Severity
-    subject: str
-    message: str
-    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +56,12 @@ def live_findings(
     statuses: Sequence[str] = (),
     owners: Iterable[tuple[str, str]] = (),
     tasks: Sequence[str] = (),
+    conversions: Sequence[str] = (),
+    processes: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> list[Finding]:
-    """Look at credentials, org, rights, fields, picklists, statuses and owners. One or two calls, one more per owner.
+    """Look at credentials, org, rights, fields, picklists, statuses and owners.
+
+    One or two calls, and one more for each owner, for conversions, and for each record type.
 
     Args:
         org: The org as configured.
@@ -82,6 +70,8 @@ def live_findings(
         statuses: Lead statuses that the policy writes.
         owners: (`queue` or `user`, name) of the sources' assignments.
         tasks: Where mappings ask for tasks, for messages.
+        conversions: Where the policy asks for conversions, for messages.
+        processes: Developer name of a Lead record type to the statuses that the policy writes to its leads.
 
     Returns:
         Findings in the order of looking. When the org cannot be entered, just that.
@@ -101,7 +91,9 @@ def live_findings(
         found += problems or [Finding(Severity.OK, f"Lead.{name}", "can be written.")]
     found += _consent(schema, mapped_fields)
     found += _tasks(schema, org.settings.external_id_field, tasks)
-    found += _statuses(schema, statuses)
+    found += conversion_findings(org, schema, conversions)
+    found += status_findings(schema, statuses)
+    found += process_findings(org, schema, processes)
     for kind, name in owners:
         found.append(_owner(org, kind, name))
     return found
@@ -280,24 +272,6 @@ def _tasks(schema: OrgSchema, name: str | None, places: Sequence[str]) -> Iterat
             message = f"may not be written by the integration user{at}."
             problems.append(Finding(Severity.ERROR, f"Task.{needed}", message, f"Give the permission set edit on Task.{needed}."))
     yield from problems or [Finding(Severity.OK, subject, "is a unique external id: tasks can be made.")]
-
-
-def _statuses(schema: OrgSchema, statuses: Sequence[str]) -> Iterator[Finding]:
-    for status in dict.fromkeys(statuses):
-        if status not in schema.lead_statuses:
-            yield Finding(
-                Severity.ERROR,
-                "Lead.Status",
-                f'The org has no lead status "{status}".',
-                f"Correct the policy, or add the status. Known: {', '.join(schema.lead_statuses)}.",
-            )
-        elif schema.lead_statuses[status]:
-            yield Finding(
-                Severity.ERROR,
-                "Lead.Status",
-                f'The lead status "{status}" means converted; writing it does not convert a lead.',
-                "Use another status in the policy.",
-            )
 
 
 def _owner(org: SalesforceOrg, kind: str, name: str) -> Finding:

@@ -11,14 +11,16 @@ from typing import Any
 from syncd.clock import Clock
 from syncd.errors import ContractError
 from syncd.http import Session, make_session
-from syncd.model import Assignment, Lane, OrgIdentity, OrgRow, OrgSchema, RowOutcome, Value
+from syncd.model import Assignment, Conversion, ConversionOutcome, Lane, OrgIdentity, OrgRow, OrgSchema, RowOutcome, Value
 from syncd.ports import ChangedRows
 from syncd.salesforce.budget import Budget
 from syncd.salesforce.catalogue import Catalogue
 from syncd.salesforce.collections import CollectionWriter
 from syncd.salesforce.connection import Answer, Connection
+from syncd.salesforce.conversion import Converter
 from syncd.salesforce.ids import chunks_of_literals, is_sf_id, quoted, select, to_18
 from syncd.salesforce.mirror import MirrorReader
+from syncd.salesforce.owners import Owners
 from syncd.salesforce.queries import query, query_many, query_path
 from syncd.salesforce.rows import row_reader, selected_fields
 from syncd.salesforce.settings import OrgSettings
@@ -65,11 +67,13 @@ class SalesforceOrg:
         tokens = TokenProvider(settings, sessions(), clock)
         self._connection = Connection(settings, tokens, self._budget, clock, sessions, chance)
         self._catalogue = Catalogue(self._connection, settings, clock)
+        self._owners = Owners(self._connection)
         self._writer = CollectionWriter(self._connection, clock, chance)
+        self._converter = Converter(self._connection, settings.client, clock, chance)
 
     @property
     def api_calls(self) -> int:
-        """REST calls sent by this process, or by its lane, repeated and refused ones included; log-ins are none."""
+        """Calls sent by this process, or by its lane, repeated and refused ones included; log-ins are none."""
         return self._budget.total if self._lane is None else self._budget.total_of(self._lane)
 
     @property
@@ -93,6 +97,7 @@ class SalesforceOrg:
         other._lane = lane  # noqa: SLF001 - a copy of itself
         other._connection = self._connection.in_lane(lane)  # noqa: SLF001
         other._writer = CollectionWriter(other._connection, self._clock, self._chance)  # noqa: SLF001
+        other._converter = Converter(other._connection, self._settings.client, self._clock, self._chance)  # noqa: SLF001
         return other
 
     @property
@@ -109,7 +114,7 @@ class SalesforceOrg:
         return self._catalogue.identity()
 
     def schema(self) -> OrgSchema:
-        """Fields of Lead, Contact and Task as the integration user sees them, and lead statuses; one call, kept for an hour.
+        """Objects, lead statuses and stages as the integration user sees them (see OrgSchema); one call, kept for an hour.
 
         Raises:
             SalesforceUnavailableError, AuthError, BudgetExhausted: As in ports.Org.
@@ -128,6 +133,7 @@ class SalesforceOrg:
             SalesforceUnavailableError, AuthError, BudgetExhausted: As in ports.Org.
             ContractError: The answer does not fit the question.
         """
+        self._catalogue.check_visible(object)
         found: dict[str, OrgRow | None] = {}
         wanted = [sf_id for sf_id in dict.fromkeys(sf_ids) if is_sf_id(sf_id)]
         for start in range(0, len(wanted), _IDS_PER_RETRIEVE):
@@ -225,17 +231,37 @@ class SalesforceOrg:
         """Update by id (at most 200 rows), assignment rules off; None clears. Raises as `create`."""
         return self._writer.update(object, rows)
 
+    def convert(self, rows: Sequence[Conversion]) -> list[ConversionOutcome]:
+        """Convert leads (at most 100) in one SOAP call, duplicate rules on; see Converter.convert. Raises as `create`."""
+        return self._converter.convert(rows)
+
     def delete(self, sf_ids: Sequence[str]) -> list[RowOutcome]:
         """Delete by id (at most 200), into the recycle bin. Raises as `create`."""
         return self._writer.delete(sf_ids)
 
     def owner_id(self, kind: str, name: str) -> str:
-        """The id of a `queue` or an active `user`, one call for each name per process; see Catalogue.owner_id.
+        """The id of a `queue` or an active `user`, one call for each name per process; see Owners.owner_id.
 
         Raises:
             ConfigError: There is none, there are several, or the user is inactive.
         """
-        return self._catalogue.owner_id(kind, name)
+        return self._owners.owner_id(kind, name)
+
+    def active_users(self, sf_ids: Sequence[str]) -> dict[str, bool]:
+        """Whether each is an active user, by the ids given; False for queues and for what is gone. One call per 200.
+
+        Raises:
+            SalesforceUnavailableError, AuthError, BudgetExhausted, ContractError: As `retrieve`.
+        """
+        return self._owners.active_users(sf_ids)
+
+    def statuses_of_record_type(self, record_type_id: str) -> tuple[str, ...] | None:
+        """The statuses of a record type's lead process, None where it cannot be told; one call, for `syncd check --live`."""
+        return self._catalogue.statuses_of_record_type(record_type_id)
+
+    def may(self, permission: str) -> bool | None:
+        """Whether the integration user has a permission, None where it cannot be told; one call, for `syncd check --live`."""
+        return self._catalogue.may(permission)
 
 
 def _sessions(settings: OrgSettings) -> Callable[[], Session]:

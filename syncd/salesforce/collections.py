@@ -31,7 +31,10 @@ class CollectionWriter:
     ) -> list[RowOutcome]:
         """Upsert by external id: repeating it never makes a second record.
 
-        The assignment rule runs only when `assignment` asks for it; an owner id goes into rows that name no owner.
+        The assignment rule runs only for Leads, and only when `assignment` asks for it: the header also works on Account and Case,
+        and on what their triggers save. An owner id goes into rows that name no owner. An Opportunity with `ContactId` gets that contact in
+        its primary contact role (Object Reference, Opportunity.ContactId, on create only, API 46.0; unverified: its describe says
+        whether the field is there and createable).
         Without an external id field every row is refused (CREATE_NOT_POSSIBLE).
         """
         _check_size(rows)
@@ -42,14 +45,14 @@ class CollectionWriter:
                 recovery=Recovery.CONFIG,
             )
             return [RowOutcome(fault=fault) for _ in rows]
-        refused = _repeated((external_id.casefold() for external_id, _ in rows), "DUPLICATE_EXTERNAL_ID")
+        refused = repeated((external_id.casefold() for external_id, _ in rows), "DUPLICATE_EXTERNAL_ID")
         refused |= _unsendable(rows)
         owner = {"OwnerId": assignment.owner_id} if assignment and assignment.owner_id and not assignment.use_rule else {}
         records = [
             {"attributes": {"type": object}, **owner, **fields, external_id_field: external_id} for external_id, fields in rows
         ]
         path = f"composite/sobjects/{object}/{external_id_field}"
-        headers = BY_RULE if assignment and assignment.use_rule else NO_ASSIGNMENT
+        headers = BY_RULE if object == "Lead" and assignment and assignment.use_rule else NO_ASSIGNMENT
 
         def call(indexes: Sequence[int]) -> Answer:
             body = {"allOrNone": False, "records": [records[index] for index in indexes]}
@@ -60,8 +63,8 @@ class CollectionWriter:
     def update(self, object: str, rows: Sequence[Row]) -> list[RowOutcome]:
         """Update by id, assignment rules off."""
         _check_size(rows)
-        refused = _repeated((to_18(sf_id) for sf_id, _ in rows), "DUPLICATE_VALUE")
-        refused |= _foreign_ids([sf_id for sf_id, _ in rows]) | _unsendable(rows)
+        refused = repeated((to_18(sf_id) for sf_id, _ in rows), "DUPLICATE_VALUE")
+        refused |= foreign_ids([sf_id for sf_id, _ in rows]) | _unsendable(rows)
         records = [{"attributes": {"type": object}, **fields, "Id": sf_id} for sf_id, fields in rows]
 
         def call(indexes: Sequence[int]) -> Answer:
@@ -78,7 +81,7 @@ class CollectionWriter:
             params = {"ids": ",".join(sf_ids[index] for index in indexes), "allOrNone": "false"}
             return self._connection.write("DELETE", "composite/sobjects", params=params)
 
-        refused = _repeated(map(to_18, sf_ids), "DUPLICATE_VALUE") | _foreign_ids(sf_ids)
+        refused = repeated(map(to_18, sf_ids), "DUPLICATE_VALUE") | foreign_ids(sf_ids)
         return write_rows(call, refused, [()] * len(sf_ids), self._clock, self._chance)
 
 
@@ -87,7 +90,7 @@ def _check_size(rows: Sequence[object]) -> None:
         raise ValueError(f"A write takes at most {ROWS_PER_CALL} rows, not {len(rows)}.")
 
 
-def _repeated(keys: Iterable[str], code: str) -> dict[int, OrgFault]:
+def repeated(keys: Iterable[str], code: str) -> dict[int, OrgFault]:
     """Later rows with the key of an earlier one: the org would refuse both, or save them in any order."""
     seen: set[str] = set()
     refused: dict[int, OrgFault] = {}
@@ -98,7 +101,7 @@ def _repeated(keys: Iterable[str], code: str) -> dict[int, OrgFault]:
     return refused
 
 
-def _foreign_ids(sf_ids: Sequence[str]) -> dict[int, OrgFault]:
+def foreign_ids(sf_ids: Sequence[str]) -> dict[int, OrgFault]:
     """What is no record id at all would spoil the call for the others."""
     fault = OrgFault("MALFORMED_ID", "This is no Salesforce id.", ("Id",), Recovery.REFUSED)
     return {index: fault for index, sf_id in enumerate(sf_ids) if not is_sf_id(sf_id)}

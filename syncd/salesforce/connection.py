@@ -26,7 +26,7 @@ from syncd.http import (
 from syncd.model import Lane, Recovery
 from syncd.salesforce.budget import Budget
 from syncd.salesforce.faults import QUOTA_CODES, STOPPING_CODES, BusyError, CallRefusedError, fault_of, has_code, is_known
-from syncd.salesforce.line import GARBLED, Lines, Received, Request, lost_answer
+from syncd.salesforce.line import GARBLED, Lines, Received, Request, Soap, lost_answer
 from syncd.salesforce.settings import OrgSettings
 from syncd.salesforce.tokens import Token, TokenProvider
 
@@ -147,6 +147,13 @@ class Connection:
             UnknownOutcomeError: It was sent and no usable answer came.
             SalesforceUnavailableError, AuthError, BudgetExhausted: Nothing was written.
         """
+        return self._write(Request(method, path, params, body, headers, is_write=True))
+
+    def call(self, soap: Soap) -> Answer:
+        """One SOAP call that writes; tried again and raising as `write`. A body is what `soap.read` made of the answer."""
+        return self._write(Request("POST", "", is_write=True, soap=soap))
+
+    def _write(self, request: Request) -> Answer:
         attempts = retrying(
             self._clock,
             retry_on=(SalesforceUnavailableError,),
@@ -155,7 +162,7 @@ class Connection:
             total_seconds=_RETRY_SECONDS,
             chance=self._chance,
         )
-        return attempts(self._send, Request(method, path, params, body, headers, is_write=True))
+        return attempts(self._send, request)
 
     def _send(self, request: Request) -> Answer:
         """Send once, and once more after a 401 (nothing was done then); judge the answer."""
@@ -181,7 +188,7 @@ class Connection:
         status, found, headers = received
         if 200 <= status < 300:
             if found is GARBLED:
-                raise lost_answer("Salesforce answered with something that is not JSON.", is_write=is_write)
+                raise lost_answer("Salesforce answered with something that cannot be read.", is_write=is_write)
             return Answer(found, headers)
         if 300 <= status < 400:
             raise SalesforceUnavailableError(
@@ -230,6 +237,8 @@ class Connection:
             BusyError, AuthError, BudgetExhausted: The org as a whole says no; also when `tolerate`.
             CallRefusedError: The part was refused for good, unless `tolerate`.
         """
+        if tolerate and fault_of(body, status).code == "FUNCTIONALITY_NOT_ENABLED":
+            return  # of a part it speaks of that object only
         try:
             self._judge(Received(status, body, {}), is_write=False)
         except CallRefusedError:
@@ -248,7 +257,7 @@ def refused_read(error: CallRefusedError) -> ContractError:
 
 
 def _is_session_over(received: Received) -> bool:
-    """Whether the token is no longer taken; some policies say so with 403."""
+    """Whether the token is no longer taken; some policies say so with 403, a SOAP fault with 500."""
     if received.status == 401:
         return True
-    return received.status == 403 and fault_of(received.body, 403).code == "INVALID_SESSION_ID"
+    return received.status in (403, 500) and fault_of(received.body, received.status).code == "INVALID_SESSION_ID"

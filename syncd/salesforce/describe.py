@@ -1,4 +1,4 @@
-"""The org's answers to describe, Organization and LeadStatus as an `OrgSchema`. Pure.
+"""The org's answers to describe, LeadStatus and OpportunityStage as an `OrgSchema`. Pure.
 
 A describe is filtered by field-level security: a missing field does not exist or may not be seen, and nothing here can
 tell which (REST API Developer Guide, sObject Describe; reference salesforce.md 4.1).
@@ -11,6 +11,7 @@ from typing import Any
 
 from syncd.errors import ContractError
 from syncd.model import FieldSchema, ObjectSchema
+from syncd.salesforce.ids import is_sf_id, to_18
 
 
 def parse_describe(object: str, body: Any) -> ObjectSchema:
@@ -23,7 +24,23 @@ def parse_describe(object: str, body: Any) -> ObjectSchema:
     if not isinstance(described, list) or not described:
         raise ContractError(f"Salesforce described {object} without fields.")
     fields = [_field(object, one) for one in described]
-    return ObjectSchema(object, {field.name: field for field in fields})
+    return ObjectSchema(
+        object,
+        {field.name: field for field in fields},
+        is_createable=body.get("createable") is not False,
+        is_updateable=body.get("updateable") is not False,
+    )
+
+
+def parse_record_types(body: Mapping[str, Any]) -> dict[str, str]:
+    """Developer name to id of the active record types in a describe; the master stands for having none and is left out."""
+    listed = body.get("recordTypeInfos")
+    return {
+        str(one["developerName"]): to_18(one["recordTypeId"])
+        for one in (listed if isinstance(listed, list) else ())
+        if isinstance(one, Mapping) and one.get("developerName") and is_sf_id(one.get("recordTypeId"))
+        if one.get("master") is not True and one.get("active") is not False
+    }
 
 
 def _field(object: str, one: Any) -> FieldSchema:
@@ -56,6 +73,30 @@ def _field(object: str, one: Any) -> FieldSchema:
 def parse_statuses(records: list[Mapping[str, Any]]) -> dict[str, bool]:
     """API name of each lead status, in order, to whether it is a converted one."""
     return {str(one.get("ApiName") or one.get("MasterLabel") or ""): one.get("IsConverted") is True for one in records}
+
+
+def parse_default_status(records: list[Mapping[str, Any]]) -> str:
+    """API name of the status that a new lead gets, "" if none says so."""
+    return next((name for one in records if one.get("IsDefault") is True for name in parse_statuses([one])), "")
+
+
+def parse_stages(records: list[Mapping[str, Any]]) -> dict[str, tuple[bool, bool]]:
+    """API name of each active opportunity stage, in order, to whether it is (closed, won)."""
+    return {
+        str(one.get("ApiName") or one.get("MasterLabel") or ""): (one.get("IsClosed") is True, one.get("IsWon") is True)
+        for one in records
+        if one.get("IsActive") is not False
+    }
+
+
+def parse_currencies(objects: Mapping[str, ObjectSchema]) -> tuple[bool, tuple[str, ...]]:
+    """Whether the org has several currencies, and their ISO codes.
+
+    Records have CurrencyIsoCode only in such an org, and its picklist holds what the org allows (Object Reference, CurrencyIsoCode). Asking
+    CurrencyType instead would be a refused query in every other org.
+    """
+    found = [one.fields["CurrencyIsoCode"] for one in objects.values() if "CurrencyIsoCode" in one.fields]
+    return bool(found), max((one.picklist for one in found), key=len, default=())
 
 
 def _number(value: Any) -> int:

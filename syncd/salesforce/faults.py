@@ -27,7 +27,7 @@ _CODES: dict[Recovery, str] = {
     # With fewer rows in one call.
     Recovery.RETRY_SMALLER: """
         UNKNOWN_EXCEPTION INTERNAL_ERROR QUERY_TIMEOUT REQUEST_RUNNING_TOO_LONG OPERATION_TOO_LARGE EXCEEDED_ID_LIMIT
-        JSON_PARSER_ERROR INVALID_BATCH_REQUEST POST_BODY_PARSE_ERROR EXCEEDED_LEAD_CONVERT_LIMIT HTTP_413""",
+        JSON_PARSER_ERROR INVALID_BATCH_REQUEST POST_BODY_PARSE_ERROR EXCEEDED_LEAD_CONVERT_LIMIT SOAP_CLIENT HTTP_413""",
     # The whole org says wait.
     Recovery.PAUSE: """
         REQUEST_LIMIT_EXCEEDED LIMIT_EXCEEDED EXCEEDED_QUOTA TOO_MANY_JOBS STORAGE_LIMIT_EXCEEDED ORG_IN_MAINTENANCE
@@ -38,7 +38,7 @@ _CODES: dict[Recovery, str] = {
         INVALID_QUERY_FILTER_OPERATOR TXN_SECURITY_NO_ACCESS TXN_SECURITY_END_A_SESSION TXN_SECURITY_TWO_FA_REQUIRED
         API_DISABLED_FOR_ORG API_CURRENTLY_DISABLED CLIENT_NOT_ACCESSIBLE_FOR_USER FUNCTIONALITY_NOT_ENABLED
         UNSUPPORTED_API_VERSION INVALID_FIELD INVALID_FIELD_FOR_INSERT_UPDATE FIELD_NOT_UPDATABLE INVALID_TYPE
-        INVALID_ASSIGNMENT_RULE INVALID_STATUS MIXED_DML_OPERATION CREATE_NOT_POSSIBLE
+        INVALID_ASSIGNMENT_RULE INVALID_STATUS MIXED_DML_OPERATION CREATE_NOT_POSSIBLE UNAVAILABLE_RECORDTYPE_EXCEPTION
         HTTP_404 HTTP_405 HTTP_410 HTTP_414 HTTP_415 HTTP_431""",
     # This record cannot be saved like this.
     Recovery.REFUSED: """
@@ -50,6 +50,8 @@ _CODES: dict[Recovery, str] = {
         INACTIVE_OWNER_OR_USER OP_WITH_INVALID_USER_TYPE_EXCEPTION INVALID_OWNER
         CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY CANNOT_EXECUTE_FLOW_TRIGGER APEX_DATA_ACCESS_RESTRICTION CUSTOM_APEX_ERROR
         EMAIL_OPTED_OUT OPTED_OUT_OF_MASS_MAIL""",
+    # Nobody can say what became of it: look the record up.
+    Recovery.UNKNOWN: "NOT_ANSWERED",
     # A duplicate rule of the org found somebody.
     Recovery.DUPLICATE: "DUPLICATES_DETECTED",
     # The record is not what we took it for: look it up again.
@@ -93,6 +95,8 @@ _TRIGGER_CODES = frozenset(
 )
 _LOCK_WORDS = re.compile(r"UNABLE_TO_LOCK_ROW|unable to obtain exclusive access", re.IGNORECASE)
 _LIMIT_WORDS = re.compile(r"too many (?:soql|dml|query|queries)|cpu time|timed? ?out|heap size", re.IGNORECASE)
+_RECORD_FIELDS = frozenset(["Id", "id", "leadId", "accountId", "contactId"])
+"""Fields of a fault that name the record itself, or in a conversion those it takes: any of them may be gone or merged by now."""
 _MISSING_FIELDS = re.compile(r"\[([A-Za-z0-9_, ]+)\]")
 _COLUMN = re.compile(r"No such column '([A-Za-z0-9_.]+)'")
 _ID_IN_TEXT = re.compile(r"\b([A-Za-z0-9]{18}|[A-Za-z0-9]{15})\b")
@@ -127,7 +131,7 @@ def recovery_of(code: str, message: str = "", fields: tuple[str, ...] = ()) -> R
             return Recovery.RETRY_ALONE
         if _LIMIT_WORDS.search(message):
             return Recovery.RETRY_SMALLER
-    if code == "INVALID_CROSS_REFERENCE_KEY" and any(name not in ("Id", "id") for name in fields):
+    if code == "INVALID_CROSS_REFERENCE_KEY" and any(name not in _RECORD_FIELDS for name in fields):
         # A bad owner or record type, not a bad record: looking the record up again would go round in circles.
         return Recovery.REFUSED
     # An unknown code is worth one more try; the writer refuses it after that.

@@ -21,16 +21,34 @@ from syncd.salesforce.settings import OrgSettings
 from syncd.salesforce.tokens import Token
 
 GARBLED = object()
-"""Stands for a body that is not JSON."""
+"""Stands for a body that cannot be read: no JSON, or no XML that may be trusted."""
 
 NO_ASSIGNMENT = {"Sforce-Auto-Assign": "FALSE"}
 """On everything: assignment rules run by default on REST writes, updates included (reference salesforce.md 1.5)."""
 
 BY_RULE = {"Sforce-Auto-Assign": "TRUE"}
 
+MAX_SOAP_BYTES = 4 * 1024 * 1024
+"""Of one SOAP answer: a hundred results with their errors take far less."""
+
+
+class Reply(NamedTuple):
+    """What a SOAP answer holds: `body` as REST would have said it, or GARBLED; `usage` as in `parse_usage`."""
+
+    body: Any
+    is_fault: bool = False
+    usage: tuple[int, int] | None = None
+
+
+class Soap(NamedTuple):
+    """A SOAP call: `envelope` makes its text of an access token, `read` turns the answer's bytes into a Reply."""
+
+    envelope: Callable[[str], bytes]
+    read: Callable[[bytes], Reply]
+
 
 class Request(NamedTuple):
-    """One call; `path` is below the version. `is_raw` wants bytes instead of JSON."""
+    """One call; `path` is below the version. `is_raw` wants bytes instead of JSON. With `soap` nothing but `is_write` counts."""
 
     method: str
     path: str
@@ -39,6 +57,7 @@ class Request(NamedTuple):
     headers: Mapping[str, str] | None = None
     is_write: bool = False
     is_raw: bool = False
+    soap: Soap | None = None
 
 
 class Received(NamedTuple):
@@ -107,8 +126,12 @@ class Lines:
         options: dict[str, Any] = {"timeout": (self._settings.connect_timeout_seconds, read_seconds)}
         if request.body is not None:
             options["json"] = request.body
+        is_fault = False
         try:
-            if request.is_raw:
+            if request.soap is not None:
+                body, is_fault, usage = self._soap(line, token, request.soap, options)
+                self._note_usage(usage)
+            elif request.is_raw:
                 body = _raw(line, request, options)
             else:
                 body = line.salesforce.restful(
@@ -125,7 +148,26 @@ class Lines:
             body = GARBLED
         if line.response is None:
             raise SalesforceUnavailableError("The org gave no answer.")
-        return Received(line.response.status_code, body, line.response.headers)
+        status = line.response.status_code
+        # A fault is a refusal, whatever its status says.
+        return Received(500 if is_fault and status < 400 else status, body, line.response.headers)
+
+    def _soap(self, line: _Line, token: Token, soap: Soap, options: Mapping[str, Any]) -> Reply:
+        """Send an envelope and read the answer, as much of it as an answer may hold."""
+        response = line.session.post(
+            f"https://{line.salesforce.sf_instance}/services/Soap/u/{self._settings.api_version}",
+            data=soap.envelope(token.access_token),
+            headers={"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": '""'},
+            stream=True,
+            **options,
+        )
+        with response:
+            kept = bytearray()
+            for chunk in response.iter_content(1 << 16):
+                kept += chunk
+                if len(kept) > MAX_SOAP_BYTES:
+                    return Reply(GARBLED)
+        return soap.read(bytes(kept))
 
     def _line(self, token: Token) -> _Line:
         """This thread's line, with a Salesforce object for `token`."""
@@ -154,7 +196,9 @@ class Lines:
         """Count the call, keep the answer (simple-salesforce drops its headers) and what it says of the org's usage."""
         self._local.line.keep(response)
         self._budget.count(self._clock.now(), self._local.line.lane)
-        usage = parse_usage(response.headers.get("Sforce-Limit-Info"))
+        self._note_usage(parse_usage(response.headers.get("Sforce-Limit-Info")))
+
+    def _note_usage(self, usage: tuple[int, int] | None) -> None:
         if usage is not None:
             self._budget.note_usage(usage, self._clock.now())
 

@@ -13,14 +13,21 @@ from syncd.model import ObjectSchema, OrgRow, Value
 from syncd.salesforce.ids import is_sf_id, to_18
 
 _SYSTEM = ("Id", "SystemModstamp", "LastModifiedById", "OwnerId", "IsDeleted")
-_SYSTEM_OF = {"Lead": ("MasterRecordId", "IsConverted", "ConvertedContactId"), "Contact": ("MasterRecordId",)}
+_SYSTEM_OF = {
+    "Lead": ("MasterRecordId", "IsConverted", "ConvertedContactId"),
+    "Contact": ("MasterRecordId",),
+    "Account": ("MasterRecordId",),
+}
+_LACKED_BY = {"User": ("OwnerId", "IsDeleted")}
+"""Users are deactivated, never deleted, and nobody owns them."""
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)")
 
 
 def selected_fields(object: str, fields: Sequence[str], external_id_field: str | None) -> list[str]:
     """What to ask for: the system fields that an OrgRow needs, the external id, then `fields`; each once, in order."""
     external = (external_id_field,) if external_id_field else ()
-    return list(dict.fromkeys((*_SYSTEM, *_SYSTEM_OF.get(object, ()), *external, *fields)))
+    system = (name for name in _SYSTEM if name not in _LACKED_BY.get(object, ()))
+    return list(dict.fromkeys((*system, *_SYSTEM_OF.get(object, ()), *external, *fields)))
 
 
 def row_reader(

@@ -54,7 +54,7 @@ class FakeOrg:
         self.mock.add_callback(responses.POST, f"{ORIGIN}/services/oauth2/token", grant)
 
     def on(self, method: str, path: str, *answers: Any) -> None:
-        """Answer calls of `path` in turn, the last answer for ever. An answer is a Reply, an error, or a function to a Reply."""
+        """Answer calls of `path` below the version, or with a leading slash of the whole path, in turn, the last answer for ever. An answer is a Reply, an error, or a function to a Reply."""
         waiting = list(answers)
 
         def reply(request: requests.PreparedRequest) -> Reply:
@@ -66,7 +66,7 @@ class FakeOrg:
                 raise answer
             return answer
 
-        self.mock.add_callback(method, BASE + path, reply)
+        self.mock.add_callback(method, ORIGIN + path if path.startswith("/") else BASE + path, reply)
 
     def json(self, body: Any, status: int = 200, **headers: str) -> Reply:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -184,12 +184,13 @@ def parts(fake: FakeOrg, lead_fields: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def composite_reply(fake: FakeOrg, parts: dict[str, Any]) -> Callable[[requests.PreparedRequest], Reply]:
-    """Answers a composite call from bodies by reference id; a tuple is (status, body)."""
+    """Answers a composite call from bodies by reference id; a tuple is (status, body). What is not there is hidden from the user."""
+    hidden = (404, [{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}])
 
     def reply(request: requests.PreparedRequest) -> Reply:
         listed = []
         for one in body_of(request)["compositeRequest"]:
-            found = parts[one["referenceId"]]
+            found = parts.get(one["referenceId"], hidden)
             status, body = found if isinstance(found, tuple) else (200, found)
             listed.append({"referenceId": one["referenceId"], "httpStatusCode": status, "httpHeaders": {}, "body": body})
         return fake.json({"compositeResponse": listed})

@@ -152,3 +152,116 @@ def test_an_owner_that_does_not_exist_is_found(org, fake, with_schema) -> None:
 def test_an_org_that_is_nearly_out_of_calls_is_a_warning(org, fake, with_schema) -> None:
     fake.usage = "api-usage=90/100"
     assert (Severity.WARNING, "API calls") in problems(live_findings(org, {}))
+
+
+PLACES = ["mappings/policy.yaml line 40"]
+
+
+@pytest.fixture
+def convertible(fake, with_schema) -> dict[str, Any]:
+    """An org in which everything that a conversion needs is there; `may` is the answer about Convert Leads."""
+    for name in ("Account", "Contact", "Opportunity"):
+        described = {
+            "createable": True,
+            "updateable": True,
+            "fields": [{"name": "HasOptedOutOfEmail", "type": "boolean", "updateable": True}],
+        }
+        with_schema[f"describe{name}"] = described
+    with_schema["may"] = [{"PermissionsConvertLeads": True}]
+    answer = lambda _: fake.json({"totalSize": len(with_schema["may"]), "done": True, "records": with_schema["may"]})  # noqa: E731
+    fake.on("GET", "query/", answer)
+    return with_schema
+
+
+def test_an_org_that_can_convert_says_so_in_one_call_more(org, convertible) -> None:
+    found = live_findings(org, {}, conversions=PLACES)
+    assert problems(found) == []
+    assert "conversion" in {one.subject for one in found}
+    assert org.api_calls == 2
+
+
+def test_conversions_are_looked_at_only_where_a_policy_asks_for_them(org, with_schema) -> None:
+    """The user sees neither accounts nor opportunities, and nobody minds."""
+    found = live_findings(org, {})
+    assert problems(found) == []
+    assert "conversion" not in {one.subject for one in found}
+    assert org.api_calls == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "severity", "subject", "word"),
+    [
+        (lambda parts: parts.update(may=[{"PermissionsConvertLeads": False}]), Severity.ERROR, "Convert Leads", "Convert Leads"),
+        (lambda parts: parts.update(may=[]), Severity.WARNING, "Convert Leads", "does not say"),
+        (lambda parts: parts.update(describeAccount=(404, [])), Severity.ERROR, "Account", "may not see"),
+        (lambda parts: parts["describeOpportunity"].update(createable=False), Severity.ERROR, "Opportunity", "may not create"),
+        (lambda parts: parts["describeContact"].update(updateable=False), Severity.ERROR, "Contact", "may not edit"),
+        (lambda parts: parts["describeLead"].update(updateable=False), Severity.ERROR, "Lead", "edit on Lead"),
+        (
+            lambda parts: parts["statuses"]["records"][1].update(IsConverted=False),
+            Severity.ERROR,
+            "Lead.Status",
+            "Tick Converted",
+        ),
+    ],
+)
+def test_what_keeps_leads_from_being_converted_is_named_with_its_fix(org, convertible, spoil, severity, subject, word) -> None:
+    spoil(convertible)
+    (one,) = [one for one in live_findings(org, {}, conversions=PLACES) if one.severity is not Severity.OK]
+    assert (one.severity, one.subject) == (severity, subject)
+    assert word in f"{one.message} {one.advice}"
+    assert PLACES[0] in one.message
+    assert one.advice
+
+
+def test_an_org_that_goes_away_meanwhile_is_a_finding(org, fake, convertible) -> None:
+    fake.mock.remove("GET", "https://acme.my.salesforce.com/services/data/v62.0/query/")
+    fake.on("GET", "query/", fake.text("<html>maintenance</html>", 503))
+    assert (Severity.ERROR, "Convert Leads") in problems(live_findings(org, {}, conversions=PLACES))
+
+
+RETAIL = {"recordTypeId": "0125f0000004CARAA2", "developerName": "Retail", "master": False, "active": True}
+PICKLIST = "ui-api/object-info/Lead/picklist-values/0125f0000004CARAA2/Status"
+
+
+@pytest.fixture
+def with_process(fake, with_schema) -> dict[str, Any]:
+    with_schema["describeLead"]["recordTypeInfos"] = [RETAIL]
+    return with_schema
+
+
+def test_a_lead_process_that_has_the_statuses_is_fine(org, fake, with_process) -> None:
+    fake.on("GET", PICKLIST, fake.json({"values": [{"value": "New"}]}))
+    found = live_findings(org, {}, processes={"Retail": ["New"]})
+    assert problems(found) == []
+    assert "record type Retail" in {one.subject for one in found}
+    assert org.api_calls == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "statuses", "severity", "word"),
+    [
+        ({"values": [{"value": "Old"}]}, ["New"], Severity.ERROR, 'no status "New"'),
+        ({}, ["New"], Severity.WARNING, "does not say"),
+    ],
+)
+def test_a_lead_process_that_lacks_a_status_is_named_with_its_fix(
+    org, fake, with_process, answer, statuses, severity, word
+) -> None:
+    fake.on("GET", PICKLIST, fake.json(answer))
+    (one,) = [one for one in live_findings(org, {}, processes={"Retail": statuses}) if one.severity is not Severity.OK]
+    assert (one.severity, one.subject) == (severity, "record type Retail")
+    assert word in one.message
+    assert "Lead Processes" in one.advice
+
+
+def test_an_unknown_record_type_costs_no_call_and_has_a_close_match(org, with_process) -> None:
+    (one,) = [one for one in live_findings(org, {}, processes={"Retial": ["New"]}) if one.severity is not Severity.OK]
+    assert one.severity is Severity.ERROR
+    assert 'Did you mean "Retail"' in one.message
+    assert org.api_calls == 1
+
+
+def test_a_lead_process_that_cannot_be_asked_for_now_is_a_finding(org, fake, with_process) -> None:
+    fake.on("GET", PICKLIST, fake.text("<html>", 503))
+    assert problems(live_findings(org, {}, processes={"Retail": ["New"]})) == [(Severity.ERROR, "record type Retail")]

@@ -95,6 +95,9 @@ EXPECTED = {
     "EMAIL_OPTED_OUT": "refused",
     "OPTED_OUT_OF_MASS_MAIL": "refused",
     "TOO_MANY_APEX_REQUESTS": "retry",
+    "UNAVAILABLE_RECORDTYPE_EXCEPTION": "config",
+    "SOAP_CLIENT": "retry_smaller",
+    "NOT_ANSWERED": "unknown",
 }
 
 
@@ -127,6 +130,13 @@ def test_a_trigger_that_failed_is_judged_by_what_it_wraps(message: str, recovery
 def test_a_bad_owner_is_refused_and_a_bad_record_is_looked_up_again() -> None:
     assert recovery_of("INVALID_CROSS_REFERENCE_KEY", fields=("OwnerId",)) is Recovery.REFUSED
     assert recovery_of("INVALID_CROSS_REFERENCE_KEY") is Recovery.RERESOLVE
+
+
+@pytest.mark.parametrize(
+    ("name", "recovery"), [("leadId", Recovery.RERESOLVE), ("accountId", Recovery.RERESOLVE), ("ownerId", Recovery.REFUSED)]
+)
+def test_what_a_conversion_takes_is_looked_up_again_and_who_gets_it_is_not(name: str, recovery: Recovery) -> None:
+    assert recovery_of("INVALID_CROSS_REFERENCE_KEY", fields=(name,)) is recovery
 
 
 @pytest.mark.parametrize(

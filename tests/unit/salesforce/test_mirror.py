@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from syncd.errors import ContractError, SalesforceUnavailableError
+from tests.unit.salesforce.conftest import composite_reply, field_of
 
 FIELDS = {"Lead": ("City",), "Contact": ("City",)}
 SINCE = datetime(2026, 3, 1, 10, 30, tzinfo=UTC)
@@ -238,3 +239,172 @@ def test_a_large_increment_stays_with_pages(org, fake, bulk, make_row) -> None:
     fake.on("GET", "query/01g000-2000", fake.json(page(*[make_row(n) for n in range(2, 10_002)], total=10_001)))
     rows, _ = read(org)
     assert len(rows) == 10_001
+
+
+OTHERS = ("Account", "Opportunity", "Task", "Event", "User")
+ALL = {
+    "Lead": ("City", "ConvertedAccountId", "RecordTypeId"),
+    "Contact": ("City", "AccountId"),
+    "Account": ("Name", "Website"),
+    "Opportunity": ("StageName", "Amount", "AccountId", "CreatedDate", "LastActivityDate"),
+    "Task": ("WhoId", "WhatId", "Status", "ActivityDate", "IsClosed"),
+    "Event": ("WhoId", "StartDateTime"),
+    "User": ("Username", "IsActive"),
+}
+PREFIXES = {"Account": "001", "Opportunity": "006", "Task": "00T", "Event": "00U", "User": "005"}
+
+
+def other_row(name: str, number: int = 1, **fields: Any) -> dict[str, Any]:
+    """A record of another object, with what it really has of system fields."""
+    owned = {} if name == "User" else {"OwnerId": "005000000000009AAA", "IsDeleted": False}
+    return {
+        "attributes": {"type": name},
+        "Id": f"{PREFIXES[name]}{number:012d}AAA",
+        "SystemModstamp": "2026-03-01T11:00:00.000+0000",
+        "LastModifiedById": "005000000000009AAA",
+        **owned,
+        **fields,
+    }
+
+
+@pytest.fixture
+def wide(answers) -> dict[str, Any]:
+    answers.update({name: page() for name in OTHERS})
+    return answers
+
+
+def read_all(org: Any, since: datetime | None = SINCE, names: tuple[str, ...] = tuple(ALL)) -> tuple[list[Any], Any]:
+    pages = list(org.changes({name: ALL[name] for name in names}, dict.fromkeys(names, since)))
+    return [row for one in pages for row in one.rows], pages[-1].covered_until
+
+
+def test_seven_objects_are_read_in_two_calls_and_end_once(org, fake, wide, make_row) -> None:
+    wide["Lead"] = page(make_row(1))
+    for name in OTHERS:
+        wide[name] = page(other_row(name))
+    pages = list(org.changes(ALL, dict.fromkeys(ALL, SINCE)))
+    assert [row.object for one in pages for row in one.rows] == ["Lead", *OTHERS]
+    assert [one.covered_until is not None for one in pages] == [False] * (len(pages) - 1) + [True]
+    assert [len(statements(call)) for call in fake.calls] == [5, 2]
+    assert org.api_calls == 2
+
+
+def test_only_the_wanted_fields_and_what_the_object_has_are_asked_for(org, fake, wide) -> None:
+    read_all(org)
+    asked = {name: soql for call in fake.calls for name, soql in statements(call).items()}
+    assert asked["Account"].startswith(
+        "SELECT Id, SystemModstamp, LastModifiedById, OwnerId, IsDeleted, MasterRecordId, Name, Website FROM"
+    )
+    assert asked["User"].startswith("SELECT Id, SystemModstamp, LastModifiedById, Username, IsActive FROM User")
+    assert "MasterRecordId" not in asked["Opportunity"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_not_echoed_comes_back_even_if_we_wrote_it(org, fake, wide, name) -> None:
+    """Accounts, contacts and opportunities of a conversion, and our own tasks, are seen by nobody else."""
+    read_all(org, names=(name,))
+    soql = statements(fake.calls[0])[name]
+    assert "WHERE SystemModstamp >= 2026-03-01T10:20:00Z ORDER BY SystemModstamp, Id" in soql
+
+
+def test_contacts_that_a_conversion_made_come_back(org, fake, wide) -> None:
+    read_all(org, names=("Contact",))
+    me = "'005000000000001AAA'"
+    assert f"(LastModifiedById != {me} OR CreatedById = {me} OR IsDeleted = true)" in statements(fake.calls[0])["Contact"]
+
+
+def test_values_of_other_objects_are_ordinary_fields(org, wide) -> None:
+    row = other_row(
+        "Opportunity", AccountId="001000000000001AAA", CreatedDate="2026-02-01T08:00:00.000+0000", Amount=5.5, StageName=None
+    )
+    wide["Opportunity"] = page(row)
+    ((found,), _) = read_all(org, names=("Opportunity",))
+    assert found.fields == {
+        "StageName": None,
+        "Amount": 5.5,
+        "AccountId": "001000000000001AAA",
+        "CreatedDate": "2026-02-01T08:00:00Z",
+        "LastActivityDate": None,
+    }
+    assert (found.owner_id, found.external_id, found.is_deleted) == ("005000000000009AAA", "", False)
+
+
+def test_a_user_is_never_deleted_and_owned_by_nobody(org, wide) -> None:
+    wide["User"] = page(other_row("User", Username="rep@example.com", IsActive=False))
+    ((found,), _) = read_all(org, names=("User",))
+    assert (found.is_deleted, found.owner_id, found.fields["IsActive"]) == (False, "", False)
+
+
+def test_deleted_and_merged_accounts_say_so(org, wide) -> None:
+    wide["Account"] = page(other_row("Account", IsDeleted=True, MasterRecordId="001000000000002AAA"))
+    ((found,), _) = read_all(org, names=("Account",))
+    assert found.is_deleted
+    assert found.merged_into == "001000000000002AAA"
+
+
+@pytest.mark.parametrize(("announced", "is_complete"), [(2, True), (3, False)])
+def test_pages_of_a_later_object_are_followed_and_counted(org, fake, wide, announced, is_complete) -> None:
+    wide["User"] = page(other_row("User", 1), total=announced, following=NEXT)
+    fake.on("GET", "query/01g000-2000", fake.json(page(other_row("User", 2), total=announced)))
+    if is_complete:
+        assert len(read_all(org)[0]) == 2
+        return
+    with pytest.raises(ContractError, match="3 rows of User"):
+        read_all(org)
+
+
+def test_the_stamp_reaches_as_far_as_the_first_call_saw(org, fake, wide) -> None:
+    """Between the two calls a lead may have changed unseen: what the second one finds must not carry the cursor past it."""
+    wide["User"] = page(other_row("User", SystemModstamp="2026-03-01T12:00:05.000+0000"))
+    answer = composite_reply(fake, wide)
+
+    def later(request: requests.PreparedRequest) -> Any:
+        status, headers, body = answer(request)
+        is_second = "User" in statements(request)
+        return status, {**headers, "Date": "Sun, 01 Mar 2026 12:00:09 GMT" if is_second else headers["Date"]}, body
+
+    fake.mock.remove("POST", "https://acme.my.salesforce.com/services/data/v62.0/composite")
+    fake.on("POST", "composite", later)
+    assert read_all(org)[1] == SERVER_AT
+
+
+@pytest.mark.parametrize("name", ["Task", "User"])
+def test_a_large_first_fill_of_any_object_is_a_query_job(org, fake, wide, name) -> None:
+    wide["describeUser"] = {"fields": [field_of("Username"), field_of("IsActive", "boolean")]}
+    wide["describeTask"]["fields"].append(field_of("IsClosed", "boolean"))
+    wide[name] = page(other_row(name), total=10_001, following=NEXT)
+    fake.on("POST", "jobs/query", fake.json({"id": "750000000000001AAA", "state": "UploadComplete"}))
+    fake.on("GET", "jobs/query/750000000000001AAA", fake.json({"state": "JobComplete", "numberRecordsProcessed": 1}))
+    cells = {**other_row(name), "IsActive": "false", "IsClosed": "true", "IsDeleted": "false"}
+    columns = [one for one in statements_of(name) if one in cells]
+    text = ",".join(columns) + "\n" + ",".join(f'"{cells[one]}"' for one in columns) + "\n"
+    fake.on("GET", RESULTS, results(fake, text, "null", 1))
+    ((found,), _) = read_all(org, None, (name,))
+    assert found.fields["IsActive" if name == "User" else "IsClosed"] is (name == "Task")
+    started = next(call for call in fake.calls if str(call.url).endswith("jobs/query"))
+    assert json.loads(started.body or "")["query"].endswith(f"FROM {name}")
+
+
+def statements_of(name: str) -> list[str]:
+    return ["Id", "SystemModstamp", "LastModifiedById", "OwnerId", "IsDeleted", *ALL[name]]
+
+
+def test_no_object_is_no_call(org, fake) -> None:
+    (end,) = org.changes({}, {})
+    assert end.rows == ()
+    assert fake.calls == []
+
+
+def test_another_object_is_retrieved_like_a_lead(org, fake) -> None:
+    fake.on("POST", "composite/sobjects/Event", fake.json([other_row("Event", WhoId="00Q000000000001AAA"), None]))
+    found = org.retrieve("Event", ["00U000000000001AAA", "00U000000000002AAA"], ["WhoId"])
+    assert found["00U000000000001AAA"].fields == {"WhoId": "00Q000000000001AAA"}
+    assert found["00U000000000002AAA"] is None
+    assert json.loads(fake.calls[0].body or "")["fields"] == [
+        "Id",
+        "SystemModstamp",
+        "LastModifiedById",
+        "OwnerId",
+        "IsDeleted",
+        "WhoId",
+    ]

@@ -302,6 +302,14 @@ def test_an_owner_that_cannot_be_used_is_configuration(org, fake, records) -> No
         org.owner_id("user", "Rep")
 
 
+def test_an_inactive_user_is_named_with_what_to_do(org, fake) -> None:
+    owners(fake, {"Id": "005000000000002AAA", "Username": "rep@example.com", "Name": "Rep", "IsActive": False})
+    with pytest.raises(ConfigError) as caught:
+        org.owner_id("user", "rep@example.com")
+    assert "inactive" in str(caught.value)
+    assert "active user or a queue" in str(caught.value)
+
+
 def test_a_field_name_cannot_carry_soql(org) -> None:
     with pytest.raises(ConfigError):
         org.find_by_external_id("Lead", ["x"], ["Id FROM User"])

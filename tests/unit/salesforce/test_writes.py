@@ -51,6 +51,24 @@ def test_a_create_by_rule_switches_assignment_on_for_that_call_only(org, fake, s
     assert [call.headers["Sforce-Auto-Assign"] for call in fake.calls] == ["TRUE", "FALSE"]
 
 
+def test_the_assignment_rule_is_for_leads_only(org, fake, saves) -> None:
+    """The header would also work on accounts and cases, and on what triggers save beside a task or an opportunity."""
+    fake.on("PATCH", "composite/sobjects/Opportunity/Syncd_Id__c", lambda request: fake.json(saves(request)))
+    deal = {"Name": "Acme - inbound", "StageName": "Prospecting", "CloseDate": "2026-04-01", "ContactId": "003000000000001AAA"}
+    (outcome,) = org.create("Opportunity", [("o1", deal)], Assignment(use_rule=True))
+    assert outcome.is_created
+    assert fake.calls[0].headers["Sforce-Auto-Assign"] == "FALSE"
+    assert records(fake.calls[0]) == [{"attributes": {"type": "Opportunity"}, **deal, "Syncd_Id__c": "o1"}]
+
+
+def test_any_object_is_updated_with_the_rule_off(org, fake, saves) -> None:
+    fake.on("PATCH", "composite/sobjects", lambda request: fake.json(saves(request)))
+    (outcome,) = org.update("Opportunity", [("006000000000001AAA", {"Amount": 1200.0, "StageName": "Qualification"})])
+    assert outcome.sf_id == "006000000000001AAA"
+    assert records(fake.calls[0])[0]["attributes"] == {"type": "Opportunity"}
+    assert fake.calls[0].headers["Sforce-Auto-Assign"] == "FALSE"
+
+
 def test_a_fixed_owner_goes_into_the_rows_with_the_rule_off(org, fake, saves) -> None:
     fake.on("PATCH", UPSERT, lambda request: fake.json(saves(request)))
     org.create("Lead", rows(1), Assignment(use_rule=False, owner_id="00G000000000001AAA"))
