@@ -102,13 +102,11 @@ class SandboxMailchimp:
         with self.lock:
             if list_id in self.audiences:
                 raise ValueError(f"There is an audience {list_id} already.")
-            options = {
-                "interests": dict(interests or {}),
-                "permissions": dict(permissions or {}),
-                "required": frozenset(required),
-            }
+            options = {"interests": dict(interests or {}), "permissions": dict(permissions or {})}
             number, tags = len(self.audiences) + 1, tuple(merge_fields)
-            made = Audience(list_id, name, number=number, created_at=self.second(), merge_fields=tags, **options)
+            made = Audience(
+                list_id, name, number=number, created_at=self.second(), merge_fields=tags, required=frozenset(required), **options
+            )
             self.audiences[list_id] = made
 
     def populate(
