@@ -43,13 +43,18 @@ class Signed(NamedTuple):
         return found
 
 
+def is_message_id(text: str) -> bool:
+    """Whether a text can be the id of a message: 1 to 200 printable ASCII characters without a dot."""
+    return _ID.fullmatch(text) is not None
+
+
 def sign(keys: Sequence[bytes], message_id: str, at: datetime, body: bytes) -> dict[str, str]:
     """The three headers of one attempt at `at` (aware), a signature by each of `keys`: two while they are rotated.
 
     Raises:
         ValueError: `message_id` holds a dot, or other than printable ASCII.
     """
-    if not _ID.fullmatch(message_id):
+    if not is_message_id(message_id):
         raise ValueError("the id of a message is printable ASCII without a dot")
     stamp = str(int(at.timestamp()))
     signatures = " ".join(f"v1,{_signature(key, message_id, stamp, body).decode()}" for key in keys)
