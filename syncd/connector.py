@@ -213,7 +213,8 @@ class Session(msgspec.Struct, frozen=True):
 class PullConnector(Protocol):
     """A connector that is asked for records.
 
-    It may state `settle_seconds`, `page_size_records` and `limits` (a `Limits`) where the common values do not fit its vendor.
+    It may state `settle_seconds`, `page_size_records` and `limits` (a `Limits`) where the common values do not fit its vendor,
+    and `brings_records = False` when it is only there to act: its stream is always at its end.
     """
 
     name: str
