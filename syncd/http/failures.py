@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
@@ -10,6 +11,9 @@ from urllib.parse import urlsplit
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 from syncd.http.status import Row, retry_after_seconds
 from syncd.http.transport import is_untrusted_certificate, names_of
+
+
+_HASH = re.compile(r"(?<=/)[0-9a-f]{32,}(?=/|$)")
 
 
 class Call(NamedTuple):
@@ -42,10 +46,10 @@ class Received(NamedTuple):
 
 
 def place_of(method: str, url: str) -> str:
-    """`GET us21.api.mailchimp.com/3.0/ping`: what an error may say of a request. Pure."""
+    """`GET us21.api.mailchimp.com/3.0/ping`: what an error may say of a request; `*` for what may be the hash of an address. Pure."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
-    return f"{method} {parts.hostname or ''}{port}{parts.path}"
+    return f"{method} {parts.hostname or ''}{port}{_HASH.sub('*', parts.path)}"
 
 
 def lost(call: Call, error: Exception) -> SyncdError:

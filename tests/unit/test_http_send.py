@@ -13,7 +13,7 @@ from syncd.clock import FixedClock
 from syncd.connector import Http, Secret
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 from syncd.http import Answer, Caller, make_session
-from syncd.http.caller import ATTEMPTS
+from syncd.http.caller import ATTEMPTS, place_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 URL = "https://api.example.com/v1/things/42"
@@ -174,3 +174,9 @@ def test_nothing_of_a_lost_request_is_given_away(error: Exception) -> None:
     assert "POST api.example.com/v1/things/42" in shown
     assert "ada@" not in shown
     assert KEY not in shown
+
+
+def test_what_may_be_the_hash_of_an_address_is_not_named() -> None:
+    """MD5 of an address tells whose it is to everybody who can guess it."""
+    url = "https://api.example.com/3.0/lists/a1b2c3d4e5/members/3e3417d7ef77d5932a6734b916515ed5/tags"
+    assert place_of("POST", url) == "POST api.example.com/3.0/lists/a1b2c3d4e5/members/*/tags"
