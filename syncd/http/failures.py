@@ -12,7 +12,6 @@ from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnava
 from syncd.http.status import Row, retry_after_seconds
 from syncd.http.transport import is_untrusted_certificate, names_of
 
-
 _HASH = re.compile(r"(?<=/)[0-9a-f]{32,}(?=/|$)")
 
 
