@@ -126,26 +126,7 @@ class Caller:
         rows: Mapping[int, Row] | None = None,
         reads_answer: bool = True,
     ) -> Answer | None:
-        """Send JSON once: nothing is repeated that may have reached the other side. None: it may have been carried out, nobody knows.
-
-        Tried again is only what surely never left (no connection) and what was throttled. A status that the table takes for
-        temporary (5xx, 408, ...) and an answer that broke off say nothing about what was done: None.
-
-        Args:
-            method: `POST`, `PUT`, `PATCH` or `DELETE`.
-            url: Without a query.
-            body: JSON, as it is sent.
-            params: The query.
-            headers: May hold secrets.
-            sign: Gives more headers for each try, at our time (aware UTC).
-            rows: The vendor's own rows of the status table.
-            reads_answer: Whether the answer's body is wanted; otherwise only its status is read.
-
-        Raises:
-            SourceUnavailableError: Not reached after all tries; nothing was sent.
-            RateLimitedError: Throttled after all tries, or for longer than MAX_WISH_SECONDS; nothing was done.
-            AuthError: Refused; nothing was done.
-        """
+        """Send JSON once, as `syncd.connector.Http.send` promises. None: it may have been carried out, nobody knows."""
         given = {"Content-Type": "application/json", **_revealed(headers)}
         call = Call(method, url, params or {}, given, rows or {}, body, reads_answer)
         try:

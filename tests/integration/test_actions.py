@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from syncd.errors import SourceUnavailableError
 from syncd.http import Caller, make_session
 from syncd.sandbox import MAILCHIMP_KEY, MailchimpServer, SandboxMailchimp
 from syncd.standard_webhooks import key_of, read_headers
+from tests.world import BOOTH, World, row
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 SECRET = "whsec_aW50ZWdyYXRpb24td2ViaG9vay1vdXQta2V5"
@@ -187,3 +188,26 @@ def test_a_receiver_that_is_not_there_was_sent_nothing(lent: Session, receiver: 
     with pytest.raises(SourceUnavailableError):
         WEBHOOK_OUT.act(lent, options, action(K.SEND, type="lead.qualified"))
     assert kind.messages == {}
+
+
+def test_a_source_that_only_acts_is_a_source_like_any_other(make_world: Callable[..., World]) -> None:
+    """Pass after pass it brings nothing, holds up nobody, and is at its end; the daemon asks it once a day."""
+    name = "events"
+    world = make_world(
+        sources=BOOTH
+        + f'  {name}: {{type: webhook_out, url: "https://hooks.test/x", secret: "{SECRET}", mapping: webhook_out}}\n'
+    )
+    world.write("mappings/webhook_out.yaml", (Path(__file__).parents[2] / "mappings" / "webhook_out.yaml").read_text("utf-8"))
+    world.drop([row(number) for number in range(3)])
+    for pulled in (3, 0):
+        summary = world.run()
+        assert summary.status == "ok"
+        assert summary.sources["booth"].pulled == pulled
+        assert (summary.sources[name].pulled, summary.sources[name].waiting) == (0, 0)
+    assert len(world.leads()) == 3
+    house = world.open()
+    try:
+        assert house.check_sources([name])[name].ok
+        assert house.plans()[name].interval_seconds == 86_400
+    finally:
+        house.close()
