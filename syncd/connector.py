@@ -15,6 +15,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from syncd.errors import SyncdError
+from syncd.model import NOT_CARRIED_OUT as NOT_CARRIED_OUT
 from syncd.model import ActionOutcome as ActionOutcome
 from syncd.model import ActionState as ActionState
 from syncd.model import Delivery as Delivery
@@ -93,6 +94,25 @@ class Reply(Protocol[T_co]):
         ...
 
 
+class Answer(Protocol):
+    """What the vendor said to something that was sent: any status that says that it was heard and what became of it."""
+
+    @property
+    def status(self) -> int:
+        """HTTP status: 2xx, 3xx, or a 4xx that is a refusal."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The bytes as they came; empty when nobody wanted them."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By name, any case."""
+        ...
+
+
 class Http(Protocol):
     """The way to the vendor: limited, retried, time-limited; errors name no query, header or body."""
 
@@ -124,12 +144,50 @@ class Http(Protocol):
         """
         ...
 
+    def send(
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
+        sign: Callable[[datetime], Mapping[str, str]] | None = None,
+        rows: Mapping[int, Row] | None = None,
+        reads_answer: bool = True,
+    ) -> Answer | None:
+        """Send JSON once: nothing is repeated that may have reached the vendor. None: it may have been carried out, nobody knows.
+
+        Tried again is only what surely never left (no connection) and what was throttled. A 5xx, another status that the table
+        takes for temporary, and an answer that broke off say nothing about what was done: None.
+
+        Args:
+            method: `POST`, `PUT`, `PATCH` or `DELETE`.
+            url: Without a query.
+            body: JSON, as it is sent.
+            params: The query.
+            headers: May hold secrets.
+            sign: Gives more headers for each try, at our time (aware UTC).
+            rows: The vendor's own meaning of statuses; ContractError for one that is an answer.
+            reads_answer: Whether the answer's body is wanted; otherwise only its status is read.
+
+        Raises:
+            SourceUnavailableError: Not reached after all tries; nothing was sent.
+            RateLimitedError: Throttled after all tries, or at once when the wait that is asked for is too long; nothing was done.
+            AuthError: Refused; nothing was done.
+        """
+        ...
+
 
 class _NoHttp:
     """Stands where no way out was lent."""
 
     def get(self, url: str, shape: type[T], **options: Any) -> Reply[T]:
         del url, shape, options
+        raise RuntimeError("This session was lent without HTTP.")
+
+    def send(self, method: str, url: str, body: bytes, **options: Any) -> Answer | None:
+        del method, url, body, options
         raise RuntimeError("This session was lent without HTTP.")
 
 
@@ -155,7 +213,8 @@ class Session(msgspec.Struct, frozen=True):
 class PullConnector(Protocol):
     """A connector that is asked for records.
 
-    It may state `settle_seconds`, `page_size_records` and `limits` (a `Limits`) where the common values do not fit its vendor.
+    It may state `settle_seconds`, `page_size_records` and `limits` (a `Limits`) where the common values do not fit its vendor,
+    and `brings_records = False` when it is only there to act: its stream is always at its end.
     """
 
     name: str
@@ -274,13 +333,15 @@ class PushConnector(Protocol):
 
 @runtime_checkable
 class ActingConnector(Protocol):
-    """A connector whose system can be asked to do something with a person; most are pull connectors as well.
+    """A connector whose system can be asked to do something with a person; it is a pull or push connector as well.
 
-    Its calls go through `session.http` once each: nothing here is repeated, because most of these systems know no idempotency key.
+    Its writes go through `session.http.send` once each: nothing here is repeated, because most of these systems know no
+    idempotency key. `repeats_safely` says that this one does: the same `action_id` twice is carried out once.
     """
 
     name: str
     Options: type[Options]
+    repeats_safely: bool
 
     def check_action(self, options: Any, kind: SourceActionKind, action_options: Mapping[str, str]) -> Sequence[str]:
         """Say, offline, what is wrong with an action as a policy states it; sentences, none when it is fine."""
@@ -289,15 +350,16 @@ class ActingConnector(Protocol):
     def act(self, session: Session, options: Any, action: SourceAction) -> ActionOutcome:
         """Carry out one action.
 
-        Raises SourceUnavailableError, RateLimitedError or AuthError only when nothing was carried out; whatever may have been is
-        the outcome UNKNOWN.
+        Raises SourceUnavailableError, RateLimitedError, AuthError or ContractError only when nothing was carried out, so that the
+        same action may be tried again; whatever may have been is the outcome UNKNOWN.
         """
         ...
 
     def look_up(self, session: Session, options: Any, action: SourceAction) -> ActionOutcome:
-        """Say what became of an action whose answer was lost: DONE, REFUSED when it was certainly not carried out, else UNKNOWN.
+        """Say what became of an action whose answer was lost, when whatever was sent has had its time to arrive.
 
-        Reads only. Raises as `pull` does.
+        DONE or UNCHANGED: it holds. REFUSED with the code NOT_CARRIED_OUT: it does not, it may be tried again; with another code:
+        it never will. UNKNOWN: nobody can tell; only where `repeats_safely` may it be tried again. Reads only. Raises as `pull` does.
         """
         ...
 

@@ -9,24 +9,36 @@ What a status means is the mapping's business. See docs/connectors/mailchimp.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from connectors.mailchimp.actions import Actions
 from connectors.mailchimp.api import PAGE_SIZE, Api, Ping, audiences, completed, text_of
+from connectors.mailchimp.asked import problems_of
+from connectors.mailchimp.place import Place
 from connectors.mailchimp.tail import Tail
 from connectors.mailchimp.walk import Listing, Part, Walk
-from syncd.connector import Health, Limits, Options, Page, Secret, Session
+from syncd.connector import (
+    ActionOutcome,
+    ActionState,
+    Health,
+    Limits,
+    Options,
+    Page,
+    Secret,
+    Session,
+    SourceAction,
+    SourceActionKind,
+)
 from syncd.errors import ContractError, SourceUnavailableError, SyncdError
 
 _SKEW_SECONDS = 60.0
 _MAX_SKEW = timedelta(days=1)
 """A vendor's clock further behind than this would silently read nothing."""
-_RELIST = timedelta(hours=1)
-"""How long the list of all audiences is believed."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -40,7 +52,9 @@ class MailchimpOptions(Options):
         examples=["https://us21.api.mailchimp.com/3.0"],
     )
     audiences: list[str] = Field(
-        default=[], description="Ids of the audiences to read; all of the account if empty.", examples=[["a1b2c3d4e5"]]
+        default=[],
+        description="Ids of the audiences to read, and in which actions may happen; all of the account if empty.",
+        examples=[["a1b2c3d4e5"]],
     )
     reconcile_hours: float = Field(
         default=24.0, ge=0, description="How often archived members are asked for, which an audience does not list; 0 = never."
@@ -91,6 +105,7 @@ class Mailchimp:
     Options = MailchimpOptions
     settle_seconds = 30.0
     page_size_records = PAGE_SIZE
+    repeats_safely = False
     limits = Limits(connections=4, read_timeout_seconds=120.0)
     """Ten connections per user are the limit over all apps of the account; the vendor ends a call after 120 s."""
 
@@ -136,8 +151,8 @@ class Mailchimp:
         which concern the whole account, are raised at once.
         """
         del stream
-        api, place = Api(session, options.root, options.api_key), _Place(cursor)
-        steps = place.steps(options, api, until)
+        api, place = Api(session, options.root, options.api_key), Place(cursor)
+        steps = place.steps(options.audiences, timedelta(hours=options.reconcile_hours), api, until)
         failed: dict[str, SyncdError] = {}
         notices: list[str] = []
         given = dict(cursor or {})
@@ -163,9 +178,29 @@ class Mailchimp:
         for first in failed.values():
             raise first
 
+    def check_action(self, options: MailchimpOptions, kind: SourceActionKind, action_options: Mapping[str, str]) -> Sequence[str]:
+        """What is wrong with an action as a policy states it; see the contract."""
+        return problems_of(kind, action_options, options.audiences)
+
+    def act(self, session: Session, options: MailchimpOptions, action: SourceAction) -> ActionOutcome:
+        """Carry out one action; see the contract and `actions`."""
+        if problems_of(action.kind, action.options, options.audiences):
+            return ActionOutcome(ActionState.REFUSED, "bad_options")
+        return self._actions(session, options).act(action)
+
+    def look_up(self, session: Session, options: MailchimpOptions, action: SourceAction) -> ActionOutcome:
+        """What became of an action whose answer was lost; see the contract."""
+        if problems_of(action.kind, action.options, options.audiences):
+            return ActionOutcome(ActionState.UNKNOWN, "bad_options")
+        return self._actions(session, options).look_up(action)
+
+    @staticmethod
+    def _actions(session: Session, options: MailchimpOptions) -> Actions:
+        return Actions(session, Api(session, options.root, options.api_key), options.audiences)
+
     @staticmethod
     def _parts(
-        session: Session, api: Api, place: _Place, list_id: str, until: datetime, notices: list[str], *, is_archive: bool
+        session: Session, api: Api, place: Place, list_id: str, until: datetime, notices: list[str], *, is_archive: bool
     ) -> Iterator[Part]:
         """The new rows of one audience, or of its archive, in the window from its cursor to the vendor's now."""
         since = place.since(list_id, session.overlap_seconds, is_archive=is_archive)
@@ -204,73 +239,6 @@ class Mailchimp:
                 place.keep_tail(list_id, tail.state())
             yield part._replace(rows=tail.news_of(part.rows)) if is_first else part
             is_first = False
-
-
-class _Place:
-    """The cursor: per audience the second up to which its members, and those of its archive, were delivered."""
-
-    def __init__(self, cursor: Mapping[str, Any] | None) -> None:
-        given = dict(cursor or {})
-        self._audiences: dict[str, dict[str, Any]] = {name: dict(one) for name, one in given.get("audiences", {}).items()}
-        self._from: str | None = given.get("from")
-        self._list: dict[str, Any] | None = given.get("list")
-
-    def steps(self, options: MailchimpOptions, api: Api, until: datetime) -> list[tuple[str, bool]]:
-        """(audience, whether its archive) to read now; asks for the list of audiences when it is wanted and old."""
-        wanted = options.audiences or self._all(api, until)
-        found = [(list_id, False) for list_id in wanted]
-        every = timedelta(hours=options.reconcile_hours)
-        for list_id in wanted if every else ():
-            last = self._audiences.get(list_id, {}).get("reconciled_at")
-            if last is None or until - _instant(last) >= every:
-                found.append((list_id, True))
-        return found
-
-    def _all(self, api: Api, until: datetime) -> list[str]:
-        if self._list is None or not timedelta() <= until - _instant(self._list["at"]) < _RELIST:
-            self._list = {"ids": [one.id for one in audiences(api)], "at": text_of(int(until.timestamp()))}
-        return list(self._list["ids"])
-
-    def forget_list(self) -> None:
-        """Ask for the list of audiences next time: one of them may be gone."""
-        self._list = None
-
-    def since(self, list_id: str, overlap_seconds: float, *, is_archive: bool) -> int | None:
-        """The bound to ask from, None for the beginning. At least a second before the cursor: the bound may be exclusive."""
-        at = self._audiences.get(list_id, {}).get("archived_at" if is_archive else "at", self._from)
-        return None if at is None else int(_instant(at).timestamp() - max(overlap_seconds, 1.0))
-
-    def tail(self, list_id: str) -> dict[str, Any] | None:
-        """What is known of the newest second of an audience."""
-        return self._audiences.get(list_id, {}).get("tail")
-
-    def keep_tail(self, list_id: str, state: dict[str, Any] | None) -> None:
-        """Remember it, at the end of a window."""
-        if state is not None:
-            self._audiences.setdefault(list_id, {})["tail"] = state
-
-    def advance(self, list_id: str, part: Part, until: datetime, *, is_archive: bool) -> None:
-        """Move an audience's cursor over what was delivered without a gap; never back."""
-        state = self._audiences.setdefault(list_id, {})
-        name = "archived_at" if is_archive else "at"
-        known = state.get(name, self._from)
-        if known is None or _instant(known).timestamp() < part.safe:
-            state[name] = text_of(part.safe)
-        if is_archive and part.is_end:
-            state["reconciled_at"] = text_of(int(until.timestamp()))
-
-    def cursor(self) -> dict[str, Any]:
-        """As JSON."""
-        found: dict[str, Any] = {"audiences": {name: dict(one) for name, one in self._audiences.items()}}
-        if self._from is not None:
-            found["from"] = self._from
-        if self._list is not None:
-            found["list"] = self._list
-        return found
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 CONNECTOR = Mailchimp()

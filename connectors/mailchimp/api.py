@@ -14,7 +14,7 @@ import msgspec
 
 from connectors.mailchimp.members import FIELDS, MembersPage, TagsPage, rows_of, with_tags
 from connectors.mailchimp.walk import Ask, Listing, Row
-from syncd.connector import Record, Reject, Reply, Secret, Session
+from syncd.connector import Answer, Record, Reject, Reply, Secret, Session
 from syncd.connector import Row as StatusRow
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 
@@ -44,8 +44,8 @@ class _Problem(msgspec.Struct):
     status: int
 
 
-class _MemberGoneError(ContractError):
-    """The member was deleted since the page was made."""
+class MemberGoneError(ContractError):
+    """There is no such member, or no more."""
 
 
 class Api:
@@ -67,8 +67,13 @@ class Api:
         verify: Callable[[Reply[T]], None] | None = None,
     ) -> Reply[T]:
         """A resource; raises as `Http.get`."""
-        meanings: dict[int, StatusRow] = {401: _refused(), 403: _forbidden, **(rows or {})}
+        meanings = {**_meanings(), **(rows or {})}
         return self._http.get(f"{self._root}{path}", shape, params=params, headers=self._headers, rows=meanings, verify=verify)
+
+    def send(self, method: str, path: str, body: bytes, params: Mapping[str, str]) -> Answer | None:
+        """Send JSON once; raises as `Http.send`."""
+        url = f"{self._root}{path}"
+        return self._http.send(method, url, body, params=params, headers=self._headers, rows=_meanings())
 
     def members(self, list_id: str, params: Mapping[str, str], count: int, offset: int) -> Reply[MembersPage]:
         """One page of an audience, whole."""
@@ -104,13 +109,13 @@ class Api:
         return ask
 
     def tags(self, list_id: str, member: str) -> list[msgspec.Raw]:
-        """All tags of a member; raises _MemberGoneError."""
+        """All tags of a member; raises MemberGoneError."""
         path = f"/lists/{quote(list_id, safe='')}/members/{quote(member, safe='')}/tags"
         found: list[msgspec.Raw] = []
         while True:
             params = {"count": str(PAGE_SIZE), **({"offset": str(len(found))} if found else {})}
             verify = partial(_is_whole, list_id, PAGE_SIZE, len(found), lambda page: len(page.tags))
-            page = self.get(path, TagsPage, params, {404: _MemberGoneError("The member is gone.")}, verify).value
+            page = self.get(path, TagsPage, params, {404: MemberGoneError("The member is gone.")}, verify).value
             found += page.tags
             if len(found) >= page.total_items:
                 return found
@@ -151,10 +156,14 @@ def completed(api: Api, list_id: str, rows: list[Row]) -> tuple[list[Record], li
             rejects.append(made)
             continue
         if row.tags_of:
-            with suppress(_MemberGoneError):  # deleted since: the tags that the page held are as good as any
+            with suppress(MemberGoneError):  # deleted since: the tags that the page held are as good as any
                 made = msgspec.structs.replace(made, payload=with_tags(made.payload, api.tags(list_id, row.tags_of)))
         records.append(made)
     return records, rejects
+
+
+def _meanings() -> dict[int, StatusRow]:
+    return {401: _refused(), 403: _forbidden}
 
 
 def _refused() -> AuthError:

@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from connectors.webhook.content import FORMS, JSON, MULTIPART, Found, UnreadableError, media_type, read_form, read_json
 from connectors.webhook.origins import origin_of, redirect_to
-from connectors.webhook.signature import SIGNATURE, key_of, read_headers
 from syncd.connector import Delivery, Health, HttpRequest, Options, Reception, Record, Reject, Secret, Session, Verdict
+from syncd.standard_webhooks import SIGNATURE, key_of, read_headers
 
 _MOST_KEY_CHARACTERS = 200
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,80}")

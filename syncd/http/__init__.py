@@ -5,6 +5,7 @@ is lent a `Caller` (as `syncd.connector.Http`). Nothing here knows a vendor. Ret
 knows what is safe to repeat.
 """
 
+from syncd.http.caller import Answer as Answer
 from syncd.http.caller import Caller as Caller
 from syncd.http.caller import Reply as Reply
 from syncd.http.limiter import Limiter as Limiter

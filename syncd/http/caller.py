@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Generic, NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
 
 import msgspec
 import requests
+from tenacity import Retrying
 
 from syncd import __version__
 from syncd.clock import Clock
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
+from syncd.http.answers import Answer as Answer
+from syncd.http.answers import Reply as Reply
+from syncd.http.answers import is_json
+from syncd.http.failures import Call, Received, lost, refusal
+from syncd.http.failures import place_of as place_of
 from syncd.http.limiter import Limiter
 from syncd.http.retry import retrying
 from syncd.http.session import Session, TransportError
-from syncd.http.status import Row, http_date, judged, retry_after_seconds
-from syncd.http.transport import is_untrusted_certificate, names_of
+from syncd.http.status import Row, http_date, judged
+from syncd.http.transport import names_of, nothing_sent
 from syncd.model.secret import Secret
 
 T = TypeVar("T")
@@ -40,40 +44,12 @@ _CHUNK_BYTES = 1 << 17
 _KEPT_OF_A_FLOOD = 1 << 20
 
 
-@dataclass(frozen=True)
-class Reply(Generic[T]):
-    """A usable answer.
+class _UnsentError(Exception):
+    """Wraps the failure of a request that surely never left: it may be sent again."""
 
-    Attributes:
-        value: The body in the declared shape; members declared as `msgspec.Raw` are slices of `body`.
-        body: The bytes as they came (decompressed).
-        headers: By name, any case.
-        at: The vendor's `Date` (aware UTC), None without one.
-        received_at: Our own clock when the answer was complete (aware UTC).
-    """
-
-    value: T = field(repr=False)
-    body: bytes = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-    at: datetime | None
-    received_at: datetime
-
-
-class _Call(NamedTuple):
-    url: str
-    params: Mapping[str, str]
-    headers: Mapping[str, str]
-    rows: Mapping[int, Row]
-    place: str
-
-    def __repr__(self) -> str:
-        return f"<{self.place}>"
-
-
-class _Received(NamedTuple):
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+    def __init__(self, failure: SyncdError) -> None:
+        super().__init__()
+        self.failure = failure
 
 
 class Caller:
@@ -135,26 +111,48 @@ class Caller:
             AuthError: Refused.
             ContractError: JSON of another shape (with the `page`), a body beyond the limit, or a status that says so.
         """
-        sent = {name: value.reveal() if isinstance(value, Secret) else value for name, value in (headers or {}).items()}
-        call = _Call(url, params or {}, sent, rows or {}, place_of("GET", url))
-        attempts = retrying(
+        call = Call("GET", url, params or {}, _revealed(headers), rows or {})
+        return self._attempts(SourceUnavailableError, RateLimitedError)(self._once, call, shape, verify)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
+        sign: Callable[[datetime], Mapping[str, str]] | None = None,
+        rows: Mapping[int, Row] | None = None,
+        reads_answer: bool = True,
+    ) -> Answer | None:
+        """Send JSON once, as `syncd.connector.Http.send` promises. None: it may have been carried out, nobody knows."""
+        given = {"Content-Type": "application/json", **_revealed(headers)}
+        call = Call(method, url, params or {}, given, rows or {}, body, reads_answer)
+        try:
+            return self._attempts(_UnsentError, RateLimitedError)(self._once_sent, call, sign)
+        except _UnsentError as unsent:
+            failure = unsent.failure
+        raise failure
+
+    def _attempts(self, *retry_on: type[Exception]) -> Retrying:
+        return retrying(
             self._clock,
-            retry_on=(SourceUnavailableError, RateLimitedError),
+            retry_on=retry_on,
             # A vendor that several calls in a row did not even reach gets one try for each further call.
             attempts=ATTEMPTS if self._unanswered < ATTEMPTS else 1,
             total_seconds=TOTAL_SECONDS,
             max_wish_seconds=MAX_WISH_SECONDS,
             chance=self._chance,
         )
-        return attempts(self._once, call, shape, verify)
 
-    def _once(self, call: _Call, shape: type[T], verify: Callable[[Reply[T]], None] | None) -> Reply[T]:
+    def _once(self, call: Call, shape: type[T], verify: Callable[[Reply[T]], None] | None) -> Reply[T]:
         with self._limiter.turn():
             received = self._exchange(call)
         now = self._clock.now()
         refused = judged(received.status, received.body, call.rows)
         if refused is not None:
-            raise _refusal(call, received, refused, now)
+            raise refusal(call, received, refused, now)
         at = http_date(received.headers.get("Date"))
         value = self._decoded(call, received.body, shape)
         reply = Reply(value, received.body, received.headers, at.astimezone(UTC) if at else None, now)
@@ -162,17 +160,39 @@ class Caller:
             verify(reply)
         return reply
 
-    def _exchange(self, call: _Call) -> _Received:
-        """Send the request and read the answer to its end."""
+    def _once_sent(self, call: Call, sign: Callable[[datetime], Mapping[str, str]] | None) -> Answer | None:
+        with self._limiter.turn():
+            if sign is not None:
+                call = call._replace(headers={**call.headers, **sign(self._clock.now())})
+            try:
+                received = self._exchange(call)
+            except (SourceUnavailableError, ContractError):
+                return None  # it left, and what came back was lost, too slow or too much
+        refused = judged(received.status, received.body, call.rows)
+        error = None if refused is None else refusal(call, received, refused, self._clock.now())
+        if isinstance(error, SourceUnavailableError):
+            return None
+        if error is not None and not isinstance(error, ContractError):
+            raise error
+        return Answer(received.status, received.body, received.headers)
+
+    def _exchange(self, call: Call) -> Received:
+        """Send the request and read the answer to its end. Of what is sent once, _UnsentError says that it never left."""
         started = self._clock.monotonic()
-        failure: SyncdError
+        failure: Exception
         try:
-            with self._session.get(
-                call.url, params=call.params, headers=call.headers, stream=True, allow_redirects=False
+            with self._session.request(
+                call.method,
+                call.url,
+                params=call.params,
+                headers=call.headers,
+                data=call.body,
+                stream=True,
+                allow_redirects=False,
             ) as answer:
-                body = self._body(call, answer, started + TOTAL_SECONDS)
+                body = self._body(call, answer, started + TOTAL_SECONDS) if call.reads_answer else b""
                 self._unanswered = 0
-                return _Received(answer.status_code, answer.headers, body)
+                return Received(answer.status_code, answer.headers, body)
         except requests.exceptions.InvalidHeader as error:
             failure = AuthError(
                 f"The credentials for {call.place} hold characters that cannot be sent.",
@@ -187,11 +207,13 @@ class Caller:
             )
         except TransportError as error:
             self._unanswered += 1
-            failure = _lost(call, error)
+            failure = lost(call, error)
+            if call.body is not None and isinstance(failure, SourceUnavailableError) and nothing_sent(error):
+                failure = _UnsentError(failure)
         # Outside of the except clause, so that the cause does not travel along: its text quotes the query and the headers.
         raise failure
 
-    def _body(self, call: _Call, answer: requests.Response, deadline: float) -> bytes:
+    def _body(self, call: Call, answer: requests.Response, deadline: float) -> bytes:
         parts: list[bytes] = []
         size = 0
         for part in answer.iter_content(_CHUNK_BYTES):
@@ -207,7 +229,7 @@ class Caller:
                 raise SourceUnavailableError(f"The answer of {call.place} took longer than {TOTAL_SECONDS:.0f} s to arrive.")
         return b"".join(parts)
 
-    def _decoded(self, call: _Call, body: bytes, shape: type[T]) -> T:
+    def _decoded(self, call: Call, body: bytes, shape: type[T]) -> T:
         decoder = self._decoders.get(shape)
         if decoder is None:
             decoder = self._decoders.setdefault(shape, msgspec.json.Decoder(shape))
@@ -218,7 +240,7 @@ class Caller:
             why = str(error)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             why = ""
-        if why and _is_json(body):
+        if why and is_json(body):
             raise ContractError(
                 f"{call.place} answered with JSON of another shape than its documentation promises.",
                 advice="The API may have changed; the page is kept.",
@@ -232,45 +254,5 @@ class Caller:
         )
 
 
-def place_of(method: str, url: str) -> str:
-    """`GET us21.api.mailchimp.com/3.0/ping`: what an error may say of a request. Pure."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{method} {parts.hostname or ''}{port}{parts.path}"
-
-
-def _is_json(body: bytes) -> bool:
-    """Whether the body is JSON at all: a shape may seem wrong only because the rest was cut off."""
-    try:
-        msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
-
-
-def _lost(call: _Call, error: Exception) -> SyncdError:
-    if is_untrusted_certificate(error):
-        return AuthError(
-            f"The certificate of {call.place} is not trusted.",
-            advice="Name the PEM file of its authority with ca_file: in the source.",
-            detail=names_of(error),
-        )
-    return SourceUnavailableError(
-        f"{call.place} could not be reached, or its answer broke off.",
-        advice="Check the network and base_url; it is tried again with the next run.",
-        detail=names_of(error),
-    )
-
-
-def _refusal(call: _Call, received: _Received, refused: type[SyncdError] | SyncdError, now: datetime) -> SyncdError:
-    if isinstance(refused, SyncdError):
-        return refused
-    said = f"{call.place} answered {received.status}."
-    wish = retry_after_seconds(received.headers, now, float("inf"))
-    if issubclass(refused, RateLimitedError):
-        return refused(said, retry_after_seconds=wish, advice="It asks us to slow down; the source is read again later.")
-    if issubclass(refused, SourceUnavailableError):
-        return refused(said, retry_after_seconds=wish, advice="It is tried again with the next run.")
-    if issubclass(refused, ContractError):
-        return refused(said, advice="The address or the API may have changed; the answer is kept.", page=received.body)
-    return refused(said, advice="Check the credentials of the source and what they allow.")
+def _revealed(headers: Mapping[str, str | Secret] | None) -> dict[str, str]:
+    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in (headers or {}).items()}

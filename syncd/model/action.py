@@ -57,8 +57,8 @@ class SourceAction(msgspec.Struct, frozen=True, gc=False):
         action_id: Unique and stable over repetitions; an idempotency key where the source knows such a thing.
         kind: What to do; the source's own words for it are in `options`.
         email: Whom it is about; "" for `send` without one.
-        options: The admin's options of this action, checked by the connector when the policy is loaded. `trigger`: `journey`,
-            `step`; `tag`: `audience`, `tag`; `enrol`: `audience`, `status` (pending or subscribed), `interests`; `opt_out`: `audience`.
+        options: The admin's options of this action, checked by the connector when the policy is loaded; its page lists them.
+        decided_at: When the policy decided it (aware UTC); stable over repetitions.
         fields: Values that go along (merge fields, the body of what is sent): personal data, never logged.
         consent_at: When the person opted in to the very list, with stored proof (aware UTC); None without proof.
     """
@@ -67,8 +67,13 @@ class SourceAction(msgspec.Struct, frozen=True, gc=False):
     kind: SourceActionKind
     email: str
     options: dict[str, str]
+    decided_at: datetime
     fields: dict[str, str | int | float | bool | None] = {}
     consent_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        """Without the person."""
+        return f"<SourceAction {self.kind} {self.action_id}>"
 
 
 class ActionState(StrEnum):
@@ -80,9 +85,17 @@ class ActionState(StrEnum):
     UNKNOWN = "unknown"
 
 
+NOT_CARRIED_OUT = "not_carried_out"
+"""The code of a look-up that found nothing done: the action may be tried again."""
+
+
 class ActionOutcome(msgspec.Struct, frozen=True, gc=False):
     """The answer to an action. `code` is a constant word (`member_in_compliance_state`); `message` may name the person: stored, never logged."""
 
     state: ActionState
     code: str = ""
     message: str = ""
+
+    def __repr__(self) -> str:
+        """Without the message."""
+        return f"<ActionOutcome {self.state} {self.code}>"

@@ -103,6 +103,29 @@ def test_one_member_from_beginning_to_end(client: Any, mailchimp: SandboxMailchi
     assert [one["email_address"] for one in mailchimp.members("L1")] == ["bob@example.com"]
 
 
+def test_journeys_events_and_validation(client: Any, mailchimp: SandboxMailchimp) -> None:
+    mailchimp.marketing.add_journey(7, "L1", 70)
+    mailchimp.put("L1", "ada@example.com", merge_fields={"FNAME": "Ada"})
+    assert client.customerJourneys.trigger(7, 70, {"email_address": "ada@example.com"}).status_code == 204
+    assert client.customerJourneys.trigger(7, 70, {"email_address": "ada@example.com"}).status_code == 204
+    assert [mail.merge_fields["FNAME"] for mail in mailchimp.marketing.mails_to("ada@example.com", "journey")] == ["Ada", "Ada"]
+    with pytest.raises(ApiClientError) as unknown:
+        client.customerJourneys.trigger(7, 71, {"email_address": "ada@example.com"})
+    assert unknown.value.status_code == 404
+    assert client.lists.create_list_member_event("L1", ADA, {"name": "trial_started"}).status_code == 204
+    assert client.lists.get_list_member_events("L1", ADA)["events"][0]["name"] == "trial_started"
+    mailchimp.add_audience("L3", required=("FNAME",))
+    body = {"email_address": "ada@example.com", "status_if_new": "pending"}
+    with pytest.raises(ApiClientError) as invalid:
+        client.lists.set_list_member("L3", ADA, body)
+    assert json.loads(invalid.value.text)["errors"][0]["field"] == "FNAME"
+    assert client.lists.set_list_member("L3", ADA, body, skip_merge_validation=True)["status"] == "pending"
+    assert (
+        client.lists.update_list_member("L3", ADA, {"status": "unsubscribed"}, skip_merge_validation=True)["status"]
+        == "unsubscribed"
+    )
+
+
 def test_a_batch(client: Any) -> None:
     members = [{"email_address": f"m{number}@example.com", "status": "subscribed"} for number in range(3)]
     answer = client.lists.batch_list_members(

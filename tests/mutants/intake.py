@@ -7,7 +7,7 @@ from tests.mutants.mutant import Mutant
 INTAKE = "tests/integration/test_intake.py"
 JOURNAL = "tests/contract/test_journal.py"
 WEBHOOK = "tests/unit/connectors/test_webhook.py"
-SIGNATURE = "connectors/webhook/signature.py"
+SIGNATURE = "syncd/standard_webhooks.py"
 
 MUTANTS = [
     Mutant(
@@ -37,8 +37,8 @@ MUTANTS = [
     Mutant(
         "the body is not signed",
         SIGNATURE,
-        'self.timestamp.encode("ascii"), body)',
-        'self.timestamp.encode("ascii"), b"")',
+        "expected = _signature(key, self.id, self.timestamp, body)",
+        'expected = _signature(key, self.id, self.timestamp, b"")',
         (WEBHOOK, "known_answer or changed_byte"),
     ),
     Mutant(

@@ -37,7 +37,7 @@ MUTANTS = [
     ),
     Mutant(
         "no overlap",
-        "connectors/mailchimp/__init__.py",
+        "connectors/mailchimp/place.py",
         "- max(overlap_seconds, 1.0))",
         "- 1.0)",
         (LOSSES, "quiet_audience and older"),

@@ -16,6 +16,7 @@ from syncd.sandbox.faults import FaultBox, Kind
 from syncd.sandbox.later import Later
 from syncd.sandbox.mailchimp import view
 from syncd.sandbox.mailchimp.audience import Audience
+from syncd.sandbox.mailchimp.journeys import Marketing
 from syncd.sandbox.mailchimp.member import CODES, Member
 
 MAILCHIMP_KEY = "5a6d626f782d6d61696c6368696d7000-us1"
@@ -45,6 +46,7 @@ class SandboxMailchimp:
         bounds_are_inclusive: How `since_` and `before_` treat equal instants; the vendor does not tell (default: both exclude).
         tags_touch: Whether a change of tags moves `last_changed`; the vendor does not tell.
         page_served: What `between_pages` was given.
+        marketing: Journeys, and the mails that would have been sent.
     """
 
     def __init__(self, *, seed: int = 0, clock: Clock | None = None, api_key: str = MAILCHIMP_KEY) -> None:
@@ -61,6 +63,7 @@ class SandboxMailchimp:
         self.calls: list[Served] = []
         self.open_now = self.most_open = 0
         self.audiences: dict[str, Audience] = {}
+        self.marketing = Marketing()
         self.page_served: Callable[[SandboxMailchimp, str, int], object] | None = None
 
     @property
@@ -89,8 +92,9 @@ class SandboxMailchimp:
         merge_fields: Iterable[str] = _MERGE_FIELDS,
         interests: dict[str, str] | None = None,
         permissions: dict[str, str] | None = None,
+        required: Iterable[str] = (),
     ) -> None:
-        """A new audience. `interests`: id to name; `permissions`: id to text of the boxes on the form.
+        """A new audience. `interests`: id to name; `permissions`: id to text of the form's boxes; `required`: of the merge fields.
 
         Raises:
             ValueError: There is one with this id.
@@ -100,7 +104,9 @@ class SandboxMailchimp:
                 raise ValueError(f"There is an audience {list_id} already.")
             options = {"interests": dict(interests or {}), "permissions": dict(permissions or {})}
             number, tags = len(self.audiences) + 1, tuple(merge_fields)
-            made = Audience(list_id, name, number=number, created_at=self.second(), merge_fields=tags, **options)
+            made = Audience(
+                list_id, name, number=number, created_at=self.second(), merge_fields=tags, required=frozenset(required), **options
+            )
             self.audiences[list_id] = made
 
     def populate(
@@ -173,6 +179,8 @@ class SandboxMailchimp:
             changes["merge_fields"] = before.merge_fields | (merge_fields or {})
             changes["interests"] = before.interests | (interests or {})
             changes["permissions"] = before.permissions | (permissions or {})
+            if status == "pending" != before.status:
+                self.marketing.confirm(list_id, email, self.clock.now())
             after = moved(replace(before, **changes), status, now, by_person=True)
             audience.store(replace(after, **_more(more)))
             return after.contact_id

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from syncd.clock import Clock
 from syncd.sandbox.faults import Fault, Kind
-from syncd.sandbox.mailchimp import control, reading, writing
+from syncd.sandbox.mailchimp import control, journeys, reading, writing
 from syncd.sandbox.mailchimp.account import SandboxMailchimp, Served
 from syncd.sandbox.mailchimp.call import Call
 from syncd.sandbox.mailchimp.problem import JSON_TYPE, Problem, missing, not_allowed
@@ -28,7 +28,9 @@ _ROUTES: dict[str, dict[str, Callable[..., Response]]] = {
     "lists/*/members": {"GET": reading.members, "POST": writing.create},
     "lists/*/members/*": {"GET": reading.member, "PUT": writing.upsert, "PATCH": writing.edit, "DELETE": writing.archive},
     "lists/*/members/*/tags": {"GET": reading.tags, "POST": writing.tag},
+    "lists/*/members/*/events": {"GET": journeys.events, "POST": journeys.report},
     "lists/*/members/*/actions/delete-permanent": {"POST": writing.erase},
+    "customer-journeys/journeys/*/steps/*/actions/trigger": {"POST": journeys.trigger},
     "lists/*/merge-fields": {"GET": reading.merge_fields},
     "lists/*/interest-categories": {"GET": reading.categories},
     "lists/*/interest-categories/*": {"GET": reading.category},

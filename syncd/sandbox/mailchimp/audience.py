@@ -29,7 +29,7 @@ class Audience:
     """One list of an account; its lock is the account's.
 
     Attributes:
-        interests: Id to name, all in one category. permissions: Id to text. tags: Name to id.
+        interests: Id to name, all in one category. permissions: Id to text. tags: Name to id. required: Merge fields to be filled in.
         forgotten: Hashes of addresses that were deleted for good. campaign_at: When the last campaign was sent, in seconds.
         rendered: Members as JSON, by selection of fields and row; kept as long as they stand.
         templates: The JSON of a crowd's kinds, by selection and kind.
@@ -45,10 +45,11 @@ class Audience:
         merge_fields: tuple[str, ...],
         interests: dict[str, str],
         permissions: dict[str, str],
+        required: frozenset[str],
     ) -> None:
         """Without members; `number` is the audience's own in its account."""
         self.list_id, self.name, self.number, self.created_at = list_id, name, number, created_at
-        self.merge_fields, self.interests, self.permissions = merge_fields, interests, permissions
+        self.merge_fields, self.interests, self.permissions, self.required = merge_fields, interests, permissions, required
         self.category_id = address_hash(f"category {list_id}")[:10]
         self.tags: dict[str, int] = {}
         self.forgotten: set[str] = set()

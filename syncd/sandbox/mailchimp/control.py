@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -44,6 +45,11 @@ def _act(mailchimp: SandboxMailchimp, verb: str, body: dict[str, Any]) -> dict[s
         return {**counts, "members": found, "faults": mailchimp.faults.hits}
     if verb == "put":
         return {"contact_id": mailchimp.put(**body)}
+    if verb == "marketing":
+        return {name: [_told(one) for one in getattr(mailchimp.marketing, name)] for name in ("entries", "events", "mails")}
+    if verb == "journey":
+        mailchimp.marketing.add_journey(int(body["journey_id"]), body["list_id"], *map(int, body["steps"]))
+        return {"ok": True}
     if verb == "faults":
         if body.get("clear"):
             mailchimp.faults.clear()
@@ -61,6 +67,11 @@ def _act(mailchimp: SandboxMailchimp, verb: str, body: dict[str, Any]) -> dict[s
     }
     acts[verb](**body)
     return {"ok": True}
+
+
+def _told(one: Any) -> dict[str, Any]:
+    """An entry, event or mail as JSON."""
+    return {**asdict(one), "at": one.at.isoformat(timespec="seconds")}
 
 
 def _page(mailchimp: SandboxMailchimp) -> Response:

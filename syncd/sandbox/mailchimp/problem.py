@@ -49,8 +49,8 @@ def invalid(detail: str) -> Problem:
     return Problem(400, "Invalid Resource", detail)
 
 
-def invalid_fields(**messages: str) -> Problem:
+def invalid_fields(detail: str = "", /, **messages: str) -> Problem:
     """Parameters or fields of the body are wrong; a dot in a name is written as two underscores."""
-    detail = "The resource submitted could not be validated. For field-specific details, see the 'errors' array."
+    detail = detail or "The resource submitted could not be validated. For field-specific details, see the 'errors' array."
     errors = [{"field": name.replace("__", "."), "message": message} for name, message in messages.items()]
     return Problem(400, "Invalid Resource", detail, errors)

@@ -76,7 +76,7 @@ def merge_fields(call: Call, list_id: str) -> Response:
             "tag": tag,
             "name": _TEXTS.get(tag, tag.title()),
             "type": _TYPES.get(tag, "text"),
-            "required": False,
+            "required": tag in audience.required,
             "default_value": "",
             "public": False,
             "display_order": number + 1,

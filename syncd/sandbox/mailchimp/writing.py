@@ -18,6 +18,8 @@ _MAX_BATCH = 500
 _WRITABLE = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
 _FIXED = ("cleaned", "pending", "archived")
 _SCALARS: dict[str, type] = {"language": str, "vip": bool, "email_type": str, "ip_signup": str, "ip_opt": str}
+_FAKE = ("fake.example.com", ".invalid")
+"""Ends of addresses that the vendor's judgement, which nobody knows, would not believe."""
 _STAMPS = {"timestamp_signup": "signup", "timestamp_opt": "opted"}
 
 
@@ -171,6 +173,12 @@ def _save(call: Call, audience: Audience, member: Member, body: dict[str, Any]) 
         )
         raise Problem(400, "Member In Compliance State", detail)
     after = replace(moved(member, status, call.now, by_person=False), **_changes(audience, member, body))
+    blanks = {name: "Please enter a value" for name in sorted(audience.required) if after.merge_fields.get(name, "") == ""}
+    if blanks and call.query.get("skip_merge_validation", "").lower() != "true":
+        raise invalid_fields("Your merge fields were invalid.", **blanks)
+    if status == "pending" and "status" in body:
+        # Each time that somebody is set to pending they are asked to confirm, also when they were already.
+        call.mailchimp.marketing.confirm(audience.list_id, after.email, call.mailchimp.clock.now())
     audience.store(after)
     return after
 
@@ -247,6 +255,8 @@ def _email(body: dict[str, Any]) -> str:
     local, at, domain = email.strip().rpartition("@")
     if not (local and at and "." in domain.strip(".")) or any(letter.isspace() for letter in email.strip()):
         raise invalid("Please provide a valid email address.")
+    if domain.lower().endswith(_FAKE):
+        raise invalid(f"{email.strip()} looks fake or invalid, please enter a real email address.")
     return email.strip()
 
 

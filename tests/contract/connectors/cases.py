@@ -163,6 +163,10 @@ def webhook(folder: Path) -> PushCase:
     )
 
 
+SILENT: dict[str, dict[str, Any]] = {
+    "webhook_out": {"url": "https://hooks.test/syncd", "secret": Secret("whsec_c2lsZW50LXN1aXRlLWtleS0xMjM0NQ==", "test")}
+}
+"""Options of those that only act and say so (`brings_records = False`): they are asked for records and have none, ever."""
 CASES: dict[str, Callable[[Path], Case]] = {"csv_drop": csv_drop, "mailchimp": mailchimp}
 PUSH_CASES: dict[str, Callable[[Path], PushCase]] = {"webhook": webhook}
-"""Every connector of the `connectors` package is in one of these (or in both); a test fails for one that is missing."""
+"""Every connector of the `connectors` package is in one of these (or in several); a test fails for one that is missing."""

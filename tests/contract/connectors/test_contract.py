@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from syncd.connector import Page, PullConnector, PushConnector
+from syncd.connector import ActingConnector, Page, PullConnector, PushConnector, Session
 from syncd.errors import SyncdError
 from syncd.wiring import known_connectors
-from tests.contract.connectors.cases import CASES, NOW, PUSH_CASES, Case
+from tests.contract.connectors.cases import CASES, NOW, PUSH_CASES, SILENT, Case
 
 TOTAL = 100
 
@@ -43,9 +43,28 @@ def keys(found: list[Page]) -> list[str]:
 
 def test_no_connector_escapes_the_suite() -> None:
     known = known_connectors()
-    assert {name for name, one in known.items() if isinstance(one, PullConnector)} == set(CASES)
+    silent = {name for name, one in known.items() if not getattr(one, "brings_records", True)}
+    assert silent == set(SILENT)
+    assert all(isinstance(known[name], ActingConnector) for name in silent), "what brings nothing must do something"
+    assert {name for name, one in known.items() if isinstance(one, PullConnector)} - silent == set(CASES)
     assert {name for name, one in known.items() if isinstance(one, PushConnector)} == set(PUSH_CASES)
-    assert set(known) == {*CASES, *PUSH_CASES}
+    assert set(known) == {*CASES, *PUSH_CASES, *SILENT}
+
+
+@pytest.mark.parametrize("name", sorted(SILENT))
+def test_one_that_brings_no_records_says_so_and_ends_at_once(name: str) -> None:
+    """Wherever it is asked from, over HTTP that was not lent: one empty last page, the cursor kept."""
+    connector = known_connectors()[name]
+    assert isinstance(connector, PullConnector)
+    options = connector.Options(**SILENT[name])
+    (stream,) = connector.streams(options)
+    for cursor in (None, {}, {"at": 7}, connector.cursor_at(options, stream, NOW)):
+        (page,) = connector.pull(Session(Path()), options, stream, cursor, NOW)
+        assert (page.records, page.rejects, page.is_last, page.cursor) == ((), (), True, cursor or {})
+    assert connector.check(Session(Path()), options).findings
+    with pytest.raises(ValidationError):
+        connector.Options(**SILENT[name], no_such_option=1)
+    assert all(field.description for field in connector.Options.model_fields.values())
 
 
 def test_it_has_the_contracts_shape(case: Case) -> None:

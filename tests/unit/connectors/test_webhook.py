@@ -173,7 +173,7 @@ def test_every_key_is_compared_with_every_signature_whichever_fits(monkeypatch: 
         compared.append((one, other))
         return real(one, other)
 
-    monkeypatch.setattr("connectors.webhook.signature.hmac.compare_digest", watched)
+    monkeypatch.setattr("syncd.standard_webhooks.hmac.compare_digest", watched)
     given = options(("a-key", "b-key"))
     for key in (b"a-key", b"b-key", b"neither"):
         compared.clear()

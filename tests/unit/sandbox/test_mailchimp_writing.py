@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import requests
 
 from tests.unit.sandbox.mailchimp_client import LIST, MEMBERS, Client
 
@@ -215,3 +216,124 @@ def test_people_cannot_do_what_makes_no_sense(client: Client) -> None:
         client.mailchimp.archive(LIST, "nobody@example.com")
     with pytest.raises(ValueError, match="already"):
         client.mailchimp.add_audience(LIST)
+
+
+# ---------------------------------------------------------------------- what goes out
+
+TRIGGER = "journeys/7/steps/70/actions/trigger"
+
+
+def trigger(client: Client, email: str = "ada@example.com", path: str = TRIGGER, status: int = 204) -> Any:
+    answer = client.call("POST", f"customer-journeys/{path}", json={"email_address": email})
+    assert answer.status_code == status, answer.text
+    return answer
+
+
+def test_each_time_that_somebody_is_set_to_pending_they_are_asked_to_confirm(client: Client) -> None:
+    upsert(client, status_if_new="pending")
+    upsert(client, status_if_new="pending", language="de")
+    sent = client.mailchimp.marketing.mails
+    assert [(mail.kind, mail.list_id, mail.email) for mail in sent] == [("confirmation", LIST, "ada@example.com")]
+    client.json("PATCH", ADA, json={"status": "pending"})
+    assert len(client.mailchimp.marketing.mails_to("ADA@example.com", "confirmation")) == 2
+    client.put("bob@example.com", status="pending")
+    client.put("bob@example.com", status="pending")
+    assert len(client.mailchimp.marketing.mails_to("bob@example.com")) == 1
+    client.put("eve@example.com")
+    assert client.mailchimp.marketing.mails_to("eve@example.com") == []
+
+
+def test_a_step_triggered_twice_counts_twice_and_quotes_the_fields_of_then(client: Client) -> None:
+    client.mailchimp.marketing.add_journey(7, LIST, 70, 71)
+    client.put("ada@example.com", merge_fields={"FNAME": "Ada"})
+    trigger(client)
+    client.put("ada@example.com", merge_fields={"FNAME": "Countess"})
+    trigger(client)
+    found = client.mailchimp.marketing
+    assert [(one.journey_id, one.step_id, one.email) for one in found.entries] == [(7, 70, "ada@example.com")] * 2
+    assert [mail.merge_fields["FNAME"] for mail in found.mails] == ["Ada", "Countess"]
+
+
+def test_a_journey_mails_only_subscribers_and_takes_only_members(client: Client) -> None:
+    client.mailchimp.marketing.add_journey(7, LIST, 70)
+    client.put("left@example.com")
+    client.mailchimp.unsubscribe(LIST, "left@example.com")
+    trigger(client, "left@example.com")
+    assert (len(client.mailchimp.marketing.entries), client.mailchimp.marketing.mails) == (1, [])
+    trigger(client, "nobody@example.com", status=400)
+    client.put("gone@example.com", status="archived")
+    trigger(client, "gone@example.com", status=400)
+    client.json("POST", f"customer-journeys/{TRIGGER}", status=400, json={})
+    for path in (
+        "journeys/7/steps/71/actions/trigger",
+        "journeys/8/steps/70/actions/trigger",
+        "journeys/x/steps/y/actions/trigger",
+    ):
+        trigger(client, "left@example.com", path, status=404)
+
+
+def test_events_are_kept_and_their_names_checked(client: Client) -> None:
+    client.put("ada@example.com")
+    assert client.call("POST", f"{ADA}/events", json={"name": "trial_started", "properties": {"plan": "pro"}}).status_code == 204
+    assert client.call("POST", f"{ADA}/events", json={"name": "import", "is_syncing": True}).status_code == 204
+    (event,) = client.json("GET", f"{ADA}/events")["events"]
+    assert (event["name"], event["properties"]) == ("trial_started", {"plan": "pro"})
+    for body in ({"name": "x"}, {"name": "x" * 31}, {}, {"name": "trial", "properties": {"plan": 1}}):
+        client.json("POST", f"{ADA}/events", status=400, json=body)
+    client.json("POST", f"{MEMBERS}/nobody@example.com/events", status=404, json={"name": "trial"})
+
+
+def test_required_merge_fields_are_required_unless_asked_not_to_be() -> None:
+    client = Client(required=("FNAME",))
+    refused = upsert(client, status=400, status_if_new="pending")
+    assert (refused["errors"][0]["field"], client.mailchimp.members(LIST)) == ("FNAME", [])
+    assert client.mailchimp.marketing.mails == []
+    upsert(client, path=f"{ADA}?skip_merge_validation=true", status_if_new="subscribed")
+    client.json("PATCH", ADA, status=400, json={"language": "de"})
+    client.json("PATCH", f"{ADA}?skip_merge_validation=true", json={"language": "de"})
+    upsert(client, merge_fields={"FNAME": "Ada"})
+    assert [one["required"] for one in client.json("GET", f"lists/{LIST}/merge-fields")["merge_fields"]] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    client.session.close()
+
+
+def test_an_address_that_looks_fake_is_not_taken(client: Client) -> None:
+    for email in ("x@fake.example.com", "x@nowhere.invalid"):
+        refused = client.json("POST", MEMBERS, status=400, json={"email_address": email, "status": "subscribed"})
+        assert "looks fake" in refused["detail"]
+
+
+def test_an_archived_member_is_not_brought_back_by_an_upsert(client: Client) -> None:
+    client.put("ada@example.com")
+    client.mailchimp.archive(LIST, "ada@example.com")
+    assert upsert(client, status_if_new="subscribed")["status"] == "archived"
+
+
+@pytest.mark.parametrize("kind", ["cut_after", "late"])
+def test_what_was_triggered_may_be_done_although_no_answer_came(client: Client, kind: str) -> None:
+    client.mailchimp.marketing.add_journey(7, LIST, 70)
+    client.put("ada@example.com")
+    client.mailchimp.faults.add(kind, "/trigger$", method="POST")
+    with pytest.raises(requests.RequestException):
+        trigger(client)
+    client.mailchimp.later.settle()
+    assert len(client.mailchimp.marketing.entries) == 1
+
+
+def test_the_control_tells_what_went_out(client: Client) -> None:
+    def control(verb: str, body: Any = None) -> Any:
+        return client.session.post(f"https://us1.api.mailchimp.com/sandbox/{verb}", json=body, timeout=5).json()
+
+    assert control("journey", {"journey_id": 7, "list_id": LIST, "steps": [70]}) == {"ok": True}
+    client.put("ada@example.com")
+    trigger(client)
+    upsert(client, path=f"{MEMBERS}/bob@example.com", email_address="bob@example.com", status_if_new="pending")
+    told = control("marketing")
+    assert [one["email"] for one in told["entries"]] == ["ada@example.com"]
+    assert [one["kind"] for one in told["mails"]] == ["journey", "confirmation"]
+    assert told["mails"][0]["at"] == "2026-03-01T09:00:00+00:00"
+    assert told["events"] == []

@@ -1,6 +1,7 @@
 """Signatures by Standard Webhooks 1.0.0 (standard-webhooks/standard-webhooks, spec/standard-webhooks.md, read 2026-11). Pure.
 
 HMAC-SHA256 of `{id}.{timestamp}.{body}`, in base64, in a list of `v1,...`; other versions (`v1a` is ed25519) may stand beside it.
+Whoever receives leads and whoever sends messages imports this.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
@@ -32,14 +34,36 @@ class Signed(NamedTuple):
 
     def is_by(self, keys: Sequence[bytes], body: bytes) -> bool:
         """Whether one of `keys` made one of the signatures. Takes as long whichever it was, or none."""
-        signed = b"%b.%b.%b" % (self.id.encode("ascii"), self.timestamp.encode("ascii"), body)
         found = False
         for key in keys:
             # Compared as text: base64 has several spellings of the same bytes, and only one of them was sent.
-            expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
+            expected = _signature(key, self.id, self.timestamp, body)
             for signature in self.signatures:
                 found |= hmac.compare_digest(expected, signature)
         return found
+
+
+def is_message_id(text: str) -> bool:
+    """Whether a text can be the id of a message: 1 to 200 printable ASCII characters without a dot."""
+    return _ID.fullmatch(text) is not None
+
+
+def sign(keys: Sequence[bytes], message_id: str, at: datetime, body: bytes) -> dict[str, str]:
+    """The three headers of one attempt at `at` (aware), a signature by each of `keys`: two while they are rotated.
+
+    Raises:
+        ValueError: `message_id` holds a dot, or other than printable ASCII.
+    """
+    if not is_message_id(message_id):
+        raise ValueError("the id of a message is printable ASCII without a dot")
+    stamp = str(int(at.timestamp()))
+    signatures = " ".join(f"v1,{_signature(key, message_id, stamp, body).decode()}" for key in keys)
+    return {ID: message_id, TIMESTAMP: stamp, SIGNATURE: signatures}
+
+
+def _signature(key: bytes, message_id: str, timestamp: str, body: bytes) -> bytes:
+    signed = b"%b.%b.%b" % (message_id.encode("ascii"), timestamp.encode("ascii"), body)
+    return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
 
 
 def key_of(secret: str) -> bytes:

@@ -1,0 +1,97 @@
+"""The options of an action as a policy states them: which there are, what is wrong with them. Belongs to mailchimp. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from syncd.connector import SourceActionKind
+from syncd.document import suggest
+
+_AUDIENCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_INTEREST = re.compile(r"[A-Za-z0-9]{1,40}")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_MOST_TAG_CHARACTERS = 100
+
+_KNOWN: Mapping[SourceActionKind, tuple[str, ...]] = {
+    SourceActionKind.ENROL: ("audience", "status", "interests"),
+    SourceActionKind.TAG: ("audience", "tag", "remove"),
+    SourceActionKind.TRIGGER: ("audience", "journey", "step"),
+    SourceActionKind.OPT_OUT: ("audience",),
+}
+_REQUIRED = ("tag", "journey", "step")
+_STATUSES = ("pending", "subscribed")
+
+
+def problems_of(kind: SourceActionKind, options: Mapping[str, str], audiences: Sequence[str]) -> list[str]:
+    """Everything that is wrong with the options of an action; `audiences` are those of the source, none for all."""
+    known = _KNOWN.get(kind)
+    if known is None:
+        return [f'Mailchimp cannot "{kind}". It can: {", ".join(_KNOWN)}.']
+    found = [
+        f'"{name}" is no option of "{kind}" at Mailchimp. {suggest(name, known)}' for name in sorted(set(options) - set(known))
+    ]
+    found += [f'"{kind}" at Mailchimp needs {name}.' for name in _REQUIRED if name in known and name not in options]
+    if "audience" not in options and len(audiences) != 1:
+        found.append(f'"{kind}" at Mailchimp needs audience, unless the source names exactly one in audiences.')
+    for name, value in options.items():
+        wrong = _JUDGES[name](value, audiences) if name in known else ""
+        if wrong:
+            found.append(f'{name} "{value}" of "{kind}": {wrong}')
+    return found
+
+
+def audience_of(options: Mapping[str, str], audiences: Sequence[str]) -> str:
+    """The audience that an action means: its own, or the only one of the source."""
+    return options.get("audience") or audiences[0]
+
+
+def interests_of(options: Mapping[str, str]) -> dict[str, bool]:
+    """Ids of the interests to switch on; none are ever switched off."""
+    return {one.strip(): True for one in options.get("interests", "").split(",") if one.strip()}
+
+
+def _audience(value: str, audiences: Sequence[str]) -> str:
+    if not _AUDIENCE.fullmatch(value):
+        return 'that is no id of an audience (Audience, Settings, "Audience ID").'
+    if audiences and value not in audiences:
+        return f"the source may not use this audience. {suggest(value, audiences)}"
+    return ""
+
+
+def _status(value: str, audiences: Sequence[str]) -> str:
+    del audiences
+    return "" if value in _STATUSES else f"it is pending or subscribed. {suggest(value, _STATUSES)}"
+
+
+def _interests(value: str, audiences: Sequence[str]) -> str:
+    del audiences
+    ids = [one.strip() for one in value.split(",")]
+    return "" if all(map(_INTEREST.fullmatch, ids)) else "it is a list of ids of interests, with commas between them."
+
+
+def _tag(value: str, audiences: Sequence[str]) -> str:
+    del audiences
+    is_name = bool(value.strip()) and len(value) <= _MOST_TAG_CHARACTERS
+    return "" if is_name else f"a tag is a name of at most {_MOST_TAG_CHARACTERS} characters."
+
+
+def _remove(value: str, audiences: Sequence[str]) -> str:
+    del audiences
+    return "" if value in ("yes", "no") else "it is yes or no."
+
+
+def _number(value: str, audiences: Sequence[str]) -> str:
+    del audiences
+    return "" if _NUMBER.fullmatch(value) else "it is the number in the address that Mailchimp shows for the step's API trigger."
+
+
+_JUDGES: Mapping[str, Callable[[str, Sequence[str]], str]] = {
+    "audience": _audience,
+    "status": _status,
+    "interests": _interests,
+    "tag": _tag,
+    "remove": _remove,
+    "journey": _number,
+    "step": _number,
+}
