@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
-import msgspec
-
 from syncd.document import Node, Problems, parse_document, suggest
 from syncd.model import OrgSchema
+from syncd.policy.policy import Policy as Policy
 
 _ON_DELETED = ("skip", "review", "create")
-
-
-class Policy(msgspec.Struct, frozen=True):
-    """The standards of this version; `digest` names them in decisions."""
-
-    status_on_create: str = ""
-    on_deleted: str = "skip"
-    allow_clear: bool = False
-    digest: str = ""
 
 
 def load_policy(text: str, file: str, org: OrgSchema | None = None) -> Policy:
@@ -38,7 +28,7 @@ def load_policy(text: str, file: str, org: OrgSchema | None = None) -> Policy:
     allow_clear = _flag(root, problems)
     problems.raise_if_any()
     digest = hashlib.blake2b(repr((status, on_deleted, allow_clear)).encode(), digest_size=8).hexdigest()
-    return Policy(status, on_deleted, allow_clear, digest)
+    return Policy(status, on_deleted, allow_clear, digest, file=file)
 
 
 def _status(root: Node, problems: Problems, org: OrgSchema | None) -> str:
