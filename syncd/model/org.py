@@ -36,12 +36,14 @@ class FieldSchema(msgspec.Struct, frozen=True, gc=False):
 
 
 class ObjectSchema(msgspec.Struct, frozen=True, gc=False):
-    """The fields of one object that the integration user may see, by API name."""
+    """The fields of one object that the integration user may see, by API name; whether it may create and edit records."""
 
     name: str
     fields: dict[str, FieldSchema]
     required: tuple[str, ...] = ()
     """Fields without which nothing can be created; worked out from `fields`."""
+    is_createable: bool = True
+    is_updateable: bool = True
 
     def __post_init__(self) -> None:
         """Work out what is asked for every new lead."""
@@ -59,10 +61,25 @@ class OrgIdentity(msgspec.Struct, frozen=True, gc=False):
 
 
 class OrgSchema(msgspec.Struct, frozen=True, gc=False):
-    """Objects by name, lead statuses by API name (value: whether it is a converted one), queue and user ids by name."""
+    """What the org has, as far as the integration user may see it.
+
+    Attributes:
+        objects: By name. Lead and Contact always; Account, Opportunity, Task, Event, User and Campaign only where visible.
+        lead_statuses: By API name, in order; whether it is a converted one.
+        default_status: The status that the org gives to a new lead, "" if it does not say.
+        opportunity_stages: Active ones by API name, in order; (is closed, is won).
+        record_types: Object to developer name to id, of the active ones without the master; {} for an object without any.
+        is_multi_currency: Amounts name their currency.
+        currencies: ISO codes of the active ones; () unless `is_multi_currency`.
+    """
 
     objects: dict[str, ObjectSchema]
     lead_statuses: dict[str, bool] = {}
+    default_status: str = ""
+    opportunity_stages: dict[str, tuple[bool, bool]] = {}
+    record_types: dict[str, dict[str, str]] = {}
+    is_multi_currency: bool = False
+    currencies: tuple[str, ...] = ()
 
 
 class OrgRow(msgspec.Struct, frozen=True, gc=False):
