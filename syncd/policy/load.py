@@ -82,7 +82,7 @@ class _Loader:
         is_sound = len(problems.found) == before
         enforcement = Enforcement(reader.word(root, "enforcement", [one.value for one in Enforcement], Enforcement.ENFORCE.value))
         rules = RuleReader(reader, programs, self._criteria, enforcement, self._sources)
-        allow_clear, consent = self._consent()
+        allow_clear, limits = self._consent()
         policy = Policy(
             status_on_create=self._status(),
             on_deleted=reader.word(root, "on_deleted", _ON_DELETED, "skip"),
@@ -94,7 +94,7 @@ class _Loader:
             enforcement=enforcement,
             min_days_in_status=self._min_days(),
             fields=self._fields(),
-            consent=consent,
+            limits=limits,
             programs=programs,
             standards=read_standards(reader, root),
             rules=rules.read(root),

@@ -82,5 +82,5 @@ def expressions_of(policy: Policy) -> Iterator[tuple[int, Expression]]:
         if rule.opening is not None:
             found += [rule.opening.name, rule.opening.amount, *rule.opening.fields.values()]
         found += [one for action in rule.actions for one in action.fields.values()]
-    found += policy.consent.values()
+    found += policy.limits.values()
     return ((one.term.place.line, one) for one in found if one is not None)

@@ -32,7 +32,7 @@ class Policy(msgspec.Struct, frozen=True):
         currency: ISO 4217 code of every amount in conditions; "" for the org's only one.
         enforcement: Of every rule that says nothing else; `Rule.enforcement` has it already.
         min_days_in_status: After a change by syncd the reverse change waits so long.
-        consent: Further limits of an action: it is done only where the condition holds.
+        limits: Further limits of an action: it is done only where the condition holds.
         programs: In file order; the first that applies counts.
         rules: Of all sections, in the order of `Section` and within it in file order.
     """
@@ -48,7 +48,7 @@ class Policy(msgspec.Struct, frozen=True):
     enforcement: Enforcement = Enforcement.ENFORCE
     min_days_in_status: int = 7
     fields: PolicyFields = PolicyFields()
-    consent: dict[ActionKind, Expression] = {}
+    limits: dict[ActionKind, Expression] = {}
     programs: tuple[Program, ...] = ()
     standards: Standards = Standards()
     rules: tuple[Rule, ...] = ()
