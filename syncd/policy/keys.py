@@ -180,7 +180,7 @@ SECTIONS: Mapping[str, tuple[Key, ...]] = {
     ),
     "sla": _keys(
         ("within_minutes", "minutes", "the time allowed; exactly one of the three", "", "240"),
-        ("within_hours", "hours", "the same in hours", "", "4"),
+        ("within_hours", "minutes", "the same in hours", "", "4"),
         ("within_days", "days", "the same in days", "", "2"),
         ("clock", "clock", "since when: `status` (it was entered) or `arrival` (of the newest news)", "`status`", "arrival"),
     ),

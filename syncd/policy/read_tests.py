@@ -23,6 +23,7 @@ DEFAULT_DAY = date(2026, 1, 31)
 _NEWEST = date(2200, 1, 1)
 _SF_ID = {"Lead": "00Q000000000001AAA", "Contact": "003000000000001AAA"}
 _SCORE = 10**9
+_NO_RULE = 'There is no rule "{}".'
 
 
 def read_tests(reader: Reader, root: Node, policy: Policy) -> tuple[PolicyTest, ...]:
@@ -165,7 +166,7 @@ class _TestReader:
                     for one, kind in schema.variables.items()
                     if one.startswith(f"{key}.") and kind is not Kind.LIST
                 ]
-                reader.known(name, node, known, f'There is no variable "{key}.{name[:60]}".')
+                reader.known_key(name, given.entries[key], known, f'There is no variable "{key}.{name[:60]}".')
             elif node.kind != "scalar":
                 reader.problems.add(node, f"{name} is a text, a number, true, false or null.")
             else:
@@ -175,13 +176,10 @@ class _TestReader:
     def _by_rule(self, given: Node, key: str) -> dict[str, int]:
         """Rule id to days."""
         found = {}
-        parent = given.get(key)
-        for name, node in self._reader.entries(given, key, MAX_RULES).items():
-            if parent is None or not self._is_rule(name, node):
-                continue
-            days = self._reader.number(parent, name, 0, MAX_DAYS)
-            if days is not None:
-                found[name] = days
+        for name in self._reader.entries(given, key, MAX_RULES):
+            parent = given.entries[key]
+            if self._reader.known_key(name, parent, self._rules, _NO_RULE.format(name[:60])):
+                found[name] = self._reader.number(parent, name, 0, MAX_DAYS) or 0
         return found
 
     # What is expected.
@@ -196,16 +194,17 @@ class _TestReader:
             self._may_be(expect, key, [*self._rules, "illegal_status", "illegal_move"], "There is no rule {}.")
         for key in ("fired", "observed"):
             for text, node in reader.texts(expect, key):
-                self._is_rule(text, node)
+                reader.known(text, node, self._rules, _NO_RULE.format(text))
         reader.number(expect, "score", -_SCORE, _SCORE)
         for name, node in reader.entries(expect, "criteria", MAX_FIELDS).items():
-            if reader.known(name, node, self._criteria, f'There is no criterion "{name[:60]}".'):
+            if reader.known_key(name, expect.entries["criteria"], self._criteria, f'There is no criterion "{name[:60]}".'):
                 self._ternary(node, name)
         if "qualified" in expect:
             self._ternary(expect.entries["qualified"], "qualified")
-        for name, node in reader.entries(expect, "blocked", MAX_RULES).items():
-            if self._is_rule(name, node):
-                reader.word(expect.entries["blocked"], name, BLOCKED, "")
+        for name in reader.entries(expect, "blocked", MAX_RULES):
+            parent = expect.entries["blocked"]
+            if reader.known_key(name, parent, self._rules, _NO_RULE.format(name[:60])):
+                reader.word(parent, name, BLOCKED, "")
         for node in reader.items(expect, "actions", MAX_FIELDS):
             self._action(node)
 
@@ -217,9 +216,6 @@ class _TestReader:
         text = self._reader.text_of(node, key)
         if text:
             self._reader.known(text, node, legal, message.format(f'"{text}"'))
-
-    def _is_rule(self, name: str, node: Node) -> bool:
-        return self._reader.known(name, node, self._rules, f'There is no rule "{name[:60]}".')
 
     def _ternary(self, node: Node, key: str) -> None:
         if node.kind != "scalar" or not (node.scalar is None or isinstance(node.scalar, bool)):

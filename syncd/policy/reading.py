@@ -137,6 +137,13 @@ class Reader:
             self.problems.add(node, message, suggest(text, words))
         return text in words
 
+    def known_key(self, name: str, parent: Node, legal: Iterable[str], message: str) -> bool:
+        """The same of a key of the mapping `parent`."""
+        words = list(legal)
+        if name not in words:
+            self.problems.add_key(parent, name, message, suggest(name, words))
+        return name in words
+
     def flag(self, node: Node, key: str, *, default: bool = False) -> bool:
         """True or false."""
         found = node.get(key)
