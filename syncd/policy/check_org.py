@@ -41,7 +41,7 @@ def _program(program: Program, org: OrgSchema) -> Iterator[Finding]:
             yield Finding(status.line, Level.ERROR, message, suggest(status.name, org.lead_statuses))
     if not program.record_type:
         for name, is_converted in org.lead_statuses.items():
-            if name not in program.statuses and not is_converted:
+            if name not in program.statuses and name not in program.illegal_map and not is_converted:
                 message = f'The org has a lead status "{name}" that the program "{program.name}" does not know.'
                 yield Finding(program.line, Level.WARNING, message, "Leads in it are reported as illegal; add it, or map it.")
 
@@ -80,13 +80,12 @@ def _fields(policy: Policy, org: OrgSchema) -> Iterator[Finding]:
     if lead is not None:
         for key in ("next_action", "reason", "policy", "score"):
             if name := getattr(policy.fields, key):
-                yield from _writable(lead.fields, "Lead", name, policy.programs[0].line if policy.programs else 1, "", key)
+                yield from _writable(lead.fields, "Lead", name, policy.fields.line, "fields", key)
         hold = policy.fields.hold_until
         if hold and (hold not in lead.fields or lead.fields[hold].type not in ("date", "datetime")):
             message = f'Salesforce has no field "{hold}" of type date on Lead (fields.hold_until).'
-            yield Finding(
-                1, Level.ERROR, message, suggest(hold, [name for name, one in lead.fields.items() if one.type == "date"])
-            )
+            days = [name for name, one in lead.fields.items() if one.type == "date"]
+            yield Finding(policy.fields.line, Level.ERROR, message, suggest(hold, days), "fields", "hold_until")
         for rule in policy.rules:
             means = rule.means
             for name in (means.flag, means.previous_owner_field) if means is not None else ():
@@ -127,7 +126,7 @@ def _currency(policy: Policy, org: OrgSchema) -> Iterator[Finding]:
     if policy.currency:
         if policy.currency not in org.currencies:
             message = f"The org has no active currency {policy.currency}."
-            yield Finding(1, Level.ERROR, message, suggest(policy.currency, org.currencies))
+            yield Finding(1, Level.ERROR, message, suggest(policy.currency, org.currencies), "", "currency")
         return
     for _, expression in expressions_of(policy):
         for compared in _walk(expression.term):

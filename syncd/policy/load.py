@@ -19,7 +19,7 @@ from syncd.errors import ConfigError, ConfigProblem
 from syncd.expressions import Expression
 from syncd.model import OrgSchema
 from syncd.normalise.moments import is_zone
-from syncd.policy.check import Level, check_policy
+from syncd.policy.check import Finding, Level, check_policy
 from syncd.policy.keys import CONSENT, FIELDS, TOP, names
 from syncd.policy.model import ActionKind, Enforcement, PolicyFields
 from syncd.policy.policy import Policy as Policy
@@ -100,7 +100,7 @@ class _Loader:
             rules=rules.read(root),
         )
         policy = _with_converted(policy, self._org)
-        tests = read_tests(reader, root, policy)
+        tests = read_tests(reader, root, policy, rules.places, self._criteria)
         self._check(policy, rules.places, is_sound=is_sound)
         problems.raise_if_any()
         return replace(policy, digest=_digest(policy, root), tests=tests)
@@ -111,10 +111,18 @@ class _Loader:
             return
         for finding in check_policy(policy, self._org):
             if finding.level is Level.ERROR:
-                place = places.get(finding.subject)
-                node = place.at([finding.key]) if place is not None and finding.key else place
-                line, column = (node.line, node.column) if node is not None else (finding.line, 1)
+                line, column = self._place(finding, places)
                 self._problems.found.append(ConfigProblem(policy.file, line, column, finding.message, finding.advice))
+
+    def _place(self, finding: Finding, places: Mapping[str, Node]) -> tuple[int, int]:
+        """Where a finding is to be shown: at the key of its rule or of the file, else at the beginning of its line."""
+        node = places.get(finding.subject)
+        if node is None and finding.key:
+            node = self._root.get(finding.subject) if finding.subject else self._root
+        if node is None:
+            return finding.line, 1
+        found = node.at([finding.key]) if finding.key else node
+        return found.line, found.column
 
     def _status(self) -> str:
         part = self._root.get("on_create")
@@ -146,7 +154,7 @@ class _Loader:
         node = self._root.get("fields")
         if node is None or is_blank(node) or not self._reader.words(node, names(FIELDS), "fields"):
             return PolicyFields()
-        return PolicyFields(**{name: self._reader.field(node, name) for name in names(FIELDS)})
+        return PolicyFields(**{name: self._reader.field(node, name) for name in names(FIELDS)}, line=self._root.keys["fields"][0])
 
     def _consent(self) -> tuple[bool, dict[ActionKind, Expression]]:
         node = self._root.get("consent")

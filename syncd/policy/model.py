@@ -277,6 +277,7 @@ class PolicyFields(msgspec.Struct, frozen=True, gc=False):
     policy: str = ""
     score: str = ""
     hold_until: str = ""
+    line: int = 0
 
 
 class Standards(msgspec.Struct, frozen=True):

@@ -22,16 +22,17 @@ def read_programs(reader: Reader, root: Node) -> tuple[Program, ...]:
     """The programs in file order."""
     found = []
     for name, node in reader.entries(root, "programs", MAX_PROGRAMS).items():
+        line = root.entries["programs"].keys[name][0]
         reader.identifier_of(name, node, "The name of a program")
         if reader.keys(node, PROGRAM, f'The program "{name[:60]}"'):
-            found.append(_program(reader, name, node))
+            found.append(_program(reader, name, node, line))
     return tuple(found)
 
 
-def _program(reader: Reader, name: str, node: Node) -> Program:
+def _program(reader: Reader, name: str, node: Node, line: int) -> Program:
     statuses: dict[str, Status] = {}
     for place, (status, one) in enumerate(reader.entries(node, "statuses", MAX_STATUSES).items()):
-        statuses[status] = _status(reader, status, one, place)
+        statuses[status] = _status(reader, status, one, (place, node.entries["statuses"].keys[status][0]))
     _one_entry(reader, node, statuses)
     moves: dict[tuple[str, str], Transition] = {}
     for one in reader.items(node, "transitions", MAX_TRANSITIONS):
@@ -52,17 +53,19 @@ def _program(reader: Reader, name: str, node: Node) -> Program:
         record_type=reader.text(node, "record_type"),
         illegal=illegal,
         illegal_map=mapped,
-        line=node.line,
+        line=line,
     )
 
 
-def _status(reader: Reader, name: str, node: Node, place: int) -> Status:
+def _status(reader: Reader, name: str, node: Node, where: tuple[int, int]) -> Status:
+    """One status; `where` is its place among the others and its line, which an empty node does not know."""
+    place, line = where
     if not name.strip() or name != name.strip() or len(name) > MAX_TEXT_CHARACTERS or name == ANY:
         reader.problems.add(node, "A status is named by its API name in the org, and not any.")
     if is_blank(node):
-        return Status(name, place=place, line=node.line)
+        return Status(name, place=place, line=line)
     if not reader.keys(node, STATUS, "A status"):
-        return Status(name, place=place, line=node.line)
+        return Status(name, place=place, line=line)
     return Status(
         name=name,
         meaning=reader.text(node, "meaning", MAX_LONG_TEXT_CHARACTERS),
@@ -71,7 +74,7 @@ def _status(reader: Reader, name: str, node: Node, place: int) -> Status:
         is_terminal=reader.flag(node, "terminal"),
         is_unqualified=reader.flag(node, "unqualified"),
         place=place,
-        line=node.line,
+        line=line,
     )
 
 
@@ -145,13 +148,14 @@ def read_standards(reader: Reader, root: Node) -> Standards:
     for index, (name, one) in enumerate(entries.items()):
         reader.identifier_of(name, one, "The name of a criterion")
         if reader.keys(one, CRITERION, f'The criterion "{name[:60]}"'):
-            criteria.append(_criterion(reader, name, one, tuple(entries)[index:]))
+            line = node.entries["criteria"].keys[name][0]
+            criteria.append(_criterion(reader, name, one, tuple(entries)[index:], line))
     scoring = [_score(reader, one) for one in reader.items(node, "scoring", MAX_SCORE_RULES)]
     _unique(reader, node, scoring)
     return Standards(tuple(criteria), tuple(one for one in scoring if one), reader.condition(node, "qualified", CRITERIA))
 
 
-def _criterion(reader: Reader, name: str, node: Node, later: tuple[str, ...]) -> Criterion:
+def _criterion(reader: Reader, name: str, node: Node, later: tuple[str, ...], line: int) -> Criterion:
     if is_blank(node.get("met")) and is_blank(node.get("unmet")):
         reader.problems.add(
             node, f'The criterion "{name[:60]}" needs met: or unmet:.', "Without either it is unknown for everybody."
@@ -161,7 +165,7 @@ def _criterion(reader: Reader, name: str, node: Node, later: tuple[str, ...]) ->
         reader.text(node, "meaning", MAX_LONG_TEXT_CHARACTERS),
         reader.condition(node, "met", CRITERIA, later),
         reader.condition(node, "unmet", CRITERIA, later),
-        node.line,
+        line,
     )
 
 

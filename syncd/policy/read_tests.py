@@ -5,6 +5,7 @@ The decision of a test is made at noon UTC of its day; "days ago" are full days 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 
 from syncd.document import Node
@@ -26,20 +27,23 @@ _SCORE = 10**9
 _NO_RULE = 'There is no rule "{}".'
 
 
-def read_tests(reader: Reader, root: Node, policy: Policy) -> tuple[PolicyTest, ...]:
-    """The tests of the file, those with a problem left out."""
-    read = _TestReader(reader, policy)
+def read_tests(
+    reader: Reader, root: Node, policy: Policy, rules: Collection[str], criteria: Collection[str]
+) -> tuple[PolicyTest, ...]:
+    """The tests of the file, those with a problem left out; `rules` and `criteria` are all that are written, wrong ones too."""
+    read = _TestReader(reader, policy, rules, criteria)
     found = [read.test(node) for node in reader.items(root, "tests", MAX_TESTS)]
     return tuple(one for one in found if one is not None)
 
 
 class _TestReader:
-    def __init__(self, reader: Reader, policy: Policy) -> None:
+    def __init__(self, reader: Reader, policy: Policy, rules: Collection[str], criteria: Collection[str]) -> None:
         self._reader = reader
         self._policy = policy
         self._statuses = [name for program in policy.programs for name in program.statuses]
-        self._rules = {rule.rule_id: rule for rule in policy.rules}
-        self._criteria = [one.name for one in policy.standards.criteria]
+        self._rules = rules
+        self._criteria = criteria
+        self._hold_days = {rule.rule_id: rule.hold_days for rule in policy.rules}
 
     def test(self, node: Node) -> PolicyTest | None:
         reader = self._reader
@@ -96,7 +100,7 @@ class _TestReader:
             open_opportunities=reader.number(given, "open_opportunities") or 0,
             fired={rule: now - timedelta(days=days) for rule, days in self._by_rule(given, "fired").items()},
             waiting={
-                rule: now + timedelta(days=self._rules[rule].hold_days - days)
+                rule: now + timedelta(days=self._hold_days.get(rule, 0) - days)
                 for rule, days in self._by_rule(given, "held_for_days").items()
             },
         )
