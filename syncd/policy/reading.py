@@ -13,9 +13,10 @@ from syncd.policy.keys import Key, names
 from syncd.policy.variables import Variables, misused
 
 MAX_POLICY_CHARACTERS = 200_000
-MAX_KEYS = 200
+MAX_KEYS = 60
 """Of a mapping whose keys are words of the language: more is no mistake in writing."""
 
+MAX_LISTED = 200
 MAX_TEXT_CHARACTERS = 255
 MAX_LONG_TEXT_CHARACTERS = 2_000
 MAX_DAYS = 3_650
@@ -106,7 +107,7 @@ class Reader:
             return ""
         return node.scalar.strip()
 
-    def texts(self, node: Node, key: str, most: int = MAX_KEYS) -> list[tuple[str, Node]]:
+    def texts(self, node: Node, key: str, most: int = MAX_LISTED) -> list[tuple[str, Node]]:
         """One text or a list of them, each with its place; empty if there is none."""
         found = node.get(key)
         if found is None or is_blank(found):

@@ -107,6 +107,34 @@ def test_a_full_graph_of_rules_is_searched_in_bounded_steps() -> None:
     assert any("go round for ever" in text for _, text in warnings_of(head + moves + rules))
 
 
+@pytest.mark.parametrize(
+    "when",
+    [
+        "3 > 5",
+        "not (2 == 2.0)",
+        "5 < 3 or false",
+        "lead.Rating == 3 and 3 != lead.Rating",
+        "criteria.need and not criteria.need",
+        '"a" in ["b"]',
+    ],
+)
+def test_a_condition_that_is_false_whatever_comes_is_found(when: str) -> None:
+    text = (
+        SOUND
+        + STANDARDS
+        + f"sla:\n  - {{id: a, from: New, within_days: 1, when: '{when.replace('lead.Rating', 'lead.NumberOfEmployees')}'}}\n"
+    )
+    assert any("always false" in words for _, words in warnings_of(text))
+
+
+@pytest.mark.parametrize(
+    "when", ["5 > 3 and score > 1", "score > 3 or false", '"a" == lead.Title', "not criteria.need or criteria.need"]
+)
+def test_a_condition_that_depends_on_somebody_is_left_alone(when: str) -> None:
+    text = SOUND + STANDARDS + f"sla:\n  - {{id: a, from: New, within_days: 1, when: '{when}'}}\n"
+    assert warnings_of(text) == []
+
+
 # With an org.
 
 CUSTOM = "version: 1\nprograms:\n  p:\n    statuses:\n      Open - Not Contacted: {entry: true}\n      Working - Contacted:\n      Closed - Converted: {terminal: true}\n      Closed - Not Converted: {terminal: true}\n    transitions:\n      - {from: any, to: [Working - Contacted, Closed - Converted, Closed - Not Converted]}\n"  # fmt: skip
@@ -130,6 +158,7 @@ ERRORS = {
     "a stage": (CUSTOM + CONVERTS + OPENS.replace("Prospecting", "Prospectng"), 15, 'Did you mean "Prospecting"?'),
     "a field of an opportunity": (CUSTOM + CONVERTS + OPENS.replace("days: 9", "days: 9, fields: {Nme: lead.Title}"), 15, 'Did you mean "Name"?'),
     "a record type of an opportunity": (CUSTOM + CONVERTS + OPENS.replace("days: 9", "days: 9, record_type: Big"), 15, '"Big"'),
+    "on_create of a converted status": (CUSTOM + "on_create: {status: Closed - Converted}\n", 11, "only a conversion may set it"),
     "on_create of a status that is not there": (CUSTOM + "on_create: {status: Open}\n", 11, 'no lead status "Open"'),
 }  # fmt: skip
 

@@ -238,3 +238,18 @@ def test_every_variable_is_on_the_page_and_has_a_value() -> None:
     page = (Path(__file__).parents[3] / "docs" / "reference" / "policy.md").read_text(encoding="utf-8")
     for name in MEANINGS:
         assert f"| `{name}` |" in page
+
+
+def test_a_conversion_may_ask_for_qualified_in_any_words_that_need_it() -> None:
+    for when in ("qualified", "qualified == true", "score > 3 and (qualified or qualified and score > 9)"):
+        text = PROGRAM + STANDARDS + f"convert:\n  - {{id: a, from: Qualified, when: '{when}', status: Converted}}\n"
+        assert load_policy(text, "p.yaml").rules[0].converting is not None
+
+
+def test_options_of_a_source_become_text_and_any_means_everywhere() -> None:
+    text = (
+        PROGRAM
+        + "sla:\n  - {id: a, from: any, within_days: 1, do: [{trigger: {source: newsletter, journey: 12, again: true}}]}\n"
+    )
+    rule = load_policy(text, "p.yaml", sources=SOURCES).rules[0]
+    assert (rule.from_statuses, rule.actions[0].options) == ((), {"journey": "12", "again": "true"})
