@@ -14,7 +14,7 @@ from syncd.policy.check_org import org_findings
 from syncd.policy.clauses import constant
 from syncd.policy.finding import Finding as Finding
 from syncd.policy.finding import Level as Level
-from syncd.policy.graph import loops, reached, unfenced_moves
+from syncd.policy.graph import loops, reached
 from syncd.policy.model import MOVING, Enforcement, Mover, Program, Rule, Section, Target
 from syncd.policy.policy import Policy
 
@@ -56,13 +56,7 @@ def _statuses(policy: Policy, program: Program) -> Iterator[Finding]:
             f'"{entry.name}" is a converted status and cannot be the entry.',
             "Only a conversion sets it.",
         )
-    extra = {
-        (before, rule.to_status)
-        for rule in rules
-        if rule.section is Section.REVIVE
-        for before in (rule.from_statuses or program.statuses)
-    }
-    seen = set(program.statuses) if entry is None else reached(program, entry.name, extra | unfenced_moves(program))
+    seen = set(program.statuses) if entry is None else reached(program, entry.name)
     left = {one.from_status for one in program.transitions}
     for status in program.statuses.values():
         if status.name not in seen:

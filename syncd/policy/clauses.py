@@ -6,9 +6,14 @@ Cautious: what cannot be told is taken as possible.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 
 from syncd.expressions import Expression
 from syncd.expressions.tree import Compare, Literal, Logic, Not, Term, Variable, variables
+
+MAX_CLAUSES = 12
+"""Of a condition that are looked at."""
 
 MOVED = frozenset({"status", "status_at", "days_in_status"})
 """Variables that a move changes: what they say before it does not bind what comes after."""
@@ -16,9 +21,23 @@ MOVED = frozenset({"status", "status_at", "days_in_status"})
 _MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One part of an `and`: as it is written, what it denies, and what it asks of which variable or term; None if it does not."""
+
+    written: str
+    denied: str | None
+    bound: tuple[str, str, object] | None
+
+
 def constant(expression: Expression) -> bool | None:
     """True or False for a condition that is always so, whatever the values are; None for one that depends on them."""
-    return _constant(expression.term)
+    found = _constant(expression.term)
+    if found is None:
+        parts = [_clause(part) for part in _parts(expression.term)][:MAX_CLAUSES]
+        if any(_excludes(one, other) for index, one in enumerate(parts) for other in parts[index + 1 :]):
+            return False
+    return found
 
 
 def _constant(term: Term) -> bool | None:
@@ -31,7 +50,7 @@ def _constant(term: Term) -> bool | None:
         case Logic():
             parts = [_constant(part) for part in term.parts]
             decides = term.op == "or"
-            if decides in parts or (not decides and _is_impossible(term)):
+            if decides in parts:
                 return decides
             return None if None in parts else not decides
         case Compare(ops=(op,), operands=(Literal() as left, Literal() as right)):
@@ -40,22 +59,17 @@ def _constant(term: Term) -> bool | None:
             return None
 
 
-def _is_impossible(term: Logic) -> bool:
-    """Whether two parts of an `and` exclude each other."""
-    parts = list(_parts(term))[:50]
-    return any(_excludes(one, other) for index, one in enumerate(parts) for other in parts[index + 1 :])
+def clauses_of(expression: Expression | None) -> tuple[Clause, ...]:
+    """What must hold, all of it, before and after a move of status: without what reads the status itself."""
+    if expression is None:
+        return ()
+    parts = (part for part in _parts(expression.term) if not any(one.name in MOVED for one in variables(part)))
+    return tuple(_clause(part) for part in islice(parts, MAX_CLAUSES))
 
 
-def exclusive(one: Expression | None, other: Expression | None) -> bool:
-    """Whether the two conditions can never hold for the same person, one after the other, with a move of status between."""
-    if one is None or other is None:
-        return False
-    lefts, rights = ([part for part in _parts(term) if not _is_moved(part)][:50] for term in (one.term, other.term))
-    return any(_excludes(left, right) for left in lefts for right in rights)
-
-
-def _is_moved(term: Term) -> bool:
-    return any(variable.name in MOVED for variable in variables(term))
+def exclusive(some: tuple[Clause, ...], others: tuple[Clause, ...]) -> bool:
+    """Whether two conditions can never hold for the same person, one after the other, with a move of status between."""
+    return any(_excludes(one, other) for one in some for other in others)
 
 
 def _parts(term: Term) -> Iterator[Term]:
@@ -67,10 +81,14 @@ def _parts(term: Term) -> Iterator[Term]:
         yield term
 
 
-def _excludes(one: Term, other: Term) -> bool:
-    if _denied(one) == _written(other) or _denied(other) == _written(one):
+def _clause(term: Term) -> Clause:
+    return Clause(_written(term), _denied(term), _bound(term))
+
+
+def _excludes(one: Clause, other: Clause) -> bool:
+    if one.denied == other.written or other.denied == one.written:
         return True
-    left, right = _bound(one), _bound(other)
+    left, right = one.bound, other.bound
     if left is None or right is None or left[0] != right[0]:
         return False
     return _apart(left[1], left[2], right[1], right[2]) or _apart(right[1], right[2], left[1], left[2])

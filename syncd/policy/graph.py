@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from syncd.policy.clauses import exclusive
+from syncd.policy.clauses import Clause, clauses_of, exclusive
 from syncd.policy.model import Mover, Program, Rule
 
-MAX_STEPS = 20_000
+MAX_STEPS = 10_000
 """Of the search for rings in one program."""
 
 LONGEST_LOOP = 8
@@ -23,23 +23,18 @@ class Loop(msgspec.Struct, frozen=True):
     rules: tuple[Rule, ...]
 
 
-def reached(program: Program, start: str, extra: Iterable[tuple[str, str]] = ()) -> set[str]:
-    """Statuses that a lead can come to from `start` by transitions of anybody and by the `extra` moves."""
+def reached(program: Program, start: str) -> set[str]:
+    """Statuses that a lead can come to from `start`, by anybody, or that something outside of the program is mapped to."""
     ways: dict[str, set[str]] = defaultdict(set)
-    for before, after in (*((one.from_status, one.to_status) for one in program.transitions), *extra):
-        ways[before].add(after)
-    seen = {start}
-    waiting = [start]
+    for one in program.transitions:
+        ways[one.from_status].add(one.to_status)
+    seen = {start, *program.illegal_map.values()}
+    waiting = list(seen)
     while waiting:
         new = ways[waiting.pop()] - seen
         seen |= new
         waiting += new
     return seen
-
-
-def unfenced_moves(program: Program) -> set[tuple[str, str]]:
-    """Moves that need no transition: what is mapped from a status outside comes in from anywhere."""
-    return {(before, after) for after in program.illegal_map.values() for before in program.statuses}
 
 
 def loops(program: Program, rules: Sequence[Rule]) -> Iterator[Loop]:
@@ -53,6 +48,8 @@ def loops(program: Program, rules: Sequence[Rule]) -> Iterator[Loop]:
                 and not _is_end(program, before)
             ):
                 edges[before].append(rule)
+    clauses = {rule.rule_id: clauses_of(rule.when) for rule in rules}
+    apart: dict[tuple[str, str], bool] = {}
     told: set[frozenset[str]] = set()
     steps = 0
     for start in program.statuses:
@@ -61,7 +58,7 @@ def loops(program: Program, rules: Sequence[Rule]) -> Iterator[Loop]:
             statuses, taken = waiting.pop(0)
             for rule in edges[statuses[-1]]:
                 steps += 1
-                if any(exclusive(rule.when, other.when) for other in taken):
+                if any(_are_apart(rule, other, clauses, apart) for other in taken):
                     continue
                 if rule.to_status == start:
                     if frozenset(statuses) not in told:
@@ -69,6 +66,14 @@ def loops(program: Program, rules: Sequence[Rule]) -> Iterator[Loop]:
                         yield Loop(statuses, (*taken, rule))
                 elif rule.to_status not in statuses and len(statuses) < LONGEST_LOOP:
                     waiting.append(((*statuses, rule.to_status), (*taken, rule)))
+
+
+def _are_apart(rule: Rule, other: Rule, clauses: Mapping[str, tuple[Clause, ...]], known: dict[tuple[str, str], bool]) -> bool:
+    """Whether two rules exclude each other; found out once for each pair."""
+    pair = (rule.rule_id, other.rule_id)
+    if pair not in known:
+        known[pair] = exclusive(clauses[rule.rule_id], clauses[other.rule_id])
+    return known[pair]
 
 
 def _is_end(program: Program, status: str) -> bool:

@@ -110,3 +110,15 @@ def test_the_largest_files_end_soon() -> None:
     many_moves = program + "    transitions:\n" + "      - {from: [A, B], to: [B, A]}\n" * 4_000
     for text in (many_keys, many_rules, many_wrong, many_moves):
         assert judged(text[:199_000].rpartition("\n")[0]) is None
+
+
+def test_the_largest_right_policy_is_checked_soon() -> None:
+    """As many rules as there may be, each move allowed, conditions of many parts that never exclude each other."""
+    names = [f"S{n}" for n in range(60)]
+    head = "version: 1\nprograms:\n  p:\n    statuses:\n" + "".join(f"      {name}:\n" for name in names)
+    moves = "    transitions:\n" + "".join(f"      - {{from: any, to: {name}}}\n" for name in names)
+    when = " and ".join(f"lead.F{n}__c > {{0}}" for n in range(18))
+    rules = "rules:\n" + "".join(f"  - {{id: r{n}, to: S{n % 60}, when: '{when.replace('{0}', str(n))}'}}\n" for n in range(400))
+    policy = judged(head + moves + rules)
+    assert policy is not None
+    assert len(policy.rules) == 400

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from syncd.document import parse_document
 from syncd.errors import ConfigError
 from syncd.expressions import Kind
 from syncd.model import OrgSchema
@@ -232,6 +235,48 @@ def test_the_json_schema_knows_every_key_of_the_reference() -> None:
     assert rule["required"] == ["id", "means"]
     assert schema["additionalProperties"] is rule["additionalProperties"] is False
     assert [set(one["properties"]) for one in schema["$defs"]["action"]["oneOf"]] == [{kind.value} for kind in ActionKind]
+
+
+def obeys(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:
+    """Whether a document obeys what our schemas use of JSON Schema."""
+    if "$ref" in schema:
+        return obeys(value, root["$defs"][schema["$ref"].rpartition("/")[2]], root)
+    if "oneOf" in schema:
+        return sum(obeys(value, one, root) for one in schema["oneOf"]) == 1
+    if "enum" in schema or "const" in schema:
+        return value in schema.get("enum", [schema.get("const")])
+    kinds = {
+        "string": str,
+        "boolean": bool,
+        "object": dict,
+        "array": list,
+        "null": type(None),
+        "integer": int,
+        "number": (int, float),
+    }
+    named = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    if not any(isinstance(value, kinds[one]) and (one == "boolean" or not isinstance(value, bool)) for one in named):  # type: ignore[arg-type]
+        return False
+    if isinstance(value, str):
+        return re.search(schema.get("pattern", ""), value) is not None and len(value) <= schema.get("maxLength", len(value))
+    if isinstance(value, list):
+        return all(obeys(one, schema.get("items", {"type": list(kinds)}), root) for one in value)
+    if isinstance(value, dict):
+        known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
+        parts = [(one, known.get(name, others)) for name, one in value.items()]
+        return set(schema.get("required", ())) <= set(value) and all(
+            one if isinstance(one, bool) else obeys(part, one, root) for part, one in parts
+        )
+    return not isinstance(value, int) or schema.get("minimum", value) <= value <= schema.get("maximum", value)
+
+
+@pytest.mark.parametrize("name", ["policy", "policies/default", "policies/b2b_nurture", "policies/event_team"])
+def test_the_policies_that_ship_obey_the_json_schema(name: str) -> None:
+    text = (Path(__file__).parents[3] / "mappings" / f"{name}.yaml").read_text(encoding="utf-8")
+    document, schema = parse_document(text, name).plain(), policy_schema()
+    assert obeys(document, schema, schema)
+    assert not obeys({**document, "rules": [{"id": "x"}]}, schema, schema)
+    assert not obeys({**document, "on_deleted": "recreate"}, schema, schema)
 
 
 def test_every_variable_is_on_the_page_and_has_a_value() -> None:
