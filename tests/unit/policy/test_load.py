@@ -12,9 +12,10 @@ from syncd.document import parse_document
 from syncd.errors import ConfigError
 from syncd.expressions import Kind
 from syncd.model import OrgSchema
-from syncd.policy import load_policy, policy_schema
+from syncd.policy import keys, load_policy, policy_schema
 from syncd.policy.model import ActionKind, Enforcement, IllegalDo, Mover, Section, Target
 from syncd.policy.read_rules import MAX_RULES
+from syncd.policy.schema import SHAPES
 from syncd.policy.variables import MEANINGS
 from tests.unit.policy import mistakes
 from tests.unit.policy.mistakes import PROGRAM, STANDARDS
@@ -298,3 +299,14 @@ def test_options_of_a_source_become_text_and_any_means_everywhere() -> None:
     )
     rule = load_policy(text, "p.yaml", sources=SOURCES).rules[0]
     assert (rule.from_statuses, rule.actions[0].options) == ((), {"journey": "12", "again": "true"})
+
+
+def test_every_example_of_the_reference_is_yaml_of_its_shape() -> None:
+    tables = [one for one in vars(keys).values() if isinstance(one, tuple) and one and isinstance(one[0], keys.Key)]
+    tables += [*keys.SECTIONS.values(), *keys.ACTIONS.values()]
+    schema = policy_schema()
+    shown = [key for table in tables for key in table if key.example]
+    assert len(shown) > 80
+    for key in shown:
+        value = parse_document(f"{key.name}: {key.example}\n", "example").plain()[key.name]
+        assert obeys(value, SHAPES[key.shape], schema), key
