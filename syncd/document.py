@@ -18,6 +18,8 @@ from syncd.errors import ConfigError, ConfigProblem
 
 MAX_DOCUMENT_CHARACTERS = 1_000_000
 _MAX_DEPTH = 40
+_MAX_NODES = 200_000
+"""Of a document with its aliases written out: a few lines of aliases of aliases could mean billions."""
 
 Scalar = str | int | float | bool | None
 
@@ -163,11 +165,15 @@ class _Builder:
         self._file = file
         self._text = text
         self._construct = construct
+        self._count = 0
 
     def build(self, source: Any, depth: int, above: tuple[int, ...]) -> Node:
         line, column = source.start_mark.line + 1, source.start_mark.column + 1
         if depth > _MAX_DEPTH or id(source) in above:
             raise self._error(line, column, "The document is nested too deeply or refers to itself.")
+        self._count += 1
+        if self._count > _MAX_NODES:
+            raise self._error(line, column, f"The document has more than {_MAX_NODES:,} values, aliases written out.")
         above = (*above, id(source))
         if isinstance(source, MappingNode):
             return self._mapping(source, Node("mapping", self._file, line, column), depth, above)

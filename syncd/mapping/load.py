@@ -14,7 +14,7 @@ from syncd.mapping.compiled import Mapping
 from syncd.mapping.fields import FieldReader, read_path
 from syncd.mapping.paths import Joined, Path
 from syncd.mapping.rules import FieldRule, TouchRule
-from syncd.mapping.stock import lead_schema
+from syncd.mapping.stock import KINDS, lead_schema
 from syncd.mapping.task import TASK_VALUES, TaskReader
 from syncd.model import ObjectSchema, OrgSchema, Overwrite
 from syncd.normalise.transforms import VERSION
@@ -22,15 +22,6 @@ from syncd.normalise.transforms import VERSION
 TOP_KEYS = ("version", "stream", "create", "lead", "touch", "task", "skip_when", "overwrite", "on_null", "tests")
 TOUCH_KEYS = ("channel", "at", "campaign", "source_url", "utm", "click_ids", "consent")
 _TEST_KEYS = ("record", "lead", "touch", "task", "skipped", "problems")
-_KINDS = {
-    "boolean": Kind.BOOLEAN,
-    "int": Kind.NUMBER,
-    "double": Kind.NUMBER,
-    "currency": Kind.NUMBER,
-    "percent": Kind.NUMBER,
-    "date": Kind.DAY,
-    "datetime": Kind.INSTANT,
-}
 
 
 def load_mapping(text: str, file: str, *, name: str, org: OrgSchema | None = None) -> Mapping:
@@ -86,7 +77,7 @@ class _Loader:
         )
 
     def _variables(self) -> Schema:
-        variables = {f"lead.{name}": _KINDS.get(field.type, Kind.TEXT) for name, field in self._lead.fields.items()}
+        variables = {f"lead.{name}": KINDS.get(field.type, Kind.TEXT) for name, field in self._lead.fields.items()}
         lead = self._root.get("lead")
         for name in lead.entries if lead is not None else ():
             variables.setdefault(f"lead.{name}", Kind.ANY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from syncd.expressions import Kind
 from syncd.model import FieldSchema, ObjectSchema, OrgSchema
 
 _TEXT = {
@@ -11,6 +12,17 @@ _TEXT = {
 }  # fmt: skip
 _PICKLISTS = ("LeadSource", "Status", "Industry", "Rating")
 _PHONES = ("Phone", "MobilePhone", "Fax")
+
+KINDS = {
+    "boolean": Kind.BOOLEAN,
+    "int": Kind.NUMBER,
+    "double": Kind.NUMBER,
+    "currency": Kind.NUMBER,
+    "percent": Kind.NUMBER,
+    "date": Kind.DAY,
+    "datetime": Kind.INSTANT,
+}
+"""Kinds of the types of a describe; all others are text."""
 
 
 def _stock() -> dict[str, FieldSchema]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from syncd.model import PersonView
-from syncd.policy.load import Policy
+from syncd.policy.policy import Policy
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):

@@ -15,12 +15,14 @@ from syncd.cli.reference import page as commands_page
 from syncd.config.reference import page as configuration_page
 from syncd.document import parse_document
 from syncd.mapping.reference import page as mapping_page
+from syncd.policy.reference import page as policy_page
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("name", "made"), [("configuration", configuration_page), ("mapping", mapping_page), ("commands", commands_page)]
+    ("name", "made"),
+    [("configuration", configuration_page), ("mapping", mapping_page), ("policy", policy_page), ("commands", commands_page)],
 )
 def test_a_generated_page_is_up_to_date(name: str, made: object) -> None:
     """Run `python -m syncd.<config|mapping|cli>.reference` and keep its output."""
