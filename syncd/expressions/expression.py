@@ -50,20 +50,22 @@ class Expression:
         text: As written; for the YAML form as it would be written.
         kind: Kind of the result.
         names: Dotted names of the variables it reads (`lead.Email`, `record.tags.0`), the clock's among them.
+        term: The checked tree, for what is found out by reading it (`moments`).
     """
 
-    __slots__ = ("_evaluate", "_file", "_term", "kind", "names", "text")
+    __slots__ = ("_evaluate", "_file", "kind", "names", "term", "text")
 
     text: str
     kind: Kind
     names: frozenset[str]
+    term: Term
 
     def __init__(self, term: Term, kind: Kind, text: str, file: str) -> None:
         """Compile `term`, which the checker passed; use `compile_expression` or `compile_condition`."""
         self.text = text
         self.kind = kind
         self.names = frozenset(variable.name for variable in variables(term))
-        self._term = term
+        self.term = term
         self._file = file
         self._evaluate: Callable[[Mapping[str, Any]], Any] = generate(term, kind, file)
 
@@ -83,7 +85,7 @@ class Expression:
 
         Slow: clauses are compiled when they are asked for.
         """
-        return [self._clause(clause, values) for clause in self._clauses(self._term, values)]
+        return [self._clause(clause, values) for clause in self._clauses(self.term, values)]
 
     def _clauses(self, term: Term, values: Mapping[str, Any]) -> list[Term]:
         """The parts that are facts: what stands between `and`, `or`, `not` and the branch that is taken of an `if`."""
