@@ -7,7 +7,9 @@ import hashlib
 import msgspec
 
 from syncd.document import Node, Problems, parse_document, suggest
+from syncd.expressions import Expression
 from syncd.model import OrgSchema
+from syncd.policy.model import ActionKind, Enforcement, PolicyFields, Program, Rule, Standards
 
 _ON_DELETED = ("skip", "review", "create")
 
@@ -19,6 +21,16 @@ class Policy(msgspec.Struct, frozen=True):
     on_deleted: str = "skip"
     allow_clear: bool = False
     digest: str = ""
+    name: str = ""
+    time_zone: str = "UTC"
+    currency: str = ""
+    enforcement: Enforcement = Enforcement.ENFORCE
+    min_days_in_status: int = 7
+    fields: PolicyFields = PolicyFields()
+    limits: dict[ActionKind, Expression] = {}
+    programs: tuple[Program, ...] = ()
+    standards: Standards = Standards()
+    rules: tuple[Rule, ...] = ()
 
 
 def load_policy(text: str, file: str, org: OrgSchema | None = None) -> Policy:

@@ -392,10 +392,12 @@ class Points(msgspec.Struct, frozen=True, gc=False):
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
-    """What came of one rule: `fired`, `observed` (would have), or why not.
+    """What came of one rule: `fired`, `observed` (would have) or `blocked`, and why.
 
     `blocked` is a constant word: `condition`, `status`, `not_allowed` (no such transition for syncd), `rep_edit`, `held`,
-    `too_soon` (min_days_in_status), `waiting` (hold period), `done_before`, `consent`, `earlier_rule`, `no_target`.
+    `too_soon` (min_days_in_status), `waiting` (a hold period, `after_days`, a deadline that is still to come), `done_before`, `consent`,
+    `earlier_rule`, `no_target` (nobody, or no company, that the rule could act on), `open_work` (an open task or a future event),
+    `active` (not silent for long enough).
     """
 
     rule_id: str

@@ -1,0 +1,166 @@
+"""What is to be done besides moving the status: conversion, opportunity, nurture, recycle, SLAs, and their actions. Pure."""
+
+from __future__ import annotations
+
+from syncd.policy.compiled import ReadyRule
+from syncd.policy.model import FOR_MAILING, Section, Target, Wanted
+from syncd.policy.moving import Move
+from syncd.policy.turn import Turn, later
+from syncd.policy.values import canonical, iso
+
+PLACEHOLDER_COMPANY = "[not provided]"
+"""What a mapping fills in for a company that nobody named (DESIGN 3.4)."""
+
+
+def convert(turn: Turn, moved: Move | None) -> tuple[ReadyRule | None, str]:
+    """The rule that converts the lead and the one that makes an opportunity with it; None and "" where there is none."""
+    chosen: ReadyRule | None = None
+    opens = ""
+    for one in turn.program.later[Section.CONVERT]:
+        word = _convert_blocked(turn, one, is_free=moved is None and chosen is None)
+        turn.asked.append(one.blocked[word] if word else one.fired)
+        if not word and one.is_enforced:
+            chosen = one
+    for one in turn.program.later[Section.OPPORTUNITY]:
+        word = _opening_blocked(turn, one, chosen, is_free=not opens)
+        turn.asked.append(one.blocked[word] if word else one.fired)
+        if not word and one.is_enforced:
+            opens = one.rule.rule_id
+    return chosen, opens
+
+
+def act(turn: Turn, moved: Move | None) -> list[Wanted]:
+    """The actions of the rule that moved the status, and of those that act on the present one."""
+    wanted: list[Wanted] = []
+    if moved is not None and moved.rule is not None and moved.rule.rule.section is not Section.RECYCLE:
+        wanted += _wanted(turn, moved.rule, moved.occasion)
+    for section in (Section.NURTURE, Section.RECYCLE, Section.SLA):
+        for one in turn.program.later[section]:
+            if section is not Section.RECYCLE:
+                _act(turn, one, moved, wanted)
+            elif one.rule.actions:
+                _recycle(turn, one, moved, wanted)
+    return wanted
+
+
+def _convert_blocked(turn: Turn, one: ReadyRule, *, is_free: bool) -> str:
+    if turn.target is not Target.LEAD:
+        return "no_target"
+    if not turn.status or (one.from_statuses is not None and turn.status not in one.from_statuses):
+        return "status"
+    if not turn.holds(one.when):
+        return "condition"
+    if not is_free:
+        return "earlier_rule"
+    converting = one.rule.converting
+    target = converting.status if converting is not None else ""
+    if target in turn.program.program.statuses and (turn.status, target) not in turn.program.allowed:
+        return "not_allowed"
+    company = str(turn.values["lead"].get("Company") or "").strip().lower()
+    return "no_target" if company in ("", PLACEHOLDER_COMPANY) else ""
+
+
+def _opening_blocked(turn: Turn, one: ReadyRule, converted_by: ReadyRule | None, *, is_free: bool) -> str:
+    """Strict: an opportunity needs a condition of its own, and there is none of the contact or account yet."""
+    rule = one.rule
+    if rule.target is Target.LEAD:
+        converting = converted_by.rule.converting if converted_by is not None else None
+        if converting is None or converting.opportunity != rule.rule_id:
+            return "no_target"
+    elif not _is_target(turn, rule.target):
+        return "no_target"
+    if one.when is None or not turn.holds(one.when):
+        return "condition"
+    if not is_free:
+        return "earlier_rule"
+    is_done = turn.facts.open_opportunities > 0 or (rule.target is not Target.LEAD and rule.rule_id in turn.facts.fired)
+    return "done_before" if is_done else ""
+
+
+def _is_target(turn: Turn, target: Target) -> bool:
+    """Whether there is what the rule is about; an account is reached through its contact."""
+    if target is Target.ACCOUNT:
+        return turn.target is Target.CONTACT and bool(turn.facts.account)
+    return turn.target is target
+
+
+def _act(turn: Turn, one: ReadyRule, moved: Move | None, wanted: list[Wanted]) -> bool:
+    """Do what the rule says on the present status, unless something is against it; whether it fired."""
+    word, occasion = _act_blocked(turn, one, moved)
+    found = [] if word else _wanted(turn, one, occasion)
+    if not word and one.rule.actions and not found:
+        word = "consent"
+    turn.asked.append(one.blocked[word] if word else one.fired)
+    if not word and one.is_enforced:
+        wanted += found
+    return not word
+
+
+def _recycle(turn: Turn, one: ReadyRule, moved: Move | None, wanted: list[Wanted]) -> None:
+    """A rule that both acts and moves has one answer: that it fired if it did either, else why it does not move."""
+    moving = next((answer for answer in turn.asked if answer.rule_id == one.rule.rule_id), None)
+    is_own = moved is not None and moved.rule is one
+    has_fired = _act(turn, one, None if is_own else moved, wanted)
+    if moving is not None:
+        turn.asked.remove(moving if has_fired else turn.asked[-1])
+
+
+def _act_blocked(turn: Turn, one: ReadyRule, moved: Move | None) -> tuple[str, str]:
+    """Why the rule does nothing ("" if it does), and what makes its actions once."""
+    rule = one.rule
+    if not _is_target(turn, rule.target):
+        return "no_target", ""
+    if one.from_statuses is not None and turn.status not in one.from_statuses:
+        return "status", ""
+    if not turn.holds(one.when):
+        return "condition", ""
+    if rule.section is Section.SLA:
+        return _overdue(turn, one)
+    if moved is not None:
+        return "earlier_rule", ""  # they leave the status: what comes on entering it comes too late
+    return _again(turn, one)
+
+
+def _again(turn: Turn, one: ReadyRule) -> tuple[str, str]:
+    """Once per stay in the status, once ever without one, or again after some days."""
+    fired_at, entered_at = turn.facts.fired.get(one.rule.rule_id), turn.status_at
+    if fired_at is None or (entered_at is not None and fired_at < entered_at):
+        return "", iso(entered_at)
+    if one.rule.again_after_days is None:
+        return "done_before", ""
+    due_at = later(fired_at, days=one.rule.again_after_days)
+    turn.wait_for(due_at)
+    return ("done_before", "") if due_at > turn.facts.now else ("", iso(due_at))
+
+
+def _overdue(turn: Turn, one: ReadyRule) -> tuple[str, str]:
+    """A breach: the deadline has passed, and it was not answered in this stay (without a status: since the news)."""
+    rule = one.rule
+    start = turn.status_at if rule.clock == "status" else turn.facts.news_at
+    if start is None:
+        return "no_target", ""
+    fired_at = turn.facts.fired.get(rule.rule_id)
+    stay = turn.status_at or start
+    if fired_at is not None and fired_at >= stay:
+        return "done_before", ""
+    deadline = later(start, minutes=rule.within_minutes)
+    turn.wait_for(deadline)
+    return ("waiting", "") if deadline > turn.facts.now else ("", iso(deadline))
+
+
+def _wanted(turn: Turn, one: ReadyRule, occasion: str) -> list[Wanted]:
+    """The rule's actions that consent allows, with their values worked out."""
+    found = []
+    for action in one.rule.actions:
+        if action.kind in FOR_MAILING and turn.facts.has_opted_out:
+            continue
+        if not turn.holds(turn.policy.limits.get(action.kind)):
+            continue
+        values = {name: canonical(expression(turn.values)) for name, expression in action.fields.items()}
+        found.append(
+            Wanted(
+                rule_id=one.rule.rule_id, kind=action.kind, line=action.line, source=action.source, options=action.options,
+                values=values, due_in_days=action.due_in_days, occasion=occasion,
+            )
+        )  # fmt: skip
+    return found

@@ -1,0 +1,123 @@
+"""What is known of one person as the nested values that conditions name. Pure, built once per person and pass.
+
+Fields stay as they were mirrored or mapped (instants and days as ISO text, a multi-select field as `A;B`):
+a condition reads a declared kind itself, so only what is asked for is parsed.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from syncd.expressions.reading import as_text
+from syncd.model import Value
+from syncd.policy.model import Facts, StatusChange, TouchFact
+
+_DAY = timedelta(days=1)
+_QUEUE = "00G"  # key prefix of Group, the object of queues (reference salesforce.md)
+
+Values = dict[str, Any]
+
+
+def newest_touch(facts: Facts) -> TouchFact | None:
+    """The newest touch, the same one in whatever order they come; None if there is none."""
+    return max(facts.touches, key=_touch_order, default=None)
+
+
+def last_change(facts: Facts) -> StatusChange | None:
+    """The last change of status that was seen; None if none was."""
+    changes = facts.standing.statuses if facts.standing is not None else ()
+    return changes[-1] if changes else None
+
+
+def status_at(facts: Facts) -> datetime | None:
+    """When the present status was entered, as far as it is known: its last change, else the record's creation.
+
+    A last change to another status than the present one says that the present one was entered later, by nobody knows whom.
+    """
+    change = last_change(facts)
+    if change is not None:
+        return change.at
+    return facts.standing.created_at if facts.standing is not None else None
+
+
+def build_values(facts: Facts) -> Values:
+    """The values of every variable but `score`, `criteria` and `qualified`, which are worked out from these."""
+    standing = facts.standing
+    fields = standing.fields if standing is not None else {}
+    lead: dict[str, Value] = facts.golden | {name: value for name, value in fields.items() if value is not None and value != ""}
+    newest = newest_touch(facts)
+    entered_at = status_at(facts) if standing is not None and standing.object == "Lead" else None
+    values: Values = {
+        "lead": lead,
+        "org": fields,
+        "account": facts.account,
+        "person": {
+            "sources": list(facts.sources),
+            "is_contact": standing is not None and standing.object == "Contact",
+            "is_new": standing is None,
+            "has_opted_out": facts.has_opted_out,
+            "first_at": facts.first_at,
+            "last_touch_at": newest.at if newest is not None else None,
+            "edited_at": standing.edited_at if standing is not None else None,
+            "last_channel": newest.channel if newest is not None else None,
+            "campaign": _campaign(facts, newest),
+        },
+        "activity": {
+            "open_tasks": facts.open_tasks,
+            "next_event_at": facts.next_event_at,
+            "last_at": facts.last_activity_at,
+            "open_opportunities": facts.open_opportunities,
+        },
+        "owner": {
+            "is_active": standing.is_owner_active if standing is not None else None,
+            "is_queue": standing.owner_id.startswith(_QUEUE) if standing is not None and standing.owner_id else None,
+        },
+        "status": (standing.status or None) if standing is not None else None,
+        "status_at": entered_at,
+        "days_in_status": (facts.now - entered_at) // _DAY if entered_at is not None else None,
+        "touches": [{"channel": touch.channel, "at": touch.at} for touch in facts.touches],
+        "now": facts.now,
+        "today": date.fromisoformat(facts.day),
+        "score": None,
+        "criteria": {},
+        "qualified": None,
+    }
+    for name in facts.unknown:
+        forget(values, name)
+    return values
+
+
+def forget(values: Values, name: str) -> None:
+    """Take away what cannot be told. The groups are copied, they may be shared."""
+    group, _, part = name.partition(".")
+    if not part:
+        values[group] = None
+    elif isinstance(values.get(group), dict):
+        values[group] = {key: value for key, value in values[group].items() if key != part}
+
+
+def canonical(value: Any) -> Value:
+    """The result of an expression as a scalar that can be stored: times as ISO text, a list as `A;B`."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, list | tuple):
+        return ";".join(text for part in value if (text := as_text(part)) is not None)
+    return as_text(value)
+
+
+def iso(at: datetime | None) -> str:
+    """The instant as text, to the microsecond where it has any; "" for none."""
+    return "" if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _campaign(facts: Facts, newest: TouchFact | None) -> str | None:
+    """The campaign of the newest touch that has one."""
+    if newest is None or newest.campaign:
+        return newest.campaign if newest is not None else None
+    found = max((touch for touch in facts.touches if touch.campaign), key=_touch_order, default=None)
+    return found.campaign if found is not None else None
+
+
+def _touch_order(touch: TouchFact) -> tuple[datetime, str, str, str]:
+    return touch.at, touch.channel, touch.campaign, touch.source
