@@ -80,14 +80,13 @@ class _Touched:
 
     def moments(self, values: Mapping[str, Any], zone: tzinfo) -> Iterator[datetime]:
         """When each touch leaves the days that are asked for."""
+        channel, age = self.channel, timedelta(days=self.bound)
         for touch in reading.as_list(values.get("touches")) or ():
-            if not isinstance(touch, dict) or (
-                self.channel is not None and not operators.equal(touch.get("channel"), self.channel)
-            ):
+            if not isinstance(touch, dict) or (channel is not None and not operators.equal(touch.get("channel"), channel)):
                 continue
             at = reading.as_time(touch.get("at"))
             if isinstance(at, datetime):
-                yield at + timedelta(days=self.bound)
+                yield at + age
             elif at is not None:
                 yield begin(at, self.bound, zone)
 
