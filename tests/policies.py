@@ -359,7 +359,8 @@ def lead(status: str = OPEN, *changes: Any, fields: dict[str, Any] | None = None
 
 
 def contact(fields: dict[str, Any] | None = None, **more: Any) -> Standing:
-    return Standing("Contact", "003000000000001AAA", {"LastName": "Ng"} | (fields or {}), created_at=ago(days=200), **more)
+    more = {"created_at": ago(days=200)} | more
+    return Standing("Contact", "003000000000001AAA", {"LastName": "Ng"} | (fields or {}), **more)
 
 
 def facts(standing: Standing | None = None, now: datetime = NOW, **more: Any) -> Facts:
