@@ -111,7 +111,11 @@ def program(**changes: Any) -> Program:
 
 STANDARDS = Standards(
     criteria=(
-        Criterion("need", met=when('any_touch("demo", 180) or is_known(lead.Need__c)'), unmet=when('lead.Need__c == "None"')),
+        Criterion(
+            "need",
+            met=when('any_touch("demo", 180) or (is_known(lead.Need__c) and lead.Need__c != "None")'),
+            unmet=when('lead.Need__c == "None"'),
+        ),
         Criterion("authority", met=when(r'matches(lead.Title, "(?i)\b(head|vp|chief|director)\b")')),
         Criterion("budget", met=when("lead.Budget__c >= 10000"), unmet=when("lead.Budget__c < 1000")),
         Criterion("timing", met=when("lead.Due__c < today + 90"), unmet=when("lead.Due__c > today + 365")),
@@ -238,8 +242,8 @@ RULES: tuple[Rule, ...] = (
         "silent",
         Section.ARCHIVE,
         from_statuses=(NURTURE,),
-        when=when("days_in_status > 300 and not any_touch(null, 300)"),
-        inactive_days=300,
+        when=when("days_in_status > 120 and not any_touch(null, 120)"),
+        inactive_days=120,
         overrides_rep=True,
         means=ArchiveMeans(ARCHIVED),
     ),
@@ -271,7 +275,7 @@ RULES: tuple[Rule, ...] = (
         when=when('any_touch("demo", 30) and criteria.budget and not any_touch("bounce", 10)'),
         opening=Opening(ex("lead.Company"), "Prospecting", 60),
     ),
-    Rule("drip", Section.NURTURE, from_statuses=(NURTURE,), actions=(enrol("L3"), task("Nurtured")), again_after_days=180),
+    Rule("drip", Section.NURTURE, from_statuses=(NURTURE,), actions=(enrol("L3"),), again_after_days=180),
     Rule(
         "welcome",
         Section.NURTURE,
@@ -283,7 +287,7 @@ RULES: tuple[Rule, ...] = (
         "customers",
         Section.NURTURE,
         target=Target.CONTACT,
-        when=when('count_touches("webinar", 90) >= 2'),
+        when=when('count_touches("webinar", 90) >= 1'),
         actions=(enrol("L4"),),
     ),
     Rule(

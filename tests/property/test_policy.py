@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import lru_cache
 
 import msgspec
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from syncd.policy import evaluate
