@@ -42,6 +42,8 @@ def pair(left: Any, right: Any) -> tuple[Any, Any] | None:
 
 def equal(left: Any, right: Any) -> bool:
     """`left == right`."""
+    if left.__class__ is right.__class__ is str:  # what most channels and statuses are
+        return bool(left == right)
     both = pair(left, right)
     return both is not None and bool(both[0] == both[1])
 

@@ -6,11 +6,11 @@ then what is done on the present status (`doing`). Nothing here depends on the o
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from contextlib import suppress
 
 from syncd.expressions.moments import begin
 from syncd.expressions.reading import as_day
-from syncd.policy.compiled import Condition, ReadyPolicy, ReadyProgram, ready
+from syncd.policy.compiled import Condition, ReadyPolicy, ReadyProgram, ReadyRule, ready
 from syncd.policy.criteria import judge
 from syncd.policy.doing import act, convert
 from syncd.policy.load import Policy
@@ -26,7 +26,7 @@ def evaluate(policy: Policy, facts: Facts) -> Verdict:
 
     The verdict of somebody whom no program is for holds nothing but that next look.
     """
-    turn = _begin(ready(policy), facts)
+    turn = Turn(ready(policy), facts, build_values(facts))
     chosen = _program(turn)
     if chosen is None:
         return Verdict(facts.person_id, look_at=turn.look_at())
@@ -34,16 +34,17 @@ def evaluate(policy: Policy, facts: Facts) -> Verdict:
     points, given = score(turn.policy, facts, turn.values)
     turn.values["score"] = points
     criteria, is_qualified = judge(turn.policy, turn.values)
-    held_until = _held_until(turn)
     moved: Move | None = None
-    if held_until is not None:
+    converting: ReadyRule | None = None
+    opens, actions = "", []
+    if _is_held(turn):
         turn.asked = [one.blocked["held"] for one in chosen.rules.values()]
     else:
         for condition in _asked_always(turn.policy):
             turn.note(condition)
         moved = move(turn)
-    converting, opens = convert(turn, moved) if held_until is None else (None, "")
-    actions = act(turn, moved) if held_until is None else []
+        converting, opens = convert(turn, moved)
+        actions = act(turn, moved)
     firing = moved.rule if moved is not None else converting
     to_status = moved.to_status if moved is not None else ""
     stands = chosen.program.statuses.get(to_status or turn.status)
@@ -69,7 +70,7 @@ def evaluate(policy: Policy, facts: Facts) -> Verdict:
         is_qualified=is_qualified,
         starts=turn.starts,
         stops=tuple(turn.stops),
-        look_at=held_until if held_until is not None else turn.look_at(),
+        look_at=turn.look_at(),
     )
 
 
@@ -82,25 +83,20 @@ def values_of(policy: Policy, facts: Facts) -> Values:
     return values
 
 
-def _begin(policy: ReadyPolicy, facts: Facts) -> Turn:
-    return Turn(policy, facts, build_values(facts))
-
-
 def _program(turn: Turn) -> ReadyProgram | None:
     """The first program that applies."""
     return next((one for one in turn.policy.programs if turn.holds(one.applies_to)), None)
 
 
-def _held_until(turn: Turn) -> datetime | None:
-    """The instant at which a rep's hold ends, the beginning of the day after the one they wrote; None if there is none."""
+def _is_held(turn: Turn) -> bool:
+    """Whether a rep's hold is on, which ends with the day that they wrote."""
     field, standing = turn.policy.policy.fields.hold_until, turn.facts.standing
     day = as_day(standing.fields.get(field)) if field and standing is not None else None
     if day is None or day < turn.values["today"]:
-        return None
-    try:
-        return begin(day, 1, turn.policy.zone)
-    except OverflowError:  # the last day of the calendar
-        return begin(day - timedelta(days=1), 0, turn.policy.zone)
+        return False
+    with suppress(OverflowError):  # the end of the calendar: never
+        turn.wait_for(begin(day, 1, turn.policy.zone))
+    return True
 
 
 def _asked_always(policy: ReadyPolicy) -> list[Condition]:

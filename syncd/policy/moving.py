@@ -28,6 +28,7 @@ class Move(msgspec.Struct, frozen=True):
 def move(turn: Turn) -> Move | None:
     """The move of this evaluation, with the answer of every moving rule noted."""
     moved = _illegal(turn)
+    turn.stops += sorted(rule_id for rule_id in turn.facts.waiting if rule_id not in turn.program.rules)
     is_lead = turn.target is Target.LEAD
     for one in turn.program.moving:
         if not is_lead:
@@ -76,7 +77,7 @@ def _illegal(turn: Turn) -> Move | None:
     if turn.status not in program.statuses:
         rule_id, reason = "illegal_status", f'"{turn.status}" is no status of {program.name}.'
     elif _is_illegal_move(turn, before):
-        rule_id, reason = "illegal_move", f'{program.name} lets nobody but syncd move from "{before}" to "{turn.status}".'
+        rule_id, reason = "illegal_move", f'{program.name} lets nobody in the org move from "{before}" to "{turn.status}".'
     else:
         return None
     target = _put_right(program, turn.status, before)

@@ -285,6 +285,18 @@ def test_a_hold_period_is_forgotten_with_its_condition():
     rule = but(SHUT, hold_days=14, when=when("criteria.fit == false"))
     assert decide(rule, waiting={"shut": ago(days=3)}).stops == ("shut",)
     assert decide(rule, waiting={"shut": ago(days=3)}, standing=lead(NURTURE)).stops == ("shut",)
+    assert decide(GO, waiting={"shut": ago(days=3)}).stops == ("shut",)  # the policy has no such rule any more
+
+
+def test_a_hold_period_goes_on_while_a_rep_holds_the_record():
+    standing = lead(fields={"Syncd_Hold_Until__c": "2026-06-01"})
+    assert decide(but(SHUT, hold_days=14), standing=standing, waiting={"shut": ago(days=3)}).stops == ()
+
+
+def test_the_ends_of_an_archives_guards_are_looked_at():
+    assert decide(SHUT, last_activity_at=ago(days=9)).look_at == ago(days=-1)
+    assert decide(SHUT, next_event_at=ago(days=-2)).look_at == ago(days=-2)
+    assert decide(but(SHUT, unedited_days=30), standing=lead(edited_at=ago(days=29))).look_at == ago(days=-1)
 
 
 def test_archiving_that_is_no_status_is_done_once():
