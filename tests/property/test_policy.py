@@ -37,7 +37,7 @@ BASIC = (
     'any_touch("demo", 30)', 'any_touch(null, 7)', 'count_touches("form", 60) >= 2', "days_in_status >= 14", "days_in_status < 3",
     "days_since(lead.Due__c) >= 10", "lead.Due__c > today", "person.edited_at < now - 5", "person.has_opted_out", 'lead.Country == "DE"',
     "lead.Budget__c >= 10000", "activity.open_tasks == 0", "is_known(lead.Title)", 'not any_touch("demo", 90)', "activity.next_event_at > now + 2",
-    "days_since(person.first_at) in [5, 40]", "true",
+    "days_since(person.first_at) in [5, 40]", 'person.last_channel == "demo"', 'person.campaign == "a"', "true",
 )  # fmt: skip
 JUDGED = (
     *BASIC,

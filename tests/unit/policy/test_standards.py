@@ -124,6 +124,14 @@ def test_values_of_the_person_the_owner_and_the_activities():
         assert when(text)(values_of(full_policy(), known)) is True, text
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_touches_at_one_instant_the_newest_is_always_the_same(turned):
+    touches = [touch("demo", NOW, campaign="a"), touch("form", NOW), touch("form", NOW, campaign="b")]
+    known = facts(lead(), touches=tuple(reversed(touches) if turned else touches))
+    person = values_of(full_policy(), known)["person"]
+    assert (person["last_channel"], person["campaign"]) == ("form", "b")
+
+
 def test_a_contact_has_no_status():
     values = values_of(full_policy(), facts(contact()))
     assert (values["status"], values["status_at"], values["days_in_status"]) == (None, None, None)
