@@ -160,9 +160,6 @@ def _rep_moves(policy: Policy, known: Facts, rng: random.Random, life: Life) -> 
     return msgspec.structs.replace(known, standing=moved)
 
 
-# ---------------------------------------------------------------- the judge
-
-
 def faults(policy: Policy, known: Facts, verdict: Verdict) -> list[str]:
     """Every promise that the verdict breaks, in words."""
     found = []

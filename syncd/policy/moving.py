@@ -65,9 +65,6 @@ def changed_by_person(turn: Turn) -> bool:
     return change is not None and (change.by_person or change.status != turn.status)
 
 
-# ---------------------------------------------------------------- statuses and moves that the program does not know
-
-
 def _illegal(turn: Turn) -> Move | None:
     """Report what the program does not allow, and put it right if the policy says how."""
     program = turn.program.program
@@ -115,9 +112,6 @@ def _before(facts: Facts, status: str) -> str:
     return changes[-2].status if len(changes) > 1 else ""
 
 
-# ---------------------------------------------------------------- rules
-
-
 def _blocked(turn: Turn, one: ReadyRule, *, is_free: bool) -> str:
     """Why the rule does not move the status; "" if it does."""
     rule, status = one.rule, turn.status
@@ -132,6 +126,9 @@ def _blocked(turn: Turn, one: ReadyRule, *, is_free: bool) -> str:
         return "condition"
     if not is_free:
         return "earlier_rule"
+    if rule.section is Section.ARCHIVE and _was_archived(turn, one):
+        _stop(turn, one)
+        return "done_before"
     clocks = _clocks(turn, one)
     for at in clocks.values():
         turn.wait_for(at)
@@ -237,15 +234,13 @@ def _last_activity(turn: Turn) -> datetime | None:
 
 def _archive_guard(turn: Turn, one: ReadyRule) -> str:
     """What archiving never passes over, whatever the condition says."""
-    facts, standing, means = turn.facts, turn.facts.standing, one.rule.means
-    if standing is None or (means is not None and not means.status and _was_archived(turn, one)):
-        return "done_before"
+    facts, standing = turn.facts, turn.facts.standing
     if facts.open_tasks > 0:
         return "open_work"
     if facts.next_event_at is not None and facts.next_event_at > facts.now:
         turn.wait_for(facts.next_event_at)
         return "open_work"
-    if one.rule.unedited_days and standing.edited_at is not None:
+    if one.rule.unedited_days and standing is not None and standing.edited_at is not None:
         end = later(standing.edited_at, days=one.rule.unedited_days)
         turn.wait_for(end)
         if end > facts.now:
@@ -255,7 +250,10 @@ def _archive_guard(turn: Turn, one: ReadyRule) -> str:
 
 def _was_archived(turn: Turn, one: ReadyRule) -> bool:
     """Whether archiving that is no status was done already: the flag says so, else that the rule fired in this stay."""
-    if one.rule.means is not None and one.rule.means.flag:
+    means = one.rule.means
+    if means is None or means.status:
+        return False
+    if means.flag:
         return archived_by(turn) is not None
     fired_at = turn.facts.fired.get(one.rule.rule_id)
     return fired_at is not None and (turn.status_at is None or fired_at >= turn.status_at)

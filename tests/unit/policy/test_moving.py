@@ -304,6 +304,7 @@ def test_archiving_that_is_no_status_is_done_once():
     verdict = decide(flag)
     assert (verdict.rule_id, verdict.to_status, verdict.is_backward) == ("shut", "", True)
     assert answer(decide(flag, standing=lead(fields={"Old__c": True})), "shut") == "done_before"
+    assert decide(but(flag, hold_days=14), standing=lead(fields={"Old__c": True})).starts == {}
     owner = but(SHUT, means=ArchiveMeans(owner="queue:Archive"))
     assert answer(decide(owner), "shut") == "fired"
     assert answer(decide(owner, fired={"shut": ago(days=1)}), "shut") == "done_before"
