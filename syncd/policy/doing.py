@@ -126,7 +126,7 @@ def _again(turn: Turn, one: ReadyRule) -> tuple[str, str]:
     fired_at, entered_at = turn.facts.fired.get(one.rule.rule_id), turn.status_at
     if fired_at is None or (entered_at is not None and fired_at < entered_at):
         return "", iso(entered_at)
-    if one.rule.again_after_days is None:
+    if not one.rule.again_after_days:  # "after 0 days" would be on every pass
         return "done_before", ""
     due_at = later(fired_at, days=one.rule.again_after_days)
     turn.wait_for(due_at)

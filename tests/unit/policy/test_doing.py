@@ -158,6 +158,7 @@ def test_a_rule_about_the_account_needs_one():
         (ago(days=20), None, "done_before"),
         (ago(days=10), 10, "fired"),
         (ago(days=9), 10, "done_before"),
+        (ago(days=9), 0, "done_before"),
     ],
 )
 def test_nurture_starts_once_per_stay_or_again_after_days(fired_at, again, expected):
