@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, exists, select, text, tuple_, update
+from sqlalchemy import Connection, and_, delete, exists, select, text, update
 
 from syncd.model import Candidate, Lane, OrgRecord, OrgRow
 from syncd.ports import Key, Review
@@ -15,7 +15,7 @@ from syncd.store import tables as t
 from syncd.store.bulk import among
 from syncd.store.engine import Database, chunks
 from syncd.store.inbox import dumps
-from syncd.store.shared import mark_dirty, put_review
+from syncd.store.shared import mark_dirty, org_rows, put_review
 from syncd.store.standing import ACCOUNT, RELATED, USER, Change, account_of, mark_people_of, note_statuses, put_related, put_users
 
 _MAX_HOPS = 8
@@ -133,7 +133,6 @@ class MirrorStore:
         others = [row for row in rows if row.object in RELATED or row.object == USER]
         if others:
             rows = [row for row in rows if row.object not in RELATED and row.object != USER]
-        o = t.org_record.c
         changed = 0
         dirty: set[str] = set()
         with self.db.write() as connection:
@@ -142,8 +141,7 @@ class MirrorStore:
                 changed += put_users(connection, [row for row in others if row.object == USER])
             known: dict[tuple[str, str], Any] = {}
             for part in chunks([(row.object, row.sf_id) for row in rows]):
-                for found in connection.execute(t.with_person(t.org_record).where(tuple_(o.object, o.sf_id).in_(part))):
-                    known[found.object, found.sf_id] = found
+                known |= org_rows(connection, part)
             fresh = [row for row in rows if (row.object, row.sf_id) not in known]
             self._add(connection, fresh)
             changed += len(fresh)
@@ -157,7 +155,8 @@ class MirrorStore:
             ]
             changed += len(moved)
             dirty |= {person_id for row in moved if (person_id := known[row.object, row.sf_id].person_id)}
-            dirty |= _owed(connection, handed_over - dirty)
+            # A policy may ask whose a lead is.
+            dirty |= handed_over if self.db.notes_statuses else _owed(connection, handed_over - dirty)
             self._index(connection, [*fresh, *moved], key_sets)
             if self.db.notes_statuses:
                 note_statuses(connection, _changes(fresh, moved, known))
@@ -264,10 +263,5 @@ class MirrorStore:
         """Mirror records by (object, id); unknown ones are left out."""
         from syncd.store.people import org_record_of
 
-        o = t.org_record.c
         with self.db.read() as connection:
-            return [
-                org_record_of(row)
-                for part in chunks(sorted(set(targets)))
-                for row in connection.execute(t.with_person(t.org_record).where(tuple_(o.object, o.sf_id).in_(part)))
-            ]
+            return [org_record_of(row) for part in chunks(sorted(set(targets))) for row in org_rows(connection, part).values()]
