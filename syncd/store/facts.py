@@ -54,7 +54,7 @@ def standings_of(connection: Connection, people: Sequence[Person]) -> dict[str, 
     columns = (o.person_number, o.object, o.sf_id, o.owner_id, o.contact_id, o.account_id, o.is_survivor)
     here = and_(among(connection, o.person_number, by_number), o.is_deleted.is_(False))
     found: dict[str, list[Standing]] = {}
-    for number, *record in connection.execute(select(*columns).where(here)):
+    for number, *record in connection.execute(select(*columns).where(here)).all():
         found.setdefault(by_number[number], []).append(Standing(*record))
     return found
 
@@ -140,7 +140,7 @@ def _touches(connection: Connection, numbers: Iterable[int]) -> dict[int, list[S
     c = t.touch.c
     statement = select(c.person_number, c.at, c.document, c.source, c.lane).where(among(connection, c.person_number, numbers))
     found: dict[int, list[StoredTouch]] = {}
-    for number, at, document, source, lane in connection.execute(statement):
+    for number, at, document, source, lane in connection.execute(statement).all():
         said = _TOUCH.decode(document)
         found.setdefault(number, []).append(StoredTouch(said.channel, at, said.campaign, source, _LANES[lane]))
     for mine in found.values():
@@ -155,7 +155,7 @@ def _statuses(connection: Connection, lead_ids: set[str], machine_users: frozens
     s = t.status_change.c
     statement = select(s.sf_id, s.at, s.status, s.modified_by).where(among(connection, s.sf_id, lead_ids))
     found: dict[str, list[StoredStatus]] = {}
-    for sf_id, at, status, editor in connection.execute(statement.order_by(s.at, s.number)):
+    for sf_id, at, status, editor in connection.execute(statement.order_by(s.at, s.number)).all():
         found.setdefault(sf_id, []).append(StoredStatus(status, at, editor not in machine_users))
     return found
 
@@ -189,7 +189,7 @@ def _opportunities(connection: Connection, parent: Any, parent_ids: set[str]) ->
         return {}
     here = and_(among(connection, parent, parent_ids), text(t.OPEN_OPPORTUNITIES_SQL))
     found: dict[str, list[str]] = {}
-    for parent_id, sf_id in connection.execute(select(parent, t.related.c.sf_id).where(here)):
+    for parent_id, sf_id in connection.execute(select(parent, t.related.c.sf_id).where(here)).all():
         found.setdefault(parent_id, []).append(sf_id)
     return found
 
@@ -205,7 +205,7 @@ def _fired(connection: Connection, numbers: Iterable[int]) -> dict[int, dict[str
     here = and_(among(connection, d.person_number, numbers), d.outcome == "fired")
     statement = select(d.person_number, d.rule_id, func.max(d.at)).where(here).group_by(d.person_number, d.rule_id)
     found: dict[int, dict[str, datetime]] = {}
-    for number, rule, at in connection.execute(statement):
+    for number, rule, at in connection.execute(statement).all():
         found.setdefault(number, {})[rule] = at
     return found
 
@@ -216,6 +216,6 @@ def _waiting(connection: Connection, person_ids: Sequence[str]) -> dict[str, dic
         and_(among(connection, d.person_id, person_ids), d.rule != LOOK_AGAIN)
     )
     found: dict[str, dict[str, datetime]] = {}
-    for person_id, rule, at in connection.execute(statement):
+    for person_id, rule, at in connection.execute(statement).all():
         found.setdefault(person_id, {})[rule] = at
     return found

@@ -72,24 +72,27 @@ class PeopleStore:
         return found
 
     def _views(self, connection: Connection, ids: Sequence[str]) -> list[PersonView]:
-        people = {
-            row.person_id: row for row in connection.execute(select(t.person).where(among(connection, t.person.c.person_id, ids)))
-        }
+        found = connection.execute(select(t.person).where(among(connection, t.person.c.person_id, ids))).all()
+        people = {row.person_id: row for row in found}
+        # By their numbers from here on: ids are spread over their index.
+        numbers = [row.number for row in found]
         records: dict[str, list[PersonRecord]] = {}
-        for row in connection.execute(t.of_people(t.record).where(among(connection, t.person.c.person_id, ids))):
+        its_records = among(connection, t.record.c.person_number, numbers)
+        for row in connection.execute(t.of_people(t.record).where(its_records)).all():
             ref = RecordRef(row.source, row.stream, row.key)
             one = PersonRecord(ref, LEAD.decode(row.lead), row.source_at, row.position, row.locator, row.mapping, Lane(row.lane))
             records.setdefault(row.person_id, []).append(one)
         org: dict[str, list[OrgRecord]] = {}
-        for row in connection.execute(t.of_people(t.org_record).where(among(connection, t.person.c.person_id, ids))):
+        in_org = among(connection, t.org_record.c.person_number, numbers)
+        for row in connection.execute(t.of_people(t.org_record).where(in_org)).all():
             org.setdefault(row.person_id, []).append(org_record_of(row))
         holds: dict[str, list[Hold]] = {}
         for row in connection.execute(select(t.hold).where(among(connection, t.hold.c.person_id, ids))):
             holds.setdefault(row.person_id, []).append(Hold(row.field, msgspec.json.decode(row.value), row.reason))
         operations: dict[str, list[Operation]] = {}
         answered: set[str] = set()
-        statement = t.OPERATIONS.where(among(connection, t.person.c.person_id, ids)).order_by(t.operation.c.operation_id)
-        for row in connection.execute(statement):
+        statement = t.OPERATIONS.where(among(connection, t.operation.c.person_number, numbers))
+        for row in connection.execute(statement.order_by(t.operation.c.operation_id)).all():
             operations.setdefault(row.person_id, []).append(operation_of(row))
             if row.is_answered:
                 answered.add(row.operation_id)

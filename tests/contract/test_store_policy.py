@@ -288,3 +288,37 @@ def test_check_finds_decisions_and_dates_of_nobody(store: SqlStore) -> None:
         empty = dict.fromkeys(("run_id", "policy", "rule_id", "section", "outcome", "from_status", "to_status"), "")
         connection.execute(insert(tables.decision).values(person_number=7, at=NOW, document="{}", **empty))
     assert store.check() == ["1 decisions belong to nobody.", "1 dates of policies belong to nobody."]
+
+
+def test_users_are_replaced_by_a_higher_or_equal_stamp_only(store: SqlStore) -> None:
+    people(store, "p")
+    put(store, row("Lead", "00Q1", external_id="p", owner_id=REP), row("User", REP, Name="Rep", IsActive=True))
+    assert put(store, row("User", REP, NOW - DAY, Name="Rep", IsActive=False)) == 0
+    assert facts(store).owners == {REP: True}
+    assert put(store, row("User", REP, Name="Rep", IsActive=False)) == 1
+    assert facts(store).owners == {REP: False}
+
+
+def test_a_lead_that_went_to_another_user_is_planned_again_while_a_policy_has_programs(store: SqlStore) -> None:
+    people(store, "p", "q", lane=Lane.BACKFILL)
+    for n, (name, is_noted, dirty) in enumerate((("p", False, []), ("q", True, ["q"]))):
+        store.note_statuses(is_noted)
+        put(store, row("Lead", f"00Q{n}", external_id=name, owner_id="005a"))
+        store.commit_plans("run", [PersonPlan(name)], NOW)
+        put(store, row("Lead", f"00Q{n}", NOW + DAY, external_id=name, owner_id="005b"))
+        assert store.dirty_persons(9) == dirty
+
+
+def test_an_opportunity_that_was_made_is_known_at_once(store: SqlStore) -> None:
+    """It is nobody's record, but the next plan must not make a second one."""
+    people(store, "p")
+    put(store, row("Contact", "003A", AccountId="001A", external_id="p"))
+    create = operation(1, "p", object="Opportunity", kind=OperationKind.CREATE, sf_id="", fields={"Name": "x"}, before={})
+    store.put_operations([create])
+    store.mark_sent([create.operation_id], NOW)
+    echo = row("Opportunity", "006A", AccountId="001A", modified_by=MACHINE)
+    done = OperationResult(create.operation_id, OperationState.DONE, "006A", echo=echo, base={"Name": "x"})
+    store.commit_results("run", [done], NOW)
+    assert facts(store).account_opportunities == {"006A"}
+    assert [one.row.sf_id for one in store.person_views(["p"])[0].org_records] == ["003A"]
+    assert store.operations_needing_echo(9) == []
