@@ -155,8 +155,9 @@ class MirrorStore:
             ]
             changed += len(moved)
             dirty |= {person_id for row in moved if (person_id := known[row.object, row.sf_id].person_id)}
-            # A policy may ask whose a lead is.
-            dirty |= handed_over if self.db.notes_statuses else _owed(connection, handed_over - dirty)
+            if self.db.notes_statuses:
+                dirty |= handed_over  # a policy may ask whose a lead is
+            dirty |= _owed(connection, handed_over - dirty)
             self._index(connection, [*fresh, *moved], key_sets)
             if self.db.notes_statuses:
                 note_statuses(connection, _changes(fresh, moved, known))

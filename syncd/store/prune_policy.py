@@ -64,7 +64,7 @@ def _prune(db: Database, log: _Log, before: datetime, limit: int) -> Iterator[in
             theirs = select(owner.label("owner"), *columns).where(among(connection, owner, {row.owner for row in rows}))
             whole = connection.execute(theirs.order_by(c.at, c.number)).all()
         kept = _newest_fired(whole) if log is _DECISIONS else _last_stays(whole)
-        gone = [row for row in whole if row.number <= last and row.at < before and row.number not in kept]
+        gone = [row for row in whole if row.at < before and row.number not in kept]
         *parts, rest = list(chunks(gone, limit)) or [()]
         for part in parts:
             with db.write() as connection:
