@@ -170,13 +170,38 @@ class GoldenValue(msgspec.Struct, frozen=True, gc=False):
     is_default: bool = False
 
 
+class DecisionRow(msgspec.Struct, frozen=True, gc=False):
+    """What one rule of the policy made of one person. Append only.
+
+    Attributes:
+        policy: Its name and digest.
+        outcome: `fired` or `observed` (it would have).
+        document: Reason, inputs as score and criteria, actions; no values of fields.
+        person_id, at, run_id, number: Set by the store; `number` counts up.
+    """
+
+    rule_id: str
+    section: str
+    outcome: str
+    policy: str = ""
+    from_status: str = ""
+    to_status: str = ""
+    document: dict[str, Any] = {}
+    person_id: str = ""
+    at: datetime | None = None
+    run_id: str = ""
+    number: int = 0
+
+
 class PersonPlan(msgspec.Struct, frozen=True, gc=False):
     """What planning decided for one person; stored in one transaction.
 
     `golden` holds the surviving values by field. `operations` may be empty. `stays_dirty` when
     more is to be planned after these operations (consent goes first). `dead_letter` and `review`: what a person must know
     of a lead that cannot be created. `bases` are (object, sf_id, field -> value) adopted without
-    a write (theirs = ours). `notes` are reasons per field (`kept_persons_edit`), for `lead show`.
+    a write (theirs = ours). `notes` are reasons per field (`kept_persons_edit`), for `lead show`. `decisions` are added to the log.
+    `due` replaces all dates of the person: `""` for when a policy must look again, a rule's id for the end of its hold period;
+    None leaves them as they are.
     """
 
     person_id: str
@@ -187,6 +212,8 @@ class PersonPlan(msgspec.Struct, frozen=True, gc=False):
     stays_dirty: bool = False
     dead_letter: DeadLetter | None = None
     review: Review | None = None
+    decisions: tuple[DecisionRow, ...] = ()
+    due: dict[str, datetime] | None = None
 
 
 class OperationResult(msgspec.Struct, frozen=True, gc=False):
@@ -209,6 +236,82 @@ class OperationResult(msgspec.Struct, frozen=True, gc=False):
     dead_letter: DeadLetter | None = None
     review: Review | None = None
     operation: Operation | None = None
+
+
+# ---------------------------------------------------------------- what a policy decides on
+
+
+class StoredTouch(msgspec.Struct, frozen=True, gc=False):
+    """One touch and how its record came."""
+
+    channel: str
+    at: datetime
+    campaign: str
+    source: str
+    lane: Lane
+
+
+class StoredStatus(msgspec.Struct, frozen=True, gc=False):
+    """A status as it was first seen in a lead; `by_person` where none of the machine users had changed the record last."""
+
+    status: str
+    at: datetime
+    by_person: bool
+
+
+class StatusRow(msgspec.Struct, frozen=True, gc=False):
+    """The same with the record, for reports."""
+
+    sf_id: str
+    at: datetime
+    status: str
+    modified_by: str
+
+
+class StoredActivity(msgspec.Struct, frozen=True, gc=False):
+    """Tasks and events of one lead or contact. `last_at` is of what is over."""
+
+    open_tasks: int = 0
+    next_event_at: datetime | None = None
+    last_at: datetime | None = None
+
+
+class StoredFacts(msgspec.Struct, frozen=True, gc=False):
+    """What the store knows of one person besides the view, for a policy.
+
+    Attributes:
+        first_at: When syncd first heard of the person.
+        touches: By time.
+        statuses: By id of the lead, oldest first.
+        activities: By id of the lead or contact; absent where there are none.
+        account: Of the contact, or of the converted lead; None where there is none or it is not mirrored.
+        account_opportunities, contact_opportunities: Ids of the open ones.
+        owners: By id of a user who owns one of the records: whether that user is active. Queues are in nobody's table.
+        fired: Rule to when it last fired; `waiting`: rule to the end of its hold period.
+    """
+
+    person_id: str
+    first_at: datetime
+    touches: tuple[StoredTouch, ...] = ()
+    statuses: dict[str, tuple[StoredStatus, ...]] = {}
+    activities: dict[str, StoredActivity] = {}
+    account: OrgRow | None = None
+    account_opportunities: frozenset[str] = frozenset()
+    contact_opportunities: frozenset[str] = frozenset()
+    owners: dict[str, bool] = {}
+    fired: dict[str, datetime] = {}
+    waiting: dict[str, datetime] = {}
+
+
+class PolicyDay(msgspec.Struct, frozen=True, gc=False):
+    """How often something happened on a day of which not all rows are kept; `kind` is `decision` or `status_change`."""
+
+    day: datetime
+    kind: str
+    status: str
+    rule_id: str
+    outcome: str
+    count: int
 
 
 class RunRow(msgspec.Struct, frozen=True, gc=False):
@@ -397,6 +500,27 @@ class Store(Protocol):
     def set_mirror_cursor(self, object: str, stamp: datetime) -> None: ...
     def org_records(self, targets: Sequence[tuple[str, str]]) -> list[OrgRecord]: ...
     def put_holds(self, person_id: str, holds: Sequence[Hold], bases: Mapping[tuple[str, str], Mapping[str, Value]]) -> None: ...
+
+    def accounts_by(self, kind: str, values: Iterable[str]) -> dict[str, tuple[OrgRow, ...]]: ...
+
+    # policy
+    def note_statuses(self, is_wanted: bool) -> None: ...
+    def person_facts(
+        self, person_ids: Sequence[str], machine_users: Iterable[str], now: datetime | None = None
+    ) -> dict[str, StoredFacts]: ...
+    def facts_stream(
+        self, machine_users: Iterable[str], after: str = "", limit: int | None = None, now: datetime | None = None
+    ) -> Iterator[list[tuple[PersonView, StoredFacts]]]: ...
+    def stream_parts(self, count: int) -> list[tuple[str, int]]: ...
+    def mark_due(self, now: datetime, limit: int) -> int: ...
+    def next_due(self) -> datetime | None: ...
+    def mark_everybody(self, after: str, limit: int) -> str: ...
+    def decisions_of(self, person_id: str) -> list[DecisionRow]: ...
+    def decisions(
+        self, since: datetime | None = None, until: datetime | None = None, rule_id: str | None = None
+    ) -> Iterator[DecisionRow]: ...
+    def status_changes(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[StatusRow]: ...
+    def policy_days(self, since: datetime, until: datetime) -> list[PolicyDay]: ...
 
     # daemon
     def schedules(self) -> dict[str, ScheduleRow]: ...

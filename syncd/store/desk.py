@@ -13,6 +13,7 @@ from syncd.errors import StoreError
 from syncd.model import Candidate, Lane
 from syncd.ports import DeadLetter, Review
 from syncd.store import tables as t
+from syncd.store.decisions import move_due
 from syncd.store.engine import Database, chunks, pack
 from syncd.store.shared import mark_dirty, put_dead_letter, put_review, survivors
 
@@ -217,9 +218,10 @@ class DeskStore:
 
     def _merge_people(self, connection: Connection, loser: str, survivor: str, at: datetime) -> None:
         """Everything of `loser` becomes the survivor's; its id redirects for ever, also for the keys that are found under it."""
-        for table in (t.record, t.org_record, t.touch):
+        for table in (t.record, t.org_record, t.touch, t.decision):
             its = table.c.person_number == t.number_of(loser)
             connection.execute(update(table).where(its).values(person_number=t.number_of(survivor)))
+        move_due(connection, loser, survivor)
         # A task belongs to its record: with the survivor it would be made a second time otherwise.
         o = t.operation.c
         its_tasks = and_(o.person_number == t.number_of(loser), o.kind == "task")

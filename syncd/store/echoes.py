@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, update
 
-from syncd.model import OperationState
+from syncd.model import OperationState, OrgRow
 from syncd.ports import OperationResult
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, insert_rows, micros
 from syncd.store.inbox import dumps
 from syncd.store.mirror import org_row_values
 from syncd.store.shared import org_rows
+from syncd.store.standing import RELATED, Change, note_statuses, put_related
 
 _COLUMNS = tuple("person_id" if column.name == "person_number" else column.name for column in t.org_record.columns)
 
@@ -33,13 +34,23 @@ def made_of(results: Sequence[OperationResult]) -> Made:
     }
 
 
-def settle_records(connection: Connection, pairs: Sequence[tuple[Any, OperationResult]], made: Made, at: datetime) -> None:
+def settle_records(
+    connection: Connection,
+    pairs: Sequence[tuple[Any, OperationResult]],
+    made: Made,
+    at: datetime,
+    *,
+    notes_statuses: bool = False,
+) -> None:
     """Bring the org records of done operations up to date: (operation row, its result) in order.
 
     An echo replaces the mirror's row by a higher or equal stamp; base takes the fields that the result names. A created record
-    belongs to its person from here on, with or without an echo. The mirror is for Leads and Contacts: tasks stay out of it.
+    belongs to its person from here on, with or without an echo. Tasks and opportunities are nobody's record: they stand apart.
     """
-    pairs = [(row, one) for row, one in pairs if row.object != "Task"]
+    others = [one.echo for row, one in pairs if row.object in RELATED and one.echo is not None]
+    if others:
+        put_related(connection, others)
+    pairs = [(row, one) for row, one in pairs if row.object not in RELATED]
     deleted = [(row.object, row.sf_id) for row, _ in pairs if row.kind == "delete"]
     # What has neither echo nor base yet changes nothing here: the operation itself keeps the record's id until it is read back.
     written = [
@@ -48,6 +59,7 @@ def settle_records(connection: Connection, pairs: Sequence[tuple[Any, OperationR
         if row.kind != "delete" and (one.sf_id or row.sf_id) and (one.echo is not None or one.base)
     ]
     known = org_rows(connection, sorted({(row.object, sf_id) for row, _, sf_id in written}))
+    newest: dict[str, OrgRow] = {}
     records = {target: {name: getattr(row, name) for name in _COLUMNS} for target, row in known.items()}
     for row, one, sf_id in written:
         target = (row.object, sf_id)
@@ -59,16 +71,23 @@ def settle_records(connection: Connection, pairs: Sequence[tuple[Any, OperationR
         echo, base = made[one.operation_id]
         if one.echo is not None and (one.echo.stamp >= record["stamp"] or target not in known):
             record.update(echo)
+            newest[sf_id] = one.echo
         if row.kind == "create" and not record["person_id"]:
             record["person_id"] = row.person_id
         if one.base:
             record["base"] = dumps(msgspec.json.decode(record["base"]) | one.base) if record["base"] != "{}" else base
     rows = [tuple(record[name] if name != "stamp" else micros(record[name]) for name in _COLUMNS) for record in records.values()]
     insert_rows(connection, t.org_record, rows, keys=("object", "sf_id"), replacing=ALL)
+    if notes_statuses:
+        note_statuses(connection, (_change(row, known.get((row.object, row.sf_id))) for row in newest.values()))
     o = t.org_record.c
     for name, sf_id in deleted:
         values = {"is_deleted": True, "deleted_by_us": True, "stamp": at}
         connection.execute(update(t.org_record).where(and_(o.object == name, o.sf_id == sf_id)).values(**values))
+
+
+def _change(row: OrgRow, old: Any) -> Change:
+    return (row, None, None, "") if old is None else (row, msgspec.json.decode(old.fields), old.stamp, old.modified_by)
 
 
 def _stub(row: Any, sf_id: str) -> dict[str, Any]:
@@ -89,4 +108,5 @@ def _stub(row: Any, sf_id: str) -> dict[str, Any]:
         "contact_id": "",
         "is_survivor": True,
         "deleted_by_us": False,
+        "account_id": "",
     }

@@ -86,6 +86,8 @@ class Database:
         self._lock_file: int | None = None
         self._lock_connection: Connection | None = None
         self.fences: dict[str, int] = {}
+        self.notes_statuses = False
+        """Whether changes of a lead's status are remembered: while a policy has programs."""
         if self.is_sqlite:
             event.listen(self.engine, "connect", partial(_prepare_sqlite, self._pragmas))
             event.listen(self.engine, "begin", _begin_sqlite)

@@ -13,6 +13,7 @@ from syncd.store import tables as t
 from syncd.store.bulk import among
 from syncd.store.engine import Database, chunks
 from syncd.store.shared import LEAD, follow_merge, org_rows, survivors
+from syncd.store.standing import ACCOUNT
 
 _MAX_HOLDERS = 60
 
@@ -55,6 +56,8 @@ class LookupStore:
                     .order_by(c.subject_kind, c.subject_id)
                 )
                 for value, subject_kind, subject_id in connection.execute(statement):
+                    if subject_kind == ACCOUNT:
+                        continue  # nobody is an account
                     known = holders.setdefault((kind, value), [])
                     if len(known) < _MAX_HOLDERS:
                         known.append((subject_kind, subject_id))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, exists, select, text, tuple_, update
+from sqlalchemy import Connection, and_, delete, exists, select, text, update
 
 from syncd.model import Candidate, Lane, OrgRecord, OrgRow
 from syncd.ports import Key, Review
@@ -15,7 +15,8 @@ from syncd.store import tables as t
 from syncd.store.bulk import among
 from syncd.store.engine import Database, chunks
 from syncd.store.inbox import dumps
-from syncd.store.shared import mark_dirty, put_review
+from syncd.store.shared import mark_dirty, org_rows, put_review
+from syncd.store.standing import ACCOUNT, RELATED, USER, Change, account_of, mark_people_of, note_statuses, put_related, put_users
 
 _MAX_HOPS = 8
 
@@ -32,6 +33,7 @@ def org_row_values(row: OrgRow) -> dict[str, Any]:
         "merged_into": row.merged_into,
         "is_converted": row.is_converted,
         "contact_id": row.contact_id,
+        "account_id": account_of(row),
     }
 
 
@@ -59,11 +61,22 @@ def put_row(db: Database, connection: Connection, row: OrgRow, known: Any) -> bo
     if known.is_deleted and not row.is_deleted:
         # Undeleted: a person wants it back, so it is no longer ours to keep away.
         values["deleted_by_us"] = False
-    changed = any(values[name] != getattr(known, name) for name in ("is_deleted", "merged_into", "is_converted", "contact_id"))
+    changed = any(
+        values[name] != getattr(known, name) for name in ("is_deleted", "merged_into", "is_converted", "contact_id", "account_id")
+    )
     changed = changed or msgspec.json.decode(known.fields) != row.fields
     if changed or row.stamp != known.stamp or values["modified_by"] != known.modified_by or values["owner_id"] != known.owner_id:
         connection.execute(update(t.org_record).where(here).values(**values))
     return changed
+
+
+def _changes(fresh: Sequence[OrgRow], moved: Sequence[OrgRow], known: Mapping[tuple[str, str], Any]) -> Iterator[Change]:
+    """Rows as they are and were, each once."""
+    for row in {row.sf_id: row for row in fresh}.values():
+        yield row, None, None, ""
+    for row in {row.sf_id: row for row in moved}.values():
+        old = known[row.object, row.sf_id]
+        yield row, msgspec.json.decode(old.fields), old.stamp, old.modified_by
 
 
 def _is_handed_over(old: Any, row: OrgRow) -> bool:
@@ -113,15 +126,22 @@ class MirrorStore:
         self.put_setting(f"mirror:{object}", stamp.astimezone(UTC).isoformat())
 
     def put_org_rows(self, rows: Sequence[OrgRow], key_sets: Mapping[str, Sequence[Key]], at: datetime) -> int:
-        """Store rows with the keys they are found by; people whose record changed are planned again. Gives how many changed."""
-        o = t.org_record.c
+        """Store rows with the keys they are found by; people whose record changed are planned again. Gives how many changed.
+
+        Tasks, events, opportunities and users have tables of their own. Accounts are stored as Leads and Contacts are, but belong to nobody.
+        """
+        others = [row for row in rows if row.object in RELATED or row.object == USER]
+        if others:
+            rows = [row for row in rows if row.object not in RELATED and row.object != USER]
         changed = 0
         dirty: set[str] = set()
         with self.db.write() as connection:
+            if others:
+                changed += put_related(connection, [row for row in others if row.object != USER])
+                changed += put_users(connection, [row for row in others if row.object == USER])
             known: dict[tuple[str, str], Any] = {}
             for part in chunks([(row.object, row.sf_id) for row in rows]):
-                for found in connection.execute(t.with_person(t.org_record).where(tuple_(o.object, o.sf_id).in_(part))):
-                    known[found.object, found.sf_id] = found
+                known |= org_rows(connection, part)
             fresh = [row for row in rows if (row.object, row.sf_id) not in known]
             self._add(connection, fresh)
             changed += len(fresh)
@@ -135,9 +155,16 @@ class MirrorStore:
             ]
             changed += len(moved)
             dirty |= {person_id for row in moved if (person_id := known[row.object, row.sf_id].person_id)}
+            if self.db.notes_statuses:
+                dirty |= handed_over  # a policy may ask whose a lead is
             dirty |= _owed(connection, handed_over - dirty)
             self._index(connection, [*fresh, *moved], key_sets)
+            if self.db.notes_statuses:
+                note_statuses(connection, _changes(fresh, moved, known))
+            mark_people_of(connection, (), [row.sf_id for row in (*fresh, *moved) if row.object == ACCOUNT])
             for row in (*fresh, *moved):
+                if row.object == ACCOUNT:
+                    continue
                 if row.is_deleted and row.merged_into:
                     dirty |= self._follow_merge(connection, row, at)
                 elif row.external_id and not row.is_deleted:
@@ -237,10 +264,5 @@ class MirrorStore:
         """Mirror records by (object, id); unknown ones are left out."""
         from syncd.store.people import org_record_of
 
-        o = t.org_record.c
         with self.db.read() as connection:
-            return [
-                org_record_of(row)
-                for part in chunks(sorted(set(targets)))
-                for row in connection.execute(t.with_person(t.org_record).where(tuple_(o.object, o.sf_id).in_(part)))
-            ]
+            return [org_record_of(row) for part in chunks(sorted(set(targets))) for row in org_rows(connection, part).values()]

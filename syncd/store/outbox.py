@@ -226,7 +226,8 @@ class OutboxStore:
                 }
             pairs = [(known[one.operation_id], one) for one in results if one.operation_id in known]
             self._end_operations(connection, pairs, at)
-            settle_records(connection, [pair for pair in pairs if pair[1].state is OperationState.DONE], made, at)
+            done = [pair for pair in pairs if pair[1].state is OperationState.DONE]
+            settle_records(connection, done, made, at, notes_statuses=self.db.notes_statuses)
             for _, one in pairs:
                 if one.dead_letter is not None:
                     put_dead_letter(connection, one.dead_letter)

@@ -27,6 +27,7 @@ from syncd.model import (
 from syncd.ports import PersonPlan
 from syncd.store import tables as t
 from syncd.store.bulk import Rows, among, update_rows
+from syncd.store.decisions import decision_rows, put_decisions, replace_due
 from syncd.store.documents import golden_text
 from syncd.store.engine import Database, chunks
 from syncd.store.inbox import dumps
@@ -71,24 +72,27 @@ class PeopleStore:
         return found
 
     def _views(self, connection: Connection, ids: Sequence[str]) -> list[PersonView]:
-        people = {
-            row.person_id: row for row in connection.execute(select(t.person).where(among(connection, t.person.c.person_id, ids)))
-        }
+        found = connection.execute(select(t.person).where(among(connection, t.person.c.person_id, ids))).all()
+        people = {row.person_id: row for row in found}
+        # By their numbers from here on: ids are spread over their index.
+        numbers = [row.number for row in found]
         records: dict[str, list[PersonRecord]] = {}
-        for row in connection.execute(t.of_people(t.record).where(among(connection, t.person.c.person_id, ids))):
+        its_records = among(connection, t.record.c.person_number, numbers)
+        for row in connection.execute(t.of_people(t.record).where(its_records)).all():
             ref = RecordRef(row.source, row.stream, row.key)
             one = PersonRecord(ref, LEAD.decode(row.lead), row.source_at, row.position, row.locator, row.mapping, Lane(row.lane))
             records.setdefault(row.person_id, []).append(one)
         org: dict[str, list[OrgRecord]] = {}
-        for row in connection.execute(t.of_people(t.org_record).where(among(connection, t.person.c.person_id, ids))):
+        in_org = among(connection, t.org_record.c.person_number, numbers)
+        for row in connection.execute(t.of_people(t.org_record).where(in_org)).all():
             org.setdefault(row.person_id, []).append(org_record_of(row))
         holds: dict[str, list[Hold]] = {}
         for row in connection.execute(select(t.hold).where(among(connection, t.hold.c.person_id, ids))):
             holds.setdefault(row.person_id, []).append(Hold(row.field, msgspec.json.decode(row.value), row.reason))
         operations: dict[str, list[Operation]] = {}
         answered: set[str] = set()
-        statement = t.OPERATIONS.where(among(connection, t.person.c.person_id, ids)).order_by(t.operation.c.operation_id)
-        for row in connection.execute(statement):
+        statement = t.OPERATIONS.where(among(connection, t.operation.c.person_number, numbers))
+        for row in connection.execute(statement.order_by(t.operation.c.operation_id)).all():
             operations.setdefault(row.person_id, []).append(operation_of(row))
             if row.is_answered:
                 answered.add(row.operation_id)
@@ -129,11 +133,10 @@ class PeopleStore:
         return found
 
     def commit_plans(self, run_id: str, plans: Sequence[PersonPlan], at: datetime) -> None:
-        """Store plans: operations into the outbox, golden documents, adopted bases; the people are clean but for `stays_dirty`.
+        """Store plans: operations into the outbox, golden documents, adopted bases, decisions, dates; the people are clean but for `stays_dirty`.
 
         A person whose target got an open operation meanwhile is left dirty and planned again after its outcome.
         """
-        del run_id
         with self.db.write() as connection:
             targets = sorted({one.target for plan in plans for one in plan.operations})
             taken = {
@@ -147,6 +150,8 @@ class PeopleStore:
             insert_operations(connection, *operation_rows([one for plan in free for one in plan.operations], at))
             planned: Rows = [(golden_text(plan.golden), dumps(plan.notes), plan.stays_dirty, plan.person_id) for plan in free]
             update_rows(connection, t.person, _PLANNED, planned, keys=("person_id",))
+            put_decisions(connection, decision_rows(free, run_id, at))
+            replace_due(connection, free)
             for plan in free:
                 for name, sf_id, base in plan.bases:
                     merge_base(connection, name, sf_id, base)
@@ -219,23 +224,28 @@ def _with_history(record: OrgRecord, operations: list[Operation]) -> OrgRecord:
 def org_record_of(row: Any) -> OrgRecord:
     """A mirror row as a value."""
     return OrgRecord(
-        row=OrgRow(
-            object=row.object,
-            sf_id=row.sf_id,
-            fields=msgspec.json.decode(row.fields),
-            stamp=row.stamp,
-            modified_by=row.modified_by,
-            owner_id=row.owner_id,
-            external_id=row.external_id,
-            is_deleted=row.is_deleted,
-            merged_into=row.merged_into,
-            is_converted=row.is_converted,
-            contact_id=row.contact_id,
-        ),
+        row=org_row_of(row),
         person_id=row.person_id,
         base=msgspec.json.decode(row.base),
         is_survivor=row.is_survivor,
         deleted_by_us=row.deleted_by_us,
+    )
+
+
+def org_row_of(row: Any) -> OrgRow:
+    """The org's part of a mirror row."""
+    return OrgRow(
+        object=row.object,
+        sf_id=row.sf_id,
+        fields=msgspec.json.decode(row.fields),
+        stamp=row.stamp,
+        modified_by=row.modified_by,
+        owner_id=row.owner_id,
+        external_id=row.external_id,
+        is_deleted=row.is_deleted,
+        merged_into=row.merged_into,
+        is_converted=row.is_converted,
+        contact_id=row.contact_id,
     )
 
 
@@ -253,4 +263,4 @@ def drop_holds(connection: Connection, person_id: str, fields: Sequence[str]) ->
     connection.execute(delete(t.hold).where(and_(t.hold.c.person_id == person_id, t.hold.c.field.in_(list(fields)))))
 
 
-__all__ = ["PeopleStore", "mark_dirty", "merge_base", "org_record_of"]
+__all__ = ["PeopleStore", "mark_dirty", "merge_base", "org_record_of", "org_row_of"]

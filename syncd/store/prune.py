@@ -2,7 +2,7 @@
 
 Everything is walked in the order in which it came, by its key, so that no table is read whole. What stays: whatever waits or is
 open, the latest version of every record, people with their keys and touches, the mirror, links (one per record), a person's word,
-and of a person's writes those that planning looks back at (`syncd.store.needed`).
+and of a person's writes those that planning looks back at (`syncd.store.needed`). Of what policies decided see `prune_policy`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from syncd.store.bulk import among
 from syncd.store.engine import Database, chunks
 from syncd.store.needed import unneeded
 from syncd.store.outbox import operation_of
+from syncd.store.prune_policy import prune_policy
 from syncd.store.runs import note_pruned, pruned_until
 
 _ARRIVALS_KEPT = timedelta(days=60)
@@ -57,6 +58,7 @@ class PruneStore:
         came = and_(t.inbox.c.state != "waiting", t.inbox.c.received_at < before, ~is_answered)
         yield from self._walk(t.inbox, t.inbox.c.received_at, came, before, limit)
         yield from self._prune_operations(before, limit)
+        yield from prune_policy(self.db, before, limit)
         for table in (t.dead_letter, t.review):
             yield from self._walk(table, table.c.at, and_(table.c.state != "open", table.c.at < before), before, limit)
         asked = and_(t.request.c.state.in_(("done", "failed")), t.request.c.ended_at < before)

@@ -15,6 +15,7 @@ from syncd.model import InboxOutcome, Lane
 from syncd.ports import PersonPlan, ResolvedRecord, Review
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, Rows, among, insert_rows, micros, pairs, update_rows
+from syncd.store.decisions import decision_rows, due_rows, put_decisions
 from syncd.store.documents import golden_text
 from syncd.store.engine import Database, pack
 from syncd.store.inbox import OUTCOME_COUNTS, digest_of, dumps
@@ -65,6 +66,8 @@ class ResolvedStore:
             update_rows(connection, t.record, ("mapping_digest",), batch.refused, keys=_REF)
             self._drop_held(connection, batch.mapped_anew, at)
             insert_operations(connection, *batch.operations)
+            put_decisions(connection, batch.decisions)
+            insert_rows(connection, t.due, batch.due, keys=("person_id", "rule"), replacing=ALL)
             for letter in batch.dead_letters:
                 put_dead_letter(connection, letter)
             for review in batch.plan_reviews:
@@ -136,6 +139,8 @@ class _Prepared:
         self.org_links = [(row.person_id, row.org_links) for row in with_person if row.org_links]
         self.mapped_anew = {row.person_id for row in with_person if row.lane is Lane.REMAP}
         self.operations = operation_rows([one for plan in plans for one in plan.operations], at)
+        self.decisions = decision_rows(plans, run_id, at)
+        self.due = due_rows(plans)
         letters = [*(plan.dead_letter for plan in plans), *(row.dead_letter for row in rows)]
         self.dead_letters = [letter for letter in letters if letter is not None]
         self.plan_reviews = [plan.review for plan in plans if plan.review is not None]
@@ -176,7 +181,9 @@ class _Prepared:
             touch = row.lead.touch if row.lead else None
             if touch is not None and (touch.channel or touch.at):
                 moment = instant_of(touch.at)
-                self.touches.append((row.person_id, *ref, source_at if moment is None else micros(moment), dumps(touch)))
+                self.touches.append(
+                    (row.person_id, *ref, source_at if moment is None else micros(moment), dumps(touch), int(row.lane))
+                )
 
     def _seen(self, rows: Sequence[ResolvedRecord]) -> None:
         """Remember records that were left alone, so that they are not news again, but are mapped anew when the mapping changes.

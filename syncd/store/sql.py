@@ -15,6 +15,7 @@ from syncd.clock import Clock
 from syncd.errors import StoreError
 from syncd.store import tables as t
 from syncd.store.daemon import DaemonStore
+from syncd.store.decisions import DecisionStore
 from syncd.store.desk import DeskStore
 from syncd.store.engine import Database
 from syncd.store.inbox import InboxStore
@@ -23,10 +24,12 @@ from syncd.store.lookup import LookupStore
 from syncd.store.mirror import MirrorStore
 from syncd.store.outbox import OutboxStore
 from syncd.store.people import PeopleStore
+from syncd.store.policy import FactStore
 from syncd.store.prune import PruneStore
 from syncd.store.resolved import ResolvedStore
 from syncd.store.runs import RunStore
 from syncd.store.search import SearchStore
+from syncd.store.standing import ACCOUNT
 from syncd.store.tables import SCHEMA_VERSION
 
 _COPY_ROWS = 1_000
@@ -39,6 +42,8 @@ class SqlStore(
     LookupStore,
     ResolvedStore,
     PeopleStore,
+    DecisionStore,
+    FactStore,
     SearchStore,
     OutboxStore,
     MirrorStore,
@@ -100,6 +105,13 @@ class SqlStore(
                 select(func.count()).select_from(t.operation).where(~exists().where(t.person.c.number == o.person_number))
             ).scalar()
             found.extend([f"{orphans} operations belong to nobody."] if orphans else [])
+            p = t.person.c
+            for table, name, owner in (
+                (t.decision, "decisions belong", p.number == t.decision.c.person_number),
+                (t.due, "dates of policies belong", p.person_id == t.due.c.person_id),
+            ):
+                orphans = connection.execute(select(func.count()).select_from(table).where(~exists().where(owner))).scalar()
+                found.extend([f"{orphans} {name} to nobody."] if orphans else [])
             loose = connection.execute(
                 select(func.count()).select_from(t.claim).where(~exists().where(t.person.c.person_id == t.claim.c.person_id))
             ).scalar()
@@ -118,7 +130,7 @@ class SqlStore(
             return {
                 "persons": count(connection, t.person, t.person.c.state.in_(("active", "review"))),
                 "records": count(connection, t.record),
-                "org_records": count(connection, t.org_record),
+                "org_records": count(connection, t.org_record, t.org_record.c.object != ACCOUNT),
                 "waiting": self._waiting(connection),
                 "dead_letters": count(connection, t.dead_letter, text("dead_letter.state = 'open'")),
                 "reviews": count(connection, t.review, text("review.state = 'open'")),
@@ -175,6 +187,7 @@ class SqlStore(
                 target.close()
         copy = SqlStore(f"sqlite:///{path}", self.db.clock, scratch=folder)
         copy.migrate()
+        copy.note_statuses(self.db.notes_statuses)
         if not self.db.is_sqlite:
             self._copy_rows(copy)
         return copy

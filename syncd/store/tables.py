@@ -27,7 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0005"
 """The newest revision of `migrations/versions` that this program knows; revisions are four digits in order."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -209,9 +209,10 @@ touch = Table(
     Column("key", String, primary_key=True),
     Column("at", Instant, primary_key=True),
     Column("document", Text, nullable=False),  # model.Touch
+    Column("lane", Integer, nullable=False, server_default="2"),  # how its record came
 )
 
-# When a policy must look at a person again.
+# When a policy must look at a person again (rule ""), and when the hold period of a rule ends.
 due = Table(
     "due",
     metadata,
@@ -219,7 +220,8 @@ due = Table(
     Column("rule", String, primary_key=True),
     Column("due_at", Instant, nullable=False),
 )
-Index("due_at", due.c.due_at)
+LOOK_AGAIN_SQL = "due.rule = ''"
+Index("due_look", due.c.due_at, sqlite_where=text("rule = ''"), postgresql_where=text("rule = ''"))
 
 # The mirror: one record of the org.
 org_record = Table(
@@ -240,8 +242,92 @@ org_record = Table(
     Column("contact_id", String, nullable=False),
     Column("is_survivor", Boolean, nullable=False),
     Column("deleted_by_us", Boolean, nullable=False),
+    Column("account_id", String, nullable=False, server_default=""),  # of a contact, or of a converted lead
 )
 Index("org_record_person", org_record.c.person_number)
+OF_ACCOUNTS_SQL = "org_record.account_id <> ''"
+Index(
+    "org_record_account",
+    org_record.c.account_id,
+    sqlite_where=text("account_id <> ''"),
+    postgresql_where=text("account_id <> ''"),
+)
+
+# The mirror: a task, event or opportunity, found by whom it is about.
+related = Table(
+    "related",
+    metadata,
+    Column("object", String, primary_key=True),
+    Column("sf_id", String, primary_key=True),
+    Column("who_id", String, nullable=False),  # lead or contact of a task or event
+    Column("account_id", String, nullable=False),
+    Column("contact_id", String, nullable=False),  # of an opportunity
+    Column("is_open", Boolean, nullable=False),  # a task or opportunity that is not closed, nor deleted
+    Column("at", Instant),  # when it was completed, is due, begins or closes
+    Column("fields", Text, nullable=False),
+    Column("stamp", Instant, nullable=False),
+    Column("is_deleted", Boolean, nullable=False),
+)
+WITH_WHO_SQL = "related.who_id <> ''"
+OPEN_OPPORTUNITIES_SQL = "related.object = 'Opportunity' AND related.is_open"
+_OPEN_OPPORTUNITIES = text("object = 'Opportunity' AND is_open")
+Index("related_who", related.c.who_id, sqlite_where=text("who_id <> ''"), postgresql_where=text("who_id <> ''"))
+Index("related_account", related.c.account_id, sqlite_where=_OPEN_OPPORTUNITIES, postgresql_where=_OPEN_OPPORTUNITIES)
+Index("related_contact", related.c.contact_id, sqlite_where=_OPEN_OPPORTUNITIES, postgresql_where=_OPEN_OPPORTUNITIES)
+
+# The mirror: a user.
+org_user = Table(
+    "org_user",
+    metadata,
+    Column("sf_id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("stamp", Instant, nullable=False),
+)
+
+# A status as it was first seen in a lead of the org; written only while a policy has programs. Append only.
+status_change = Table(
+    "status_change",
+    metadata,
+    Column("number", Serial, primary_key=True, autoincrement=True),
+    Column("sf_id", String, nullable=False),
+    Column("at", Instant, nullable=False),  # the stamp of the row that first showed it
+    Column("status", String, nullable=False),
+    Column("modified_by", String, nullable=False),
+)
+Index("status_change_lead", status_change.c.sf_id)
+
+# What a rule made of a person. Append only.
+decision = Table(
+    "decision",
+    metadata,
+    Column("number", Serial, primary_key=True, autoincrement=True),
+    Column("person_number", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("policy", String, nullable=False),
+    Column("rule_id", String, nullable=False),
+    Column("section", String, nullable=False),
+    Column("outcome", String, nullable=False),  # fired | observed
+    Column("from_status", String, nullable=False),
+    Column("to_status", String, nullable=False),
+    Column("document", Text, nullable=False),  # reason, inputs, actions; no values of fields
+)
+Index("decision_person", decision.c.person_number)
+Index("decision_at", decision.c.at, decision.c.number)
+Index("decision_rule", decision.c.rule_id, decision.c.at, decision.c.number)
+
+# Decisions and changes of status that are kept no longer, by the day.
+policy_day = Table(
+    "policy_day",
+    metadata,
+    Column("day", Instant, primary_key=True, autoincrement=False),
+    Column("kind", String, primary_key=True),  # decision | status_change
+    Column("status", String, primary_key=True),
+    Column("rule_id", String, primary_key=True),
+    Column("outcome", String, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
 
 # The outbox: one write, from plan to outcome.
 operation = Table(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import event
 
@@ -24,7 +25,7 @@ from syncd.model import (
     RecordRef,
     RunStatus,
 )
-from syncd.ports import OperationResult, ResolvedRecord
+from syncd.ports import DecisionRow, OperationResult, PersonPlan, ResolvedRecord
 from syncd.store import SqlStore, open_store
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -50,10 +51,11 @@ def plans(store: SqlStore) -> Iterator[dict[str, list[str]]]:
     found: dict[str, list[str]] = {}
 
     def explain(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        del cursor, context, many
+        del cursor, context
         if statement.lstrip().startswith(("SELECT", "UPDATE", "INSERT", "WITH", "DELETE")):
             driver = connection.connection.driver_connection
-            found[statement] = [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            given = parameters[0] if many else parameters
+            found[statement] = [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}", given)]
 
     event.listen(store.db.engine, "before_cursor_execute", explain)
     yield found
@@ -130,6 +132,39 @@ def test_forgetting_walks_by_keys(store: SqlStore, plans: dict[str, list[str]]) 
     store.pruned_before()
     assert any(statement.startswith("DELETE FROM operation_document") for statement in plans)
     assert whole(plans) == []
+
+
+def test_a_policy_finds_what_it_needs_by_its_keys(store: SqlStore, plans: dict[str, list[str]]) -> None:
+    """Facts of some people, dates that have come, and the first page of everybody cost in proportion to what is found."""
+    store.note_statuses(True)
+    person = ResolvedRecord(0, RecordRef("booth", "rows", "b"), InboxOutcome.APPLIED, person_id="p", is_new_person=True)
+    store.commit_resolved("run", [person], NOW)
+    lead = OrgRow("Lead", "00Q1", {"Status": "Open"}, NOW, "005", "005", external_id="p", contact_id="003B", is_converted=True)
+    contact = OrgRow("Contact", "003A", {"AccountId": "001A"}, NOW, external_id="p")
+    others = [
+        OrgRow(name, "x", {"WhoId": "00Q1", "AccountId": "001A"}, NOW) for name in ("Task", "Opportunity", "User", "Account")
+    ]
+    for stamp in (NOW, NOW + timedelta(days=1)):
+        moved = [msgspec.structs.replace(one, stamp=stamp, fields=one.fields | {"Status": str(stamp)}) for one in (lead, *others)]
+        store.put_org_rows([*moved, contact], {"x": [("account_domain", "x")]}, NOW)
+    assert store.person_facts(["p"], ["005"])["p"].statuses
+    store.accounts_by("account_domain", ["x"])
+    decided = DecisionRow("a", "rules", "observed")
+    for due in ({"": NOW, "a": NOW}, {"": NOW}):
+        store.commit_plans("run", [PersonPlan("p", decisions=(decided, decided), due=due)], NOW)
+    assert store.next_due() == NOW
+    assert store.mark_due(NOW, 10) == 1
+    assert store.mark_everybody("", 10) == "1"
+    assert len(store.decisions_of("p")) == len(list(store.decisions(NOW, NOW + timedelta(days=1)))) == 4
+    assert list(store.decisions(NOW, rule_id="b")) == list(store.status_changes(NOW + timedelta(days=9))) == []
+    assert store.policy_days(NOW, NOW) == []
+    assert sum(len(page) for page in store.facts_stream(["005"], "", 10)) == 1
+    store.forget_decisions("q")
+    assert sum(store.prune(NOW + timedelta(days=2), 500)) > 0
+    assert len(plans) > 40
+    ((step, statement),) = whole(plans)
+    assert step == "SCAN due USING INDEX due_look"
+    assert "LIMIT" in statement, "the next date is the first of the index"
 
 
 def test_a_scan_would_be_seen(store: SqlStore, plans: dict[str, list[str]]) -> None:

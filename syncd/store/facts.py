@@ -1,0 +1,221 @@
+"""Facts of some people for a policy: a dozen statements for all of them together, each by an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, and_, case, func, null, select, text
+
+from syncd.model import Lane, OrgRow, PersonView
+from syncd.ports import StoredActivity, StoredFacts, StoredStatus, StoredTouch
+from syncd.store import tables as t
+from syncd.store.bulk import among
+from syncd.store.decisions import LOOK_AGAIN
+from syncd.store.people import org_row_of
+from syncd.store.standing import ACCOUNT, LEAD, account_of
+
+_LANES = {int(lane): lane for lane in Lane}
+
+
+class Person(NamedTuple):
+    """Whom facts are asked of."""
+
+    number: int
+    person_id: str
+    created_at: datetime
+
+
+class Standing(NamedTuple):
+    """What of a record in the org leads on to other facts."""
+
+    object: str
+    sf_id: str
+    owner_id: str
+    contact_id: str
+    account_id: str
+    is_survivor: bool
+
+
+class _Touch(msgspec.Struct, frozen=True, gc=False):
+    channel: str = ""
+    campaign: str = ""
+
+
+_TOUCH = msgspec.json.Decoder(_Touch)
+
+
+def standings_of(connection: Connection, people: Sequence[Person]) -> dict[str, list[Standing]]:
+    """Living records in the org by person."""
+    o = t.org_record.c
+    by_number = {one.number: one.person_id for one in people}
+    columns = (o.person_number, o.object, o.sf_id, o.owner_id, o.contact_id, o.account_id, o.is_survivor)
+    here = and_(among(connection, o.person_number, by_number), o.is_deleted.is_(False))
+    found: dict[str, list[Standing]] = {}
+    for number, *record in connection.execute(select(*columns).where(here)).all():
+        found.setdefault(by_number[number], []).append(Standing(*record))
+    return found
+
+
+def standings_in(views: Iterable[PersonView]) -> dict[str, list[Standing]]:
+    """The same from views that were read already."""
+    return {
+        view.person_id: [
+            Standing(row.object, row.sf_id, row.owner_id, row.contact_id, account_of(row), one.is_survivor)
+            for one in view.org_records
+            if not (row := one.row).is_deleted
+        ]
+        for view in views
+        if view.org_records
+    }
+
+
+def facts_of(
+    connection: Connection,
+    people: Sequence[Person],
+    standings: Mapping[str, list[Standing]],
+    machine_users: frozenset[str],
+    now: datetime,
+) -> dict[str, StoredFacts]:
+    """Facts by person id."""
+    numbers = {one.number: one.person_id for one in people}
+    records = [record for one in standings.values() for record in one]
+    contact_ids = {one.contact_id for one in records if one.contact_id}
+    sf_ids = {one.sf_id for one in records} | contact_ids
+    # A converted lead leads on to its contact, which need not be known as the person's yet.
+    of_contacts = _accounts_of_contacts(connection, contact_ids - {one.sf_id for one in records})
+    accounts = {one: account_id for one, mine in standings.items() if (account_id := _account(mine, of_contacts))}
+    touches = _touches(connection, numbers)
+    statuses = _statuses(connection, {one.sf_id for one in records if one.object == LEAD}, machine_users)
+    activities = _activities(connection, sf_ids, now)
+    account_rows = _account_rows(connection, set(accounts.values()))
+    by_account = _opportunities(connection, t.related.c.account_id, set(accounts.values()))
+    by_contact = _opportunities(connection, t.related.c.contact_id, contact_ids | {r.sf_id for r in records if r.object != LEAD})
+    owners = _owners(connection, {one.owner_id for one in records})
+    fired = _fired(connection, numbers)
+    waiting = _waiting(connection, list(numbers.values()))
+    found = {}
+    for person in people:
+        one = person.person_id
+        mine = standings.get(one, ())
+        ids = [*dict.fromkeys([*(r.sf_id for r in mine), *(r.contact_id for r in mine if r.contact_id)])]
+        account_id = accounts.get(one, "")
+        found[one] = StoredFacts(
+            person_id=one,
+            first_at=person.created_at,
+            touches=tuple(touches.get(person.number, ())),
+            statuses={sf_id: tuple(statuses[sf_id]) for sf_id in ids if sf_id in statuses},
+            activities={sf_id: activities[sf_id] for sf_id in ids if sf_id in activities},
+            account=account_rows.get(account_id),
+            account_opportunities=frozenset(by_account.get(account_id, ())),
+            contact_opportunities=frozenset(opened for sf_id in ids for opened in by_contact.get(sf_id, ())),
+            owners={r.owner_id: owners[r.owner_id] for r in mine if r.owner_id in owners},
+            fired=fired.get(person.number, {}),
+            waiting=waiting.get(one, {}),
+        )
+    return found
+
+
+def _account(standings: Sequence[Standing], of_contacts: Mapping[str, str]) -> str:
+    """The account of the contact, else of the converted lead; the one we write to goes first, then the first by id."""
+    found = sorted(
+        (one.object == LEAD, not one.is_survivor, one.sf_id, account_id)
+        for one in standings
+        if (account_id := one.account_id or of_contacts.get(one.contact_id, ""))
+    )
+    return found[0][-1] if found else ""
+
+
+def _accounts_of_contacts(connection: Connection, contact_ids: set[str]) -> dict[str, str]:
+    if not contact_ids:
+        return {}
+    o = t.org_record.c
+    here = and_(o.object == "Contact", among(connection, o.sf_id, contact_ids), o.is_deleted.is_(False))
+    return {row.sf_id: row.account_id for row in connection.execute(select(o.sf_id, o.account_id).where(here))}
+
+
+def _touches(connection: Connection, numbers: Iterable[int]) -> dict[int, list[StoredTouch]]:
+    c = t.touch.c
+    statement = select(c.person_number, c.at, c.document, c.source, c.lane).where(among(connection, c.person_number, numbers))
+    found: dict[int, list[StoredTouch]] = {}
+    for number, at, document, source, lane in connection.execute(statement).all():
+        said = _TOUCH.decode(document)
+        found.setdefault(number, []).append(StoredTouch(said.channel, at, said.campaign, source, _LANES[lane]))
+    for mine in found.values():
+        if len(mine) > 1:
+            mine.sort(key=lambda one: (one.at, one.source, one.channel, one.campaign))
+    return found
+
+
+def _statuses(connection: Connection, lead_ids: set[str], machine_users: frozenset[str]) -> dict[str, list[StoredStatus]]:
+    if not lead_ids:
+        return {}
+    s = t.status_change.c
+    statement = select(s.sf_id, s.at, s.status, s.modified_by).where(among(connection, s.sf_id, lead_ids))
+    found: dict[str, list[StoredStatus]] = {}
+    for sf_id, at, status, editor in connection.execute(statement.order_by(s.at, s.number)).all():
+        found.setdefault(sf_id, []).append(StoredStatus(status, at, editor not in machine_users))
+    return found
+
+
+def _activities(connection: Connection, sf_ids: set[str], now: datetime) -> dict[str, StoredActivity]:
+    if not sf_ids:
+        return {}
+    r = t.related.c
+    is_open_task = and_(r.object == "Task", r.is_open)
+    statement = select(
+        r.who_id,
+        func.sum(case((is_open_task, 1), else_=0)),
+        func.min(case((and_(r.object == "Event", r.at > now), r.at), else_=null())),
+        func.max(case((and_(r.is_open.is_(False), r.at <= now), r.at), else_=null())),
+    ).where(and_(among(connection, r.who_id, sf_ids), text(t.WITH_WHO_SQL), r.is_deleted.is_(False)))
+    return {
+        who: StoredActivity(int(count), soon, last) for who, count, soon, last in connection.execute(statement.group_by(r.who_id))
+    }
+
+
+def _account_rows(connection: Connection, account_ids: set[str]) -> dict[str, OrgRow]:
+    if not account_ids:
+        return {}
+    o = t.org_record.c
+    here = and_(o.object == ACCOUNT, among(connection, o.sf_id, account_ids), o.is_deleted.is_(False))
+    return {row.sf_id: org_row_of(row) for row in connection.execute(select(t.org_record).where(here))}
+
+
+def _opportunities(connection: Connection, parent: Any, parent_ids: set[str]) -> dict[str, list[str]]:
+    if not parent_ids:
+        return {}
+    here = and_(among(connection, parent, parent_ids), text(t.OPEN_OPPORTUNITIES_SQL))
+    found: dict[str, list[str]] = {}
+    for parent_id, sf_id in connection.execute(select(parent, t.related.c.sf_id).where(here)).all():
+        found.setdefault(parent_id, []).append(sf_id)
+    return found
+
+
+def _owners(connection: Connection, user_ids: set[str]) -> dict[str, bool]:
+    u = t.org_user.c
+    statement = select(u.sf_id, u.is_active).where(among(connection, u.sf_id, user_ids))
+    return {row.sf_id: row.is_active for row in connection.execute(statement)} if user_ids else {}
+
+
+def _fired(connection: Connection, numbers: Iterable[int]) -> dict[int, dict[str, datetime]]:
+    d = t.decision.c
+    here = and_(among(connection, d.person_number, numbers), d.outcome == "fired")
+    statement = select(d.person_number, d.rule_id, func.max(d.at)).where(here).group_by(d.person_number, d.rule_id)
+    found: dict[int, dict[str, datetime]] = {}
+    for number, rule, at in connection.execute(statement).all():
+        found.setdefault(number, {})[rule] = at
+    return found
+
+
+def _waiting(connection: Connection, person_ids: Sequence[str]) -> dict[str, dict[str, datetime]]:
+    d = t.due.c
+    statement = select(d.person_id, d.rule, d.due_at).where(
+        and_(among(connection, d.person_id, person_ids), d.rule != LOOK_AGAIN)
+    )
+    found: dict[str, dict[str, datetime]] = {}
+    for person_id, rule, at in connection.execute(statement).all():
+        found.setdefault(person_id, {})[rule] = at
+    return found

@@ -1,0 +1,100 @@
+"""What a policy reads: facts of some people in a constant number of statements, and of everybody in the order in which they came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, func, select
+
+from syncd.model import OrgRow, PersonView
+from syncd.ports import StoredFacts
+from syncd.store import tables as t
+from syncd.store.bulk import among
+from syncd.store.engine import Database, chunks
+from syncd.store.facts import Person, facts_of, standings_in, standings_of
+from syncd.store.people import org_row_of
+from syncd.store.standing import ACCOUNT
+
+_PAGE = 500
+_MAX_HOLDERS = 60
+
+
+class FactStore:
+    """Facts for policies."""
+
+    db: Database
+
+    def _views(self, connection: Connection, ids: Sequence[str]) -> list[PersonView]:
+        """Given by PeopleStore."""
+        raise NotImplementedError
+
+    def person_facts(
+        self, person_ids: Sequence[str], machine_users: Iterable[str], now: datetime | None = None
+    ) -> dict[str, StoredFacts]:
+        """Facts by person; unknown ids are left out. Activities are told apart by `now`, the clock's if it is not given."""
+        p = t.person.c
+        machines = frozenset(machine_users)
+        found: dict[str, StoredFacts] = {}
+        with self.db.read() as connection:
+            for part in chunks(list(person_ids)):
+                statement = select(p.number, p.person_id, p.created_at).where(among(connection, p.person_id, part))
+                people = [Person(*row) for row in connection.execute(statement)]
+                standings = standings_of(connection, people)
+                found |= facts_of(connection, people, standings, machines, now or self.db.clock.now())
+        return found
+
+    def facts_stream(
+        self, machine_users: Iterable[str], after: str = "", limit: int | None = None, now: datetime | None = None
+    ) -> Iterator[list[tuple[PersonView, StoredFacts]]]:
+        """Views and facts of everybody who was not merged or erased, a page in each short transaction.
+
+        In the order in which people came, so that every table is read from its beginning to its end and no page of it twice:
+        `after` is the last person that was seen, `limit` how many are looked at.
+        """
+        p = t.person.c
+        machines = frozenset(machine_users)
+        at = now or self.db.clock.now()
+        with self.db.read() as connection:
+            number = 0 if not after else connection.execute(select(p.number).where(p.person_id == after)).scalar_one()
+        left = limit
+        while left is None or left > 0:
+            size = _PAGE if left is None else min(_PAGE, left)
+            statement = select(p.number, p.person_id, p.created_at, p.state).where(p.number > number)
+            with self.db.read() as connection:
+                rows = connection.execute(statement.order_by(p.number).limit(size)).all()
+                if not rows:
+                    return
+                people = [Person(*row[:3]) for row in rows if row.state in ("active", "review")]
+                views = self._views(connection, [one.person_id for one in people])
+                facts = facts_of(connection, people, standings_in(views), machines, at)
+            number = rows[-1].number
+            left = None if left is None else left - len(rows)
+            yield [(view, facts[view.person_id]) for view in views]
+
+    def stream_parts(self, count: int) -> list[tuple[str, int]]:
+        """`after` and `limit` of up to `count` streams that together see everybody, for as many processes."""
+        p = t.person.c
+        with self.db.read() as connection:
+            total = int(connection.execute(select(func.count()).select_from(t.person)).scalar() or 0)
+            size = -(-total // count) if total else 0
+            parts: list[tuple[str, int]] = []
+            for start in range(0, total, size or 1):
+                before = select(p.person_id).order_by(p.number).offset(start - 1).limit(1)
+                parts.append((str(connection.execute(before).scalar()) if start else "", size))
+        return parts
+
+    def accounts_by(self, kind: str, values: Iterable[str]) -> dict[str, tuple[OrgRow, ...]]:
+        """Living accounts by the keys they were stored with (`account_domain`, `account_name`), in the order of their ids."""
+        b, o = t.block_key.c, t.org_record.c
+        found: dict[str, list[OrgRow]] = {}
+        owned = and_(o.object == b.subject_kind, o.sf_id == b.subject_id)
+        with self.db.read() as connection:
+            for part in chunks(sorted(set(values))):
+                here = and_(b.kind == kind, among(connection, b.value, part), b.subject_kind == ACCOUNT)
+                statement = select(b.value, t.org_record).join_from(t.block_key, t.org_record, owned).where(here)
+                for row in connection.execute(statement.where(o.is_deleted.is_(False)).order_by(b.value, o.sf_id)):
+                    known = found.setdefault(row.value, [])
+                    if len(known) < _MAX_HOLDERS:
+                        known.append(org_row_of(row))
+        return {value: tuple(rows) for value, rows in found.items()}
