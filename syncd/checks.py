@@ -12,7 +12,7 @@ from syncd.connector import Connector, Health, Session
 from syncd.errors import ConfigError, ConfigProblem
 from syncd.mapping import Mapping as LeadMapping
 from syncd.model import OrgSchema
-from syncd.policy import Policy
+from syncd.policy import Finding, Policy, check_policy
 from syncd.salesforce import FieldUse, SalesforceOrg, live_findings
 
 
@@ -83,7 +83,10 @@ class Checks:
         if problems:
             raise ConfigError(problems)
         self.plans()
-        findings = [_finding("ok", "syncd.yaml", f"{len(self.settings.sources)} sources, mappings and policy are right.")]
+        findings = [
+            *_of_policy(check_policy(self.policy())),
+            _finding("ok", "syncd.yaml", f"{len(self.settings.sources)} sources, mappings and policy are right."),
+        ]
         if live:
             for name, health in self.check_sources(()).items():
                 findings.append(_finding("ok" if health.ok else "error", f"source {name}", " ".join(health.findings)))
@@ -127,6 +130,10 @@ class Checks:
             except ConfigError as error:
                 rows += [_finding("error", subject, str(problem)) for problem in error.problems]
         return rows
+
+
+def _of_policy(found: Sequence[Finding]) -> list[dict[str, str]]:
+    return [_finding(str(one.level), f"policy line {one.line}", one.message, one.advice) for one in found]
 
 
 def _finding(severity: str, subject: str, message: str, advice: str = "") -> dict[str, str]:

@@ -104,6 +104,7 @@ class Passes(Works):
 
     def _context(self, store: Store, org: Org, sources: Mapping[str, Source], *, force: bool, progress: Progress) -> PassContext:
         run_id = f"{self.clock.now():%Y%m%dT%H%M%S}-{self._make_id()[-6:]}"
+        store.note_statuses(bool(self.policy().programs))
         given = self.settings
         settings = PassSettings(
             external_id_field=given.salesforce.external_id_field,

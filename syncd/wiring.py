@@ -27,7 +27,8 @@ from syncd.mapping import Mapping as LeadMapping
 from syncd.mapping import load_mapping
 from syncd.model import Assignment, OrgSchema
 from syncd.passes import LEASE, Passes
-from syncd.policy import Policy, load_policy
+from syncd.plan import not_carried_out
+from syncd.policy import Policy, load_policy, run_tests
 from syncd.ports import Journal, Org, Store
 from syncd.run.context import Company, Source
 from syncd.run.ids import OperationIds
@@ -100,6 +101,7 @@ class House(Passes, Checks):
         self._owner = f"pid-{os.getpid()}"
         self._mappings: dict[str, LeadMapping] = {}
         self._policy: Policy | None = None
+        self._policy_text: tuple[str, Policy] | None = None
         self._is_frozen = False
         self.company = Company(clock)
 
@@ -190,11 +192,20 @@ class House(Passes, Checks):
         path = self.settings.folder / self.settings.policy
         try:
             text = path.read_text(encoding="utf-8")
+            if schema is None and self._policy_text is not None and self._policy_text[0] == text:
+                return self._policy_text[1]
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
                 f"The policy {self.settings.policy} cannot be read.", advice="Check policy: in syncd.yaml."
             ) from error
-        return load_policy(text, self.settings.policy, schema)
+        types = {name: source.type for name, source in self.settings.sources.items()}
+        loaded = load_policy(text, self.settings.policy, schema, types)
+        problems = [*run_tests(loaded), *not_carried_out(loaded)]
+        if problems:
+            raise ConfigError(problems)
+        if schema is None:
+            self._policy_text = text, loaded
+        return loaded
 
     def secret(self) -> bytes:
         """The key behind person ids: configured, or made once and kept in the store."""

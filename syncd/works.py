@@ -15,6 +15,7 @@ from syncd.connector import Connector, PushConnector, Session
 from syncd.document import Problems
 from syncd.mapping import Mapping as LeadMapping
 from syncd.model import Lane
+from syncd.policy import Policy
 from syncd.ports import Journal, Store
 from syncd.run.context import is_lost, note_lost
 from syncd.run.hot import LANES
@@ -48,6 +49,10 @@ class Works:
         raise NotImplementedError
 
     def mapping(self, name: str) -> LeadMapping:
+        """Given by the house."""
+        raise NotImplementedError
+
+    def policy(self) -> Policy:
         """Given by the house."""
         raise NotImplementedError
 
@@ -125,6 +130,11 @@ class Works:
     def is_mirrored(self) -> bool:
         """Whether the mirror was filled once; before that only one lane may fill it."""
         return all(self.store.mirror_cursor(name) is not None for name in ("Lead", "Contact"))
+
+    def is_somebody_due(self) -> bool:
+        """Whether the policy has to look at somebody because time has passed."""
+        at = self.store.next_due() if self.policy().programs else None
+        return at is not None and at <= self.clock.now()
 
     def is_org_lost(self) -> bool:
         """Whether the last pass could not reach the org."""

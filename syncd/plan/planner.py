@@ -19,7 +19,9 @@ from syncd.model import (
     Value,
 )
 from syncd.plan.consent import ConsentWrite, consent_writes, is_withdrawn
+from syncd.plan.facts import standing_record
 from syncd.plan.fields import diff, fitting
+from syncd.plan.standards import Carried
 from syncd.plan.survivorship import Golden, golden, provenance_of
 from syncd.plan.tasks import TASK, TaskSettings, owed_tasks, wish_for_tasks
 from syncd.policy import Decision
@@ -43,12 +45,14 @@ def plan_person(
     make_id: Callable[[], str],
     at: datetime,
     run_id: str,
+    carry_out: Callable[[OrgRecord | None], Carried] | None = None,
 ) -> PersonPlan:
     """Plan one person; empty operations when nothing is to be written.
 
-    Consent comes first and alone: while a consent write is planned for a record, its other fields wait for the next plan.
+    Consent comes first and alone: while a consent write is planned for a record, its other fields wait for the next plan. What the
+    company's standards want comes last: `carry_out` is asked once nothing else is to be written to the record; None without programs.
     """
-    return _Planner(view, decision, schema, settings, make_id, at, run_id).plan()
+    return _Planner(view, decision, schema, settings, make_id, at, run_id, carry_out).plan()
 
 
 class _Planner:
@@ -61,7 +65,10 @@ class _Planner:
         make_id: Callable[[], str],
         at: datetime,
         run_id: str,
+        carry_out: Callable[[OrgRecord | None], Carried] | None,
     ) -> None:
+        self._carry_out = carry_out
+        self._carried: Carried | None = None
         self._view = view
         self._decision = decision
         self._schema = schema
@@ -88,6 +95,7 @@ class _Planner:
             elif not self._is_elsewhere():
                 self._plan_create()
             stays_dirty = self._plan_tasks() or stays_dirty
+            stays_dirty = self._plan_standards() or stays_dirty
         elif self._view.state is PersonState.REVIEW:
             self._notes["person"] = "waits_for_review"
         return PersonPlan(
@@ -99,7 +107,39 @@ class _Planner:
             stays_dirty=stays_dirty,
             dead_letter=self._dead_letter,
             review=self._review,
+            decisions=self._carried.decisions if self._carried is not None else (),
+            due=self._carried.due if self._carried is not None else None,
         )
+
+    def _plan_standards(self) -> bool:
+        """What the policy wants of the record; gives whether it has to wait until what is under way is over."""
+        if self._carry_out is None:
+            return False
+        record = standing_record(self._view.org_records)
+        if any(one.object != TASK for one in (*self._operations, *self._view.open_operations)):
+            if record is None:
+                # A lead on its way to the org: looked at as soon as it is there.
+                self._carried = Carried(due={"": self._at})
+                return False
+            return True
+        self._carried = carried = self._carry_out(record)
+        self._notes.update(carried.notes)
+        if record is not None and carried.fields:
+            row = record.row
+            operation = self._operation(
+                OperationKind.STATUS,
+                row.object,
+                row.sf_id,
+                carried.fields,
+                carried.before,
+                carried.why,
+                is_guarded=carried.is_backward,
+            )
+            self._add(operation)
+        for one in carried.tasks:
+            operation = self._operation(OperationKind.TASK, TASK, "", one.fields, {}, one.provenance)
+            self._operations.append(msgspec.structs.replace(operation, own_id=one.external_id, attempt=one.attempt))
+        return False
 
     def _document(self) -> dict[str, GoldenValue]:
         document = {name: GoldenValue(one.value, one.provenance, one.is_default) for name, one in self._golden.fields.items()}

@@ -53,6 +53,16 @@ def needs(policy: Policy) -> Needs:
     return Needs({name: frozenset(read) for name, read in fields.items() if read}, objects)
 
 
+def written_fields(policy: Policy) -> list[str]:
+    """Lead fields that the policy writes, so that the mirror must show what is in them; sorted."""
+    names = policy.fields
+    found = {names.next_action, names.reason, names.policy, names.score, names.hold_until}
+    for rule in policy.rules:
+        if rule.means is not None:
+            found |= {rule.means.flag, rule.means.previous_owner_field}
+    return sorted(found - {""})
+
+
 def _of_rule(rule: Rule) -> Iterator[str]:
     if rule.section is Section.ARCHIVE:
         yield from ("Task", "Event")  # never with an open task or a future event

@@ -18,7 +18,7 @@ from syncd.ports import InboxRow, Journal, ResolvedRecord
 from syncd.run.advance import log_outcomes
 from syncd.run.context import LEADS_PER_COMMIT, OrgSession, PassContext
 from syncd.run.mapper import Batch
-from syncd.run.mirror import is_filled, open_org, put_rows
+from syncd.run.mirror import is_filled, open_org, people_fields, put_rows
 from syncd.run.one_pass import RunRecord, Summary
 from syncd.run.outage import ORG_LOST, lose_org, regain_org
 from syncd.run.planning import MakeId, Planning
@@ -193,7 +193,7 @@ class HotRun:
         """Ask the org for these addresses before anything is decided: the mirror may be seconds, or minutes, old."""
         emails = {str(lead.fields["Email"].value) for lead in leads if "Email" in lead.fields and lead.fields["Email"].value}
         if emails and self._session is not None:
-            put_rows(self._ctx, self._session.org.find_by_email(sorted(emails), self._session.fields))
+            put_rows(self._ctx, self._session.org.find_by_email(sorted(emails), people_fields(self._session)))
 
     @staticmethod
     def _is_awaited(resolved: Sequence[ResolvedRecord]) -> bool:

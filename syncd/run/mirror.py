@@ -11,12 +11,24 @@ from syncd import events
 from syncd.errors import GuardError
 from syncd.identity import org_keys
 from syncd.model import CONSENT_FIELDS, OrgRow, OrgSchema
+from syncd.policy import Policy, needs, written_fields
 from syncd.run.context import OrgSession, PassContext
 
 KEY_FIELDS = ("FirstName", "LastName", "Email", "Phone", "MobilePhone")
 """What identity needs of every Lead and Contact."""
 
 _LEAD_FIELDS = ("Company", "Status")
+_POLICY_LEAD_FIELDS = ("OwnerId", "CreatedDate", "ConvertedAccountId")
+_POLICY_CONTACT_FIELDS = ("AccountId", "CreatedDate")
+_RELATED_FIELDS = {
+    "Account": ("Name", "Website"),
+    "Task": ("WhoId", "IsClosed", "CompletedDateTime", "ActivityDate", "CreatedDate"),
+    "Event": ("WhoId", "StartDateTime", "ActivityDateTime", "ActivityDate", "CreatedDate"),
+    "Opportunity": ("AccountId", "ContactId", "IsClosed", "CloseDate"),
+    "User": ("Name", "IsActive"),
+}
+"""What the store files these records by (`syncd.store.standing`)."""
+
 _REFRESH_SECONDS = 2.0
 _ROWS_PER_COMMIT = 500
 
@@ -43,22 +55,36 @@ def open_org(ctx: PassContext) -> OrgSession:
         )
     # Of every configured mapping: a pass over one source must not forget what the others need.
     mapped = ctx.mapped_fields | {name for source in ctx.sources.values() for name in source.mapping.fields}
-    session = OrgSession(ctx.org, identity, schema, mirrored_fields(schema, mapped))
+    session = OrgSession(ctx.org, identity, schema, mirrored_fields(schema, mapped, ctx.policy))
     ctx.log.debug(events.ORG_CONNECTED, stage="push")
     return session
 
 
-def mirrored_fields(schema: OrgSchema, mapped: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Fields to read per object: keys, consent and what mappings name, as far as the user may see them."""
+def mirrored_fields(schema: OrgSchema, mapped: Iterable[str], policy: Policy) -> dict[str, tuple[str, ...]]:
+    """Fields to read per object: keys, consent, what mappings name, and what a policy with programs asks for, as far as the user may see them."""
     wanted = {
         "Lead": [*KEY_FIELDS, *_LEAD_FIELDS, *CONSENT_FIELDS, *sorted(mapped)],
         "Contact": [*KEY_FIELDS, *CONSENT_FIELDS],
     }
+    if policy.programs:
+        asked = needs(policy)
+        wanted["Lead"] += [*_POLICY_LEAD_FIELDS, *written_fields(policy)]
+        wanted["Contact"] += _POLICY_CONTACT_FIELDS
+        for name in asked.objects:
+            wanted.setdefault(name, list(_RELATED_FIELDS.get(name, ())))
+        for name, fields in asked.fields.items():
+            if name in wanted:
+                wanted[name] += sorted(fields)
     return {
         name: tuple(dict.fromkeys(field for field in fields if field in schema.objects[name].fields))
         for name, fields in wanted.items()
         if name in schema.objects
     }
+
+
+def people_fields(session: OrgSession) -> dict[str, tuple[str, ...]]:
+    """The mirrored fields of the objects that are people."""
+    return {name: fields for name, fields in session.fields.items() if name in ("Lead", "Contact")}
 
 
 class Look:

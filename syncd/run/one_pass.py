@@ -24,6 +24,7 @@ from syncd.run.receive import receive
 from syncd.run.recover import recover, settle_unknown
 from syncd.run.remap import put_stale
 from syncd.run.send import Sender
+from syncd.run.standards import mark_people, settle_policy
 
 EXIT_CODES = {RunStatus.OK: 0, RunStatus.PARTIAL: 3, RunStatus.FAILED: 1, RunStatus.STOPPED: 4}
 
@@ -127,6 +128,7 @@ def _written(summary: Summary) -> int:
 def _stages(ctx: PassContext, make_id: MakeId) -> Planning | None:
     """The order of things. A lost org never stops pulling: what came is durable and waits."""
     recover(ctx)
+    mark_people(ctx)
     pushed = [name for name, source in ctx.sources.items() if source.reader is None]
     while ctx.journal is not None and receive(ctx, ctx.journal, pushed):
         pass
@@ -179,15 +181,18 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
             ctx.miss("The first look at the org is not complete, so nothing was created")
             return
         pusher.push_until_clean()
+        _follow_up(ctx, pusher)
         # What had no answer is settled before guarded operations are judged: they may belong to the same persons.
         if settle_unknown(ctx, session, wait=True) == 0:
             pusher.push_until_clean()
         pusher.release_held()
         settle_unknown(ctx, session, wait=True)
         pusher.push_until_clean()
+        _follow_up(ctx, pusher)
         with ctx.turn.aside():
             sender.drain()
         read_echoes(ctx, session)
+        settle_policy(ctx)
     limit = ctx.settings.max_creates_per_pass
     if ctx.notes.get("held_by_guard"):
         note_guard(ctx, ctx.notes["held_by_guard"])
@@ -195,6 +200,12 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
             f"{ctx.notes['held_by_guard']} more leads would have been created than guard.max_creates_per_pass ({limit}) allows.",
             advice='Look at them with "syncd plan"; "syncd run --once --force" creates them.',
         )
+
+
+def _follow_up(ctx: PassContext, pusher: Pusher) -> None:
+    """What a policy asks for once a status is entered, or a new lead is there, comes in the same pass."""
+    if ctx.policy.programs and not ctx.pushing_stopped and ctx.store.mark_due(ctx.clock.now(), LEADS_PER_ROUND * 20):
+        pusher.push_until_clean()
 
 
 def _rounds(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ingest, sender: Sender, pusher: Pusher) -> None:

@@ -11,8 +11,9 @@ from syncd import events
 from syncd.model import Assignment, Lane, Operation, OperationKind, OperationState, PersonView
 from syncd.plan import PlanSettings, TaskSettings, plan_person, task_id
 from syncd.policy import decide
-from syncd.ports import PersonPlan
+from syncd.ports import PersonPlan, StoredFacts
 from syncd.run.context import OrgSession, PassContext
+from syncd.run.standards import Standards
 
 MakeId = Callable[[], str]
 
@@ -36,12 +37,20 @@ class Planning:
                 starts=self._starts,
             ),
         )
+        self.standards = Standards(ctx, session, self._starts) if ctx.policy.programs else None
+        """The company's policy at work; None where it has no programs."""
         self.unchanged = 0
 
-    def plan(self, view: PersonView) -> PersonPlan:
-        """The plan of one person, ready to be stored: guarded operations held, assignment off where it must not run."""
+    def plan(self, view: PersonView, stored: StoredFacts | None = None) -> PersonPlan:
+        """The plan of one person, ready to be stored: guarded operations held, assignment off where it must not run.
+
+        `stored` is what `Standards.facts` gave of the person; None for somebody who is new.
+        """
         ctx = self._ctx
         decision = decide(ctx.policy, view)
+        carry_out = None
+        if self.standards is not None:
+            decision, carry_out = self.standards.decide(view, stored, decision)
         plan = plan_person(
             view,
             decision,
@@ -50,6 +59,7 @@ class Planning:
             make_id=self._make_id,
             at=ctx.clock.now(),
             run_id=ctx.run_id,
+            carry_out=carry_out,
         )
         if not plan.operations:
             return plan
@@ -61,7 +71,8 @@ class Planning:
             return operation
         if view.failures:
             operation = msgspec.structs.replace(operation, attempt=view.failures)
-        if operation.is_guarded or self._is_of_remapping(view, operation):
+        is_of_new_policy = operation.kind is OperationKind.STATUS and self.standards is not None and self.standards.is_new
+        if operation.is_guarded or is_of_new_policy or self._is_of_remapping(view, operation):
             return msgspec.structs.replace(operation, state=OperationState.HELD)
         if operation.kind is OperationKind.CREATE and operation.assignment and operation.assignment.use_rule:
             is_old = self._is_old(view)

@@ -133,7 +133,7 @@ class Pusher:
             self._reread(targets)
             touched = {operation.person_id for operation in targets}
             fresh = with_reach(self._ctx, self._ctx.store.person_views(sorted(touched)))
-            again = {view.person_id: self._planning.plan(view) for view in fresh}
+            again = {plan.person_id: plan for plan in self._plans(fresh)}
             plans = [again.get(plan.person_id, plan) for plan in plans]
         plans = [self._planning.within_limits(plan) for plan in plans]
         self._ctx.store.commit_plans(self._ctx.run_id, plans, self._ctx.clock.now())
@@ -152,11 +152,17 @@ class Pusher:
         """People and their plans; who has appeared in the org meanwhile is linked and planned another time."""
         with self._ctx.watch.stage("plan"):
             views = with_reach(self._ctx, self._ctx.store.person_views(ids))
-            plans = [self._planning.plan(view) for view in views]
+            plans = self._plans(views)
         if any(operation.kind is OperationKind.CREATE for plan in plans for operation in plan.operations):
             settled = settle_late_matches(self._ctx, views, plans)
             plans = [plan for plan in plans if plan.person_id not in settled]
         return views, plans
+
+    def _plans(self, views: Sequence[PersonView]) -> list[PersonPlan]:
+        """A plan each; what a policy asks of people is read for all of them at once."""
+        standards = self._planning.standards
+        stored = standards.facts(views) if standards is not None else {}
+        return [self._planning.plan(view, stored.get(view.person_id)) for view in views]
 
     def _reread(self, operations: Sequence[Operation]) -> None:
         """Read the targets of `operations` anew into the mirror; 2,000 ids a call."""

@@ -13,6 +13,7 @@ from syncd.config.settings import SalesforceSettings
 from syncd.document import parse_document
 from syncd.model import CONSENT_FIELDS, FieldSchema, ObjectSchema, OrgSchema
 from syncd.model.lead import ADDRESS_GROUP
+from syncd.policy import Policy
 from syncd.run.mirror import mirrored_fields
 from syncd.salesforce.rows import selected_fields
 from syncd.sandbox import SandboxOrg
@@ -106,7 +107,7 @@ class Everything(dict[str, FieldSchema]):
 def read_fields(name: str) -> set[str]:
     """What the engine asks the org for, by its own code."""
     schema = OrgSchema({one: ObjectSchema(one, Everything()) for one in ("Lead", "Contact")})
-    data = mirrored_fields(schema, mapped())[name]
+    data = mirrored_fields(schema, mapped(), Policy())[name]
     return set(selected_fields(name, data, EXTERNAL_ID if name == "Lead" else None))
 
 

@@ -1,0 +1,143 @@
+"""What is known of one person, as a policy asks for it. Pure.
+
+The view says what sources state and what the org holds; the store adds touches, statuses, activities and what was decided before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from syncd.model import Lane, OrgRecord, PersonView
+from syncd.plan.survivorship import Golden
+from syncd.policy import Facts, Policy, Standing, StatusChange, TouchFact
+from syncd.ports import StoredActivity, StoredFacts
+
+_OPT_OUT = "HasOptedOutOfEmail"
+
+
+def standing_record(records: Sequence[OrgRecord]) -> OrgRecord | None:
+    """The record that rules are about: the open Lead, else the Contact, else the converted Lead; of several the survivor, then by id."""
+    living = [one for one in records if not one.row.is_deleted]
+    return min(
+        living, key=lambda one: (one.row.is_converted, one.row.object != "Lead", not one.is_survivor, one.row.sf_id), default=None
+    )
+
+
+def facts_of(
+    view: PersonView,
+    golden: Golden,
+    stored: StoredFacts | None,
+    policy: Policy,
+    *,
+    now: datetime,
+    machine_users: frozenset[str],
+    starts: Mapping[str, datetime | None],
+) -> Facts:
+    """Everything the policy may ask about one person.
+
+    Args:
+        view: The person.
+        golden: The surviving values of `view.records`.
+        stored: What else is known; None for somebody who is new.
+        policy: For its time zone.
+        now: Aware UTC.
+        machine_users: Whose changes are no person's edits, our own user among them.
+        starts: Source to the instant before which nothing is news.
+    """
+    record = standing_record(view.org_records)
+    activity = StoredActivity()
+    if stored is not None and record is not None:
+        found = [stored.activities[one] for one in (record.row.sf_id, record.row.contact_id) if one in stored.activities]
+        activity = _joined(found)
+    return Facts(
+        person_id=view.person_id,
+        now=now,
+        day=now.astimezone(ZoneInfo(policy.time_zone)).date().isoformat(),
+        golden={name: one.value for name, one in golden.fields.items() if not one.is_default and one.value is not None},
+        standing=None if record is None else _standing(record, stored, machine_users),
+        touches=_touches(view, stored, starts),
+        first_at=stored.first_at if stored is not None else now,
+        news_at=_news_at(view, starts),
+        sources=tuple(sorted({one.ref.source for one in view.records})),
+        has_opted_out=_has_opted_out(view),
+        account=dict(stored.account.fields) if stored is not None and stored.account is not None else {},
+        open_tasks=activity.open_tasks,
+        next_event_at=activity.next_event_at,
+        last_activity_at=activity.last_at,
+        open_opportunities=len(stored.account_opportunities | stored.contact_opportunities) if stored is not None else 0,
+        fired=stored.fired if stored is not None else {},
+        waiting=stored.waiting if stored is not None else {},
+    )
+
+
+def _standing(record: OrgRecord, stored: StoredFacts | None, machine_users: frozenset[str]) -> Standing:
+    row = record.row
+    statuses = stored.statuses.get(row.sf_id, ()) if stored is not None else ()
+    edits = [one.at for one in statuses if one.by_person]
+    if row.modified_by and row.modified_by not in machine_users:
+        edits.append(row.stamp)
+    return Standing(
+        object=row.object,
+        sf_id=row.sf_id,
+        fields=row.fields,
+        owner_id=row.owner_id,
+        is_owner_active=stored.owners.get(row.owner_id) if stored is not None else None,
+        is_converted=row.is_converted,
+        created_at=_instant(row.fields.get("CreatedDate")),
+        edited_at=max(edits, default=None),
+        statuses=tuple(StatusChange(one.status, one.at, one.by_person) for one in statuses),
+    )
+
+
+def _joined(found: Sequence[StoredActivity]) -> StoredActivity:
+    return StoredActivity(
+        sum(one.open_tasks for one in found),
+        min((one.next_event_at for one in found if one.next_event_at is not None), default=None),
+        max((one.last_at for one in found if one.last_at is not None), default=None),
+    )
+
+
+def _touches(view: PersonView, stored: StoredFacts | None, starts: Mapping[str, datetime | None]) -> tuple[TouchFact, ...]:
+    if stored is not None:
+        found: Iterable[tuple[str, datetime, str, str, Lane]] = (
+            (one.channel, one.at, one.campaign, one.source, one.lane) for one in stored.touches
+        )
+    else:
+        found = (
+            (touch.channel, _instant(touch.at) or record.source_at, touch.campaign, record.ref.source, record.lane)
+            for record in view.records
+            if (touch := record.lead.touch).channel or touch.at
+        )
+    return tuple(
+        TouchFact(channel, at, campaign, source, _is_news(lane, source, at, starts))
+        for channel, at, campaign, source, lane in found
+    )
+
+
+def _is_news(lane: Lane, source: str, at: datetime, starts: Mapping[str, datetime | None]) -> bool:
+    start = starts.get(source)
+    return lane < Lane.BACKFILL and (start is None or at >= start)
+
+
+def _news_at(view: PersonView, starts: Mapping[str, datetime | None]) -> datetime | None:
+    """The newest source time of what is news."""
+    news = [one.source_at for one in view.records if _is_news(one.lane, one.ref.source, one.source_at, starts)]
+    return max(news, default=None)
+
+
+def _has_opted_out(view: PersonView) -> bool:
+    """Whether any record of the person says so, here or in the org: the strictest word counts."""
+    stated = any(_OPT_OUT in one.lead.opt_outs for one in view.records)
+    return stated or any(one.row.fields.get(_OPT_OUT) is True for one in view.org_records if not one.row.is_deleted)
+
+
+def _instant(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

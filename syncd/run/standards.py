@@ -1,0 +1,137 @@
+"""The company's policy inside one pass: what is known of people, what it decides, and who must be looked at again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from syncd import events
+from syncd.errors import ConfigError
+from syncd.model import OrgRecord, PersonView
+from syncd.plan import StandardsSettings, carry, facts_of, fired_for_good, golden, rule_name, standing_record
+from syncd.plan.standards import Carried
+from syncd.policy import Decision, evaluate
+from syncd.ports import StoredFacts
+from syncd.run.context import OrgSession, PassContext
+
+_SETTLED, _MARKING = "policy_digest", "policy_marking"
+_PER_SLICE = 1_000
+_DUE_PER_PASS = 20_000
+"""People whose date has come, looked at in one pass at most: the rest comes with the next one."""
+
+
+class Standards:
+    """What `ctx.policy` decides in this pass; only made for a policy with programs."""
+
+    def __init__(self, ctx: PassContext, session: OrgSession, starts: Mapping[str, datetime | None]) -> None:
+        """Look the owners up that rules name: at most one call each an hour.
+
+        Raises:
+            ConfigError: The org has no such queue or user.
+        """
+        self._ctx = ctx
+        self._schema = session.schema
+        self._starts = starts
+        self._machines = ctx.settings.machine_users | {session.identity.user_id}
+        self._org = session.org
+        self._active: dict[str, bool] = {}
+        self._settings = StandardsSettings(
+            external_id_field=ctx.settings.external_id_field,
+            own_user_id=session.identity.user_id,
+            owners={one: _id_of(session, one) for one in _named_owners(ctx)},
+            secret=ctx.secret,
+        )
+        self._previous = {
+            one.means.previous_owner_field for one in ctx.policy.rules if one.means and one.means.previous_owner_field
+        }
+        self._asks_previous = any(one.owner == "previous" for one in ctx.policy.rules)
+        self.is_new = ctx.store.setting(_SETTLED) != ctx.policy.digest
+        """Whether no pass under this policy has come to its end: what it moves is held until it was counted (the guard)."""
+
+    def facts(self, views: Sequence[PersonView]) -> dict[str, StoredFacts]:
+        """What the store knows of these people, by person; asks the org who of their former owners is still active."""
+        if self._asks_previous:
+            wanted = {
+                str(value)
+                for view in views
+                for one in view.org_records
+                for name in self._previous
+                if (value := one.row.fields.get(name)) and str(value) not in self._active
+            }
+            if wanted:
+                self._active |= self._org.active_users(sorted(wanted))
+                active = frozenset(one for one, is_active in self._active.items() if is_active)
+                self._settings = msgspec.structs.replace(self._settings, active=active)
+        return self._ctx.store.person_facts([view.person_id for view in views], self._machines, self._ctx.clock.now())
+
+    def decide(
+        self, view: PersonView, stored: StoredFacts | None, decision: Decision
+    ) -> tuple[Decision, Callable[[OrgRecord | None], Carried]]:
+        """The decision with the program's own status for a new lead, and what carries the verdict out."""
+        policy, now = self._ctx.policy, self._ctx.clock.now()
+        if stored is not None and stored.fired:
+            stored = msgspec.structs.replace(stored, fired=fired_for_good(view, stored.fired))
+        facts = facts_of(view, golden(view.records), stored, policy, now=now, machine_users=self._machines, starts=self._starts)
+        verdict = evaluate(policy, facts)
+        program = next((one for one in policy.programs if one.name == verdict.program), None)
+        if program is not None and program.entry is not None and standing_record(view.org_records) is None:
+            named = rule_name(policy, f"programs.{program.name}")
+            decision = msgspec.structs.replace(decision, status_on_create=program.entry.name, rule=named)
+
+        def carry_out(record: OrgRecord | None) -> Carried:
+            if record is None:
+                return Carried(due={"": verdict.look_at} if verdict.look_at is not None else {})
+            return carry(policy, verdict, view, record, self._schema, self._settings, facts.waiting, now)
+
+        return decision, carry_out
+
+
+def mark_people(ctx: PassContext) -> None:
+    """Have people planned whose date has come and, after the policy was changed, everybody. Writes the store, in slices."""
+    if not ctx.policy.programs:
+        return
+    store = ctx.store
+    if store.setting(_SETTLED) is None and not store.stats().get("persons"):
+        # Nobody is known yet: there is nobody whom the first policy could surprise.
+        store.put_setting(_SETTLED, ctx.policy.digest)
+        store.put_setting(_MARKING, f"{ctx.policy.digest} end")
+    digest, _, after = (store.setting(_MARKING) or "").partition(" ")
+    if digest != ctx.policy.digest:
+        after = ""
+        ctx.log.info(events.POLICY_CHANGED, stage="plan", reason=ctx.policy.digest[:8])
+    if after != "end":
+        while not ctx.is_stopping:
+            after = store.mark_everybody(after, _PER_SLICE)
+            store.put_setting(_MARKING, f"{ctx.policy.digest} {after or 'end'}")
+            if not after:
+                break
+            ctx.turn.breathe()
+    store.mark_due(ctx.clock.now(), _DUE_PER_PASS)
+
+
+def settle_policy(ctx: PassContext) -> None:
+    """Remember that a pass under this policy has come to its end and the guard let it pass. Writes the store."""
+    store = ctx.store
+    if not ctx.policy.programs or ctx.pushing_stopped or store.setting(_SETTLED) == ctx.policy.digest:
+        return
+    if store.setting(_MARKING) == f"{ctx.policy.digest} end":
+        store.put_setting(_SETTLED, ctx.policy.digest)
+
+
+def _named_owners(ctx: PassContext) -> list[str]:
+    rules = ctx.policy.rules
+    named = {one.owner for one in rules} | {one.means.owner for one in rules if one.means is not None}
+    return sorted(one for one in named if ":" in one)
+
+
+def _id_of(session: OrgSession, named: str) -> str:
+    kind, _, name = named.partition(":")
+    try:
+        return session.org.owner_id(kind, name)
+    except ConfigError as error:
+        raise ConfigError(f"The policy names an owner that the org does not have: {error}") from error
+
+
+__all__ = ["Standards", "mark_people", "settle_policy"]

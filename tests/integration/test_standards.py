@@ -1,0 +1,241 @@
+"""The company's standards at work: statuses, reasons, tasks, archives and revivals, on both stores, by whole passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from syncd.errors import ConfigError
+from syncd.model import RunStatus
+from tests.hot import tasks, with_owner
+from tests.integration.test_delivery import wrote
+from tests.world import MAPPING, World, row
+
+DAY = 86_400
+
+PROGRAM = """\
+version: 1
+name: acme
+on_create: {status: Open - Not Contacted}
+fields:
+  next_action: Syncd_Next_Action__c
+  reason: Syncd_Reason__c
+  policy: Syncd_Policy__c
+  score: Syncd_Score__c
+  hold_until: Syncd_Hold_Until__c
+programs:
+  inbound:
+    statuses:
+      "Open - Not Contacted": {meaning: Arrived., next_action: Call them., entry: true}
+      "Working - Contacted": {meaning: Spoken to., next_action: Find out what they need.}
+      Nurture: {meaning: Not yet., next_action: The drip campaign runs.}
+      Archived: {meaning: Not for us., terminal: true}
+    transitions:
+      - {from: "Open - Not Contacted", to: ["Working - Contacted", Nurture]}
+      - {from: "Working - Contacted", to: ["Open - Not Contacted", Nurture]}
+      - {from: [Nurture, Archived], to: "Open - Not Contacted"}
+      - {from: any, to: Archived}
+standards:
+  criteria:
+    fit: {met: 'lead.Company != "Nobody Inc"', unmet: 'lead.Company == "Nobody Inc"'}
+  scoring:
+    - {id: boss, points: 20, when: 'lead.Title == "Boss"'}
+rules:
+  - {id: cools_off, from: "Working - Contacted", to: Nurture, when: days_in_status >= 30, reason: Nothing came of it., overrides_rep: true}
+  - {id: leads_with_a_boss, from: "Open - Not Contacted", to: "Working - Contacted", when: score >= 20, reason: "A boss, call at once."}
+revive:
+  - id: came_back
+    from: [Nurture, Archived]
+    on: [event]
+    to: "Open - Not Contacted"
+    owner: previous
+    overrides_rep: true
+    do: [{task: {subject: Call back, due_in_days: 1, priority: High}}]
+    reason: They came back.
+archive:
+  - id: not_for_us
+    from: "Open - Not Contacted"
+    when: criteria.fit == false
+    inactive_days: 2
+    hold_days: 3
+    means: {status: Archived, flag: Syncd_Archived__c, owner: "queue:Archive", previous_owner_field: Syncd_Previous_Owner__c}
+    reason: Outside the profile.
+sla:
+  - id: first_call
+    from: "Open - Not Contacted"
+    within_days: 1
+    when: criteria.fit
+    do: [{task: {subject: "Overdue: first call"}}]
+"""
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    """A world with the policy above, in an org that has its statuses and a queue for archived leads."""
+    return ready(make_world(mapping=MAPPING, policy=PROGRAM))
+
+
+def ready(world: World) -> World:
+    for name in ("Nurture", "Archived"):
+        world.org.admin.add_status(name)
+    world.org.add_queue("Archive")
+    return with_owner(world)
+
+
+def status_of(world: World, number: int = 1) -> str:
+    return str(world.lead(f"person{number}@example.com")["Status"])
+
+
+def later(world: World, days: float) -> Any:
+    world.clock.advance(days * DAY)
+    return world.run()
+
+
+def test_a_rule_moves_the_status_and_says_why_in_the_pass_that_brings_the_lead(world: World) -> None:
+    """Who is new enters by the program's entry; the rule moves on in the same pass, with what a rep needs to know."""
+    world.drop([row(1, title="Boss"), row(2)])
+    summary = world.run()
+    assert (summary.status, status_of(world), status_of(world, 2)) == (RunStatus.OK, "Working - Contacted", "Open - Not Contacted")
+    lead = world.lead("person1@example.com")
+    assert lead["Syncd_Reason__c"] == "A boss, call at once."
+    assert lead["Syncd_Next_Action__c"] == "Find out what they need."
+    assert (lead["Syncd_Policy__c"][:5], lead["Syncd_Score__c"]) == ("acme ", 20)
+    for _ in range(5):
+        assert wrote(world.run()) == 0
+
+
+def test_a_pass_without_news_costs_three_calls_and_writes_nothing(world: World) -> None:
+    world.drop([row(1, title="Boss")])
+    world.run()
+    quiet = world.run()
+    assert (wrote(quiet), quiet.status) == (0, RunStatus.OK)
+    # The schema, the queue that the policy names (once a process), and one look at Lead, Contact, Task, Event and User.
+    assert quiet.api_calls == 3
+
+
+def test_a_status_that_a_rep_set_survives_ten_passes(world: World) -> None:
+    world.drop([row(1, title="Boss")])
+    world.run()
+    world.org.edit(world.lead("person1@example.com")["Id"], {"Status": "Open - Not Contacted"})
+    for number in range(10):
+        world.drop([row(1, title="Boss", phone=f"+1 415 555 01{number:02}")])
+        later(world, 0.05)
+    assert status_of(world) == "Open - Not Contacted"
+
+
+def test_time_alone_moves_a_lead_when_its_day_has_come_and_not_before(world: World) -> None:
+    """Nothing arrives, nobody edits; the rule says that it overrides a rep, and the days are newer than the rep's move."""
+    world.drop([row(2)])
+    world.run()
+    world.org.edit(world.lead("person2@example.com")["Id"], {"Status": "Working - Contacted"})
+    later(world, 1)
+    later(world, 28)
+    assert status_of(world, 2) == "Working - Contacted"
+    later(world, 2)
+    assert (status_of(world, 2), world.lead("person2@example.com")["Syncd_Reason__c"]) == ("Nurture", "Nothing came of it.")
+
+
+def test_a_hold_of_a_rep_stops_every_rule_until_its_day(world: World) -> None:
+    world.drop([row(2)])
+    world.run()
+    lead = world.lead("person2@example.com")["Id"]
+    world.org.edit(lead, {"Status": "Working - Contacted", "Syncd_Hold_Until__c": "2027-01-31"})
+    later(world, 40)
+    assert status_of(world, 2) == "Working - Contacted"
+    later(world, 40)
+    assert status_of(world, 2) == "Nurture"
+
+
+def test_who_is_not_for_us_is_archived_after_the_hold_and_comes_back_to_their_rep(world: World) -> None:
+    """Status, flag and queue in one write, the owner before kept; a new touch brings all of it back, with one task."""
+    world.drop([row(1, company="Nobody Inc")])
+    world.run()
+    owner = world.lead("person1@example.com")["OwnerId"]
+    later(world, 2.5)
+    assert status_of(world) == "Open - Not Contacted"
+    later(world, 1)
+    archived = world.lead("person1@example.com")
+    assert (archived["Status"], archived["Syncd_Archived__c"], archived["Syncd_Previous_Owner__c"]) == ("Archived", True, owner)
+    assert archived["OwnerId"].startswith("00G")
+    later(world, 8)
+    world.drop([row(1, company="Nobody Inc", title="Head")])
+    world.run()
+    back = world.lead("person1@example.com")
+    assert (back["Status"], back["Syncd_Archived__c"], back["OwnerId"]) == ("Open - Not Contacted", False, owner)
+    made = [one for one in tasks(world) if one["Subject"] == "Call back"]
+    assert [(one["OwnerId"], one["WhoId"], one["Priority"]) for one in made] == [(owner, back["Id"], "High")]
+    for _ in range(3):
+        later(world, 0.1)
+    assert len([one for one in tasks(world) if one["Subject"] == "Call back"]) == 1
+
+
+def test_an_open_task_keeps_a_lead_from_the_archive(world: World) -> None:
+    world.drop([row(1, company="Nobody Inc")])
+    world.run()
+    lead = world.lead("person1@example.com")
+    world.org.create("Task", {"Subject": "Ring", "WhoId": lead["Id"], "OwnerId": lead["OwnerId"]})
+    for _ in range(4):
+        later(world, 2)
+    assert status_of(world) == "Open - Not Contacted"
+
+
+def test_a_broken_promise_makes_one_task_for_the_owner(world: World) -> None:
+    world.drop([row(2)])
+    world.run()
+    assert tasks(world) == []
+    for _ in range(3):
+        later(world, 1.1)
+    (task,) = tasks(world)
+    assert (task["Subject"], task["OwnerId"]) == ("Overdue: first call", world.lead("person2@example.com")["OwnerId"])
+
+
+def test_a_changed_policy_that_moves_too_many_is_stopped_until_somebody_agrees(world: World) -> None:
+    """Thirty leads would go to nurture at once: held, said, and done with --force; the next pass is quiet again."""
+    world.drop([row(number) for number in range(30)])
+    world.run()
+    world.write(
+        "mappings/policy.yaml",
+        PROGRAM.replace("rules:\n", 'rules:\n  - {id: all_of_them, from: "Open - Not Contacted", to: Nurture, reason: So be it.}\n'),
+    )
+    stopped = world.run()
+    assert stopped.status is RunStatus.STOPPED
+    assert len(world.leads(Status="Nurture")) == 0
+    assert world.run().status is RunStatus.STOPPED
+    assert world.run(force=True).status is RunStatus.OK
+    assert len(world.leads(Status="Nurture")) == 30
+    assert (wrote(world.run()), world.run().status) == (0, RunStatus.OK)
+
+
+def test_a_rule_that_only_watches_writes_nothing_and_is_counted(make_world: Callable[..., World]) -> None:
+    watching = PROGRAM.replace("call at once.\"}", 'call at once.", enforcement: observe}')
+    assert watching != PROGRAM
+    world = ready(make_world(mapping=MAPPING, policy=watching))
+    world.drop([row(1, title="Boss")])
+    summary = world.run()
+    assert (status_of(world), summary.notes["would:leads_with_a_boss"] > 0) == ("Open - Not Contacted", True)
+
+
+def test_a_move_is_undone_with_the_run_and_not_made_again(world: World) -> None:
+    world.drop([row(1)])
+    world.run()
+    world.drop([row(1, title="Boss")])
+    moved = world.run()
+    assert status_of(world) == "Working - Contacted"
+    house = world.open()
+    try:
+        assert house.undo(moved.run_id).carry_out()["done"] >= 1
+    finally:
+        house.close()
+    assert status_of(world) == "Open - Not Contacted"
+    for _ in range(3):
+        later(world, 0.1)
+    assert status_of(world) == "Open - Not Contacted"
+
+
+def test_what_is_not_carried_out_is_refused_instead_of_promised(make_world: Callable[..., World]) -> None:
+    sending = PROGRAM + "nurture:\n  - {id: drip, from: Nurture, do: [{opt_out: {source: booth}}]}\n"
+    world = ready(make_world(mapping=MAPPING, policy=sending))
+    with pytest.raises(ConfigError, match='Rule "drip": opt_out actions are not carried out'):
+        world.run()
