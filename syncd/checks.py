@@ -66,6 +66,15 @@ class Checks:
             raise ConfigError(problems)
         return found
 
+    def check_policy(self, *, live: bool) -> tuple[Policy, list[dict[str, str]]]:
+        """The policy, checked, and what is worth a second look.
+
+        Raises:
+            ConfigError: Everything that is wrong with it.
+        """
+        schema = self.salesforce.schema() if live else None
+        return self.policy(), _of_policy(check_policy(self.policy(schema), schema))
+
     def check(self, *, live: bool) -> list[dict[str, str]]:
         """Findings on configuration, mappings and policy; with `live` also on sources and the org.
 

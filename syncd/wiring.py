@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from syncd import log, metrics
+from syncd.app.explain import explain_lead
 from syncd.app.lanes import PlannedRange, plan_range, stale_counts, start_range
 from syncd.checks import Checks
 from syncd.clock import Clock, SystemClock
@@ -28,10 +29,11 @@ from syncd.mapping import load_mapping
 from syncd.model import Assignment, OrgSchema
 from syncd.passes import LEASE, Passes
 from syncd.plan import not_carried_out
-from syncd.policy import Policy, load_policy, run_tests
+from syncd.policy import Explanation, Policy, load_policy, run_tests
 from syncd.ports import Journal, Org, Store
 from syncd.run.context import Company, Source
 from syncd.run.ids import OperationIds
+from syncd.run.standards import OWN_USER
 from syncd.salesforce import ClientCredentials, JwtBearer, OrgSettings, SalesforceOrg
 from syncd.store import open_journal, open_store
 
@@ -206,6 +208,16 @@ class House(Passes, Checks):
         if schema is None:
             self._policy_text = text, loaded
         return loaded
+
+    def explain_policy(self, text: str) -> Explanation:
+        """Why the policy decides as it does about the one person who answers to `text`.
+
+        Raises:
+            ConfigError: There is no such person, or more than one, or the policy has no programs.
+        """
+        machines = {*self.settings.salesforce.machine_users, self.store.setting(OWN_USER) or ""}
+        starts = {name: one.start_from for name, one in self._sources([], live=False).items()}
+        return explain_lead(self.store, self.policy(), text, now=self.clock.now(), machine_users=machines, starts=starts)
 
     def secret(self) -> bytes:
         """The key behind person ids: configured, or made once and kept in the store."""

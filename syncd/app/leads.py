@@ -44,8 +44,8 @@ def find_leads(store: Store, text: str, limit: int = 20) -> list[str]:
     return store.find_persons(keys, text.strip(), limit)
 
 
-def show_lead(store: Store, text: str) -> LeadCard:
-    """The card of exactly one person.
+def one_lead(store: Store, text: str) -> PersonView:
+    """Exactly one person.
 
     Raises:
         ConfigError: Nobody, or more than one person, answers to `text`.
@@ -57,8 +57,17 @@ def show_lead(store: Store, text: str) -> LeadCard:
         )
     if len(found) > 1:
         raise ConfigError(f"{len(found)} people answer to that.", advice=f"Name one of these ids: {', '.join(found[:5])}.")
-    view = store.person_views(found)[0]
-    document = store.person_documents(found).get(view.person_id, {})
+    return store.person_views(found)[0]
+
+
+def show_lead(store: Store, text: str) -> LeadCard:
+    """The card of exactly one person.
+
+    Raises:
+        ConfigError: Nobody, or more than one person, answers to `text`.
+    """
+    view = one_lead(store, text)
+    document = store.person_documents([view.person_id]).get(view.person_id, {})
     return LeadCard(
         person_id=view.person_id,
         state=str(view.state),

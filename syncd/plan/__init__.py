@@ -8,11 +8,10 @@ from syncd.plan.guard import GUARD_FLOOR as GUARD_FLOOR
 from syncd.plan.guard import guard_reason as guard_reason
 from syncd.plan.planner import PlanSettings as PlanSettings
 from syncd.plan.planner import plan_person as plan_person
+from syncd.plan.policy_tasks import rule_name as rule_name
 from syncd.plan.standards import StandardsSettings as StandardsSettings
 from syncd.plan.standards import carry as carry
-from syncd.plan.standards import fired_for_good as fired_for_good
 from syncd.plan.standards import not_carried_out as not_carried_out
-from syncd.plan.standards import rule_name as rule_name
 from syncd.plan.survivorship import golden as golden
 from syncd.plan.tasks import TaskSettings as TaskSettings
 from syncd.plan.tasks import contact_of as contact_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -11,6 +11,7 @@ from syncd.model import (
     Assignment,
     Operation,
     OperationKind,
+    OperationState,
     OrgRecord,
     OrgSchema,
     PersonState,
@@ -23,7 +24,7 @@ from syncd.plan.facts import standing_record
 from syncd.plan.fields import diff, fitting
 from syncd.plan.standards import Carried
 from syncd.plan.survivorship import Golden, golden, provenance_of
-from syncd.plan.tasks import TASK, TaskSettings, owed_tasks, wish_for_tasks
+from syncd.plan.tasks import TASK, TaskSettings, TaskWrite, owed_tasks, wish_for_tasks
 from syncd.policy import Decision
 from syncd.ports import DeadLetter, GoldenValue, PersonPlan, Review
 
@@ -136,9 +137,8 @@ class _Planner:
                 is_guarded=carried.is_backward,
             )
             self._add(operation)
-        for one in carried.tasks:
-            operation = self._operation(OperationKind.TASK, TASK, "", one.fields, {}, one.provenance)
-            self._operations.append(msgspec.structs.replace(operation, own_id=one.external_id, attempt=one.attempt))
+        self._add_tasks(carried.tasks)
+        self._add_tasks(carried.postponed, OperationState.SUPERSEDED)
         return False
 
     def _document(self) -> dict[str, GoldenValue]:
@@ -275,10 +275,13 @@ class _Planner:
         wish = wish_for_tasks(self._view, owed, self._schema, self._settings.tasks, is_moving=is_moving, run_id=self._run_id)
         if wish.note:
             self._notes["task"] = wish.note
-        for one in wish.writes:
-            operation = self._operation(OperationKind.TASK, TASK, "", one.fields, {}, one.provenance)
-            self._operations.append(msgspec.structs.replace(operation, own_id=one.external_id, attempt=one.attempt))
+        self._add_tasks(wish.writes)
         return wish.waits
+
+    def _add_tasks(self, writes: Iterable[TaskWrite], state: OperationState = OperationState.PLANNED) -> None:
+        for one in writes:
+            operation = self._operation(OperationKind.TASK, TASK, "", one.fields, {}, one.provenance)
+            self._operations.append(msgspec.structs.replace(operation, own_id=one.external_id, attempt=one.attempt, state=state))
 
     def _incomplete(self, missing: list[str]) -> DeadLetter:
         """A lead that Salesforce would refuse for want of a field: set aside before any call."""

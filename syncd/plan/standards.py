@@ -6,22 +6,20 @@ org shows it, so a write that never left loses nothing. Tasks have an external i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from syncd.errors import ConfigProblem
-from syncd.model import OPEN_STATES, OperationState, OrgRecord, OrgSchema, PersonView, Provenance, Value
+from syncd.model import OrgRecord, OrgSchema, PersonView, Provenance, Value
 from syncd.plan.canonical import same
 from syncd.plan.fields import fitting
-from syncd.policy import ActionKind, Enforcement, Policy, Section, Target, Verdict, Wanted
+from syncd.plan.policy_tasks import USER, Asking, rule_name
+from syncd.plan.tasks import TASK, TaskWrite
+from syncd.policy import ActionKind, Enforcement, Policy, Section, Target, Verdict
 from syncd.ports import DecisionRow
 
-_USER = "005"
-_TASK = "Task"
-_PREFIX = "policy "
 _ADVICE = "Give the rule enforcement: observe, or leave it out."
 
 
@@ -43,21 +41,13 @@ class StandardsSettings(msgspec.Struct, frozen=True, gc=False):
     secret: bytes = b""
 
 
-class PolicyTask(msgspec.Struct, frozen=True, gc=False):
-    """A task that a rule has made: its external id, its fields with their reason, how often it failed before."""
-
-    external_id: str
-    fields: dict[str, Value]
-    provenance: dict[str, Provenance]
-    attempt: int = 0
-
-
 class Carried(msgspec.Struct, frozen=True, gc=False):
     """What of a verdict is written now.
 
     Attributes:
         fields: Of the record, all in one write; empty for none. `before` holds what the org has.
         is_backward: Whether the guard must count it.
+        postponed: Tasks that nobody can be given yet; kept, and made once the record has a user as its owner.
         due: Dates of the person, as in PersonPlan.
         notes: Reason words for `lead show`.
     """
@@ -66,7 +56,8 @@ class Carried(msgspec.Struct, frozen=True, gc=False):
     before: dict[str, Value] = {}
     why: dict[str, Provenance] = {}
     is_backward: bool = False
-    tasks: tuple[PolicyTask, ...] = ()
+    tasks: tuple[TaskWrite, ...] = ()
+    postponed: tuple[TaskWrite, ...] = ()
     decisions: tuple[DecisionRow, ...] = ()
     due: dict[str, datetime] = {}
     notes: dict[str, str] = {}
@@ -93,27 +84,6 @@ def not_carried_out(policy: Policy) -> list[ConfigProblem]:
     return found
 
 
-def rule_name(policy: Policy, rule_id: str) -> str:
-    """How provenance names a rule: `policy b2b_nurture 1a2b3c4d: came_back`."""
-    return f"{_PREFIX}{policy.name or 'unnamed'} {policy.digest[:8]}: {rule_id}"
-
-
-def rule_of(provenance: Mapping[str, Provenance]) -> str:
-    """The id of the policy's rule behind a write; "" if another reason is behind it."""
-    said = next((one.rule for one in provenance.values()), "")
-    return said.partition(": ")[2] if said.startswith(_PREFIX) else ""
-
-
-def fired_for_good(view: PersonView, fired: Mapping[str, datetime]) -> dict[str, datetime]:
-    """`fired` without rules whose newest task never reached the org: they are asked again."""
-    last: dict[str, OperationState] = {}
-    for one in view.tasks:
-        if rule_id := rule_of(one.provenance):
-            last[rule_id] = one.state
-    lost = (OperationState.SUPERSEDED, OperationState.FAILED)
-    return {rule_id: at for rule_id, at in fired.items() if last.get(rule_id) not in lost}
-
-
 def carry(
     policy: Policy,
     verdict: Verdict,
@@ -123,6 +93,7 @@ def carry(
     settings: StandardsSettings,
     waiting: Mapping[str, datetime],
     now: datetime,
+    run_id: str,
 ) -> Carried:
     """Turn the verdict about the person whose standing `record` is into writes; `waiting` are hold periods that run."""
     notes: dict[str, str] = {}
@@ -134,8 +105,14 @@ def carry(
     if verdict.to_status and "Status" not in fields:
         # Without the status nothing that goes with it makes sense: refused before, held by an undo, or there already.
         fields = {}
-    tasks, done = _tasks(policy, verdict, view, record, schema, settings, owner_id if fields else "", now, notes)
-    due = {rule_id: at for rule_id, at in waiting.items() if rule_id not in verdict.stops} | verdict.starts
+    asked = Asking(policy, view, schema.objects.get(TASK), settings.external_id_field, settings.secret, run_id)
+    new_owner_id = owner_id if fields and owner_id.startswith(USER) else record.row.owner_id
+    tasks = asked.tasks(verdict.actions, record.row.sf_id, "" if new_owner_id == settings.own_user_id else new_owner_id, now)
+    if tasks.note:
+        notes["task"] = tasks.note
+    # The hold period of a move stays until the org shows the move: one that never left must not wait all over again.
+    over = set(verdict.stops) - ({verdict.rule_id} if fields else set())
+    due = {rule_id: at for rule_id, at in waiting.items() if rule_id not in over} | verdict.starts
     if fields:
         due[""] = now
     elif verdict.look_at is not None:
@@ -149,8 +126,9 @@ def carry(
         before={name: record.row.owner_id if name == "OwnerId" else record.row.fields.get(name) for name in fields},
         why=dict.fromkeys(fields, why),
         is_backward=verdict.is_backward,
-        tasks=tasks,
-        decisions=tuple(_decision(policy, verdict, rule_id) for rule_id in done),
+        tasks=tasks.writes,
+        postponed=tasks.postponed,
+        decisions=tuple(_decision(policy, verdict, rule_id) for rule_id in tasks.rules),
         due=due,
         notes=notes,
     )
@@ -213,76 +191,6 @@ def _writable(
     return found
 
 
-def _tasks(
-    policy: Policy,
-    verdict: Verdict,
-    view: PersonView,
-    record: OrgRecord,
-    schema: OrgSchema,
-    settings: StandardsSettings,
-    new_owner_id: str,
-    now: datetime,
-    notes: dict[str, str],
-) -> tuple[tuple[PolicyTask, ...], list[str]]:
-    """Tasks to be made, and the ids of the rules that are done with."""
-    wanted = [one for one in verdict.actions if one.kind is ActionKind.TASK]
-    if not wanted:
-        return (), []
-    described = schema.objects.get(_TASK)
-    own = described.fields.get(settings.external_id_field or "") if described else None
-    if described is None or own is None or not own.is_external_id:
-        notes["task"] = "no_task_external_id"
-        return (), []
-    owner_id = new_owner_id if new_owner_id.startswith(_USER) else record.row.owner_id
-    if not owner_id.startswith(_USER) or owner_id == settings.own_user_id:
-        notes["task"] = "task_waits_for_owner"
-        return (), []
-    known = {one.external_id: one for one in view.tasks}
-    made: list[PolicyTask] = []
-    done: dict[str, None] = {}
-    for number, one in enumerate(wanted):
-        external_id = _task_id(view.person_id, one, number, settings.secret)
-        before = known.get(external_id)
-        is_over = before is not None and (
-            before.state in (OperationState.DONE, OperationState.REFUSED) or before.state in OPEN_STATES
-        )
-        done[one.rule_id] = None
-        if is_over:
-            continue
-        fields = _task_fields(one, record.row.sf_id, owner_id, now)
-        fields = {
-            name: fitting(value, described.fields.get(name))[0]
-            for name, value in fields.items()
-            if name in ("WhoId", "OwnerId") or ((field := described.fields.get(name)) is not None and field.is_createable)
-        }
-        why = Provenance(line=one.line, rule=rule_name(policy, one.rule_id))
-        attempt = sum(1 for task in view.tasks if task.external_id == external_id and task.code)
-        made.append(PolicyTask(external_id, fields, dict.fromkeys(fields, why), attempt))
-    return tuple(made), list(done)
-
-
-def _task_fields(one: Wanted, who_id: str, owner_id: str, now: datetime) -> dict[str, Value]:
-    words: dict[str, Value] = {**one.options, **one.values}
-    found: dict[str, Value] = {
-        "Subject": words.get("subject") or "Follow up",
-        "Status": words.get("status") or "Not Started",
-        "Priority": words.get("priority") or "Normal",
-        "WhoId": who_id,
-        "OwnerId": owner_id,
-    }
-    if one.due_in_days is not None:
-        found["ActivityDate"] = (now.astimezone(UTC).date() + timedelta(days=one.due_in_days)).isoformat()
-    if words.get("description"):
-        found["Description"] = words["description"]
-    return found
-
-
-def _task_id(person_id: str, one: Wanted, number: int, secret: bytes) -> str:
-    """The external id of a task: the same however often it is decided."""
-    text = "\0".join((person_id, one.rule_id, str(number), one.occasion))
-    return hashlib.blake2b(text.encode(), key=secret[:64], digest_size=16, person=b"syncd-policy").hexdigest()
-
-
 def _decision(policy: Policy, verdict: Verdict, rule_id: str) -> DecisionRow:
     rule = policy.rule(rule_id)
     return DecisionRow(
@@ -301,4 +209,4 @@ def _decision(policy: Policy, verdict: Verdict, rule_id: str) -> DecisionRow:
     )
 
 
-__all__ = ["Carried", "PolicyTask", "StandardsSettings", "carry", "fired_for_good", "rule_name", "rule_of"]
+__all__ = ["Carried", "StandardsSettings", "carry", "not_carried_out"]

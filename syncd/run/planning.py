@@ -71,8 +71,10 @@ class Planning:
             return operation
         if view.failures:
             operation = msgspec.structs.replace(operation, attempt=view.failures)
-        is_of_new_policy = operation.kind is OperationKind.STATUS and self.standards is not None and self.standards.is_new
-        if operation.is_guarded or is_of_new_policy or self._is_of_remapping(view, operation):
+        if operation.is_guarded or self._is_of_remapping(view, operation):
+            return msgspec.structs.replace(operation, state=OperationState.HELD)
+        if operation.kind is OperationKind.STATUS and self.standards is not None and self.standards.is_new:
+            # Of a policy that was changed nobody knows yet how many it moves.
             return msgspec.structs.replace(operation, state=OperationState.HELD)
         if operation.kind is OperationKind.CREATE and operation.assignment and operation.assignment.use_rule:
             is_old = self._is_old(view)

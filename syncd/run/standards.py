@@ -10,13 +10,15 @@ import msgspec
 from syncd import events
 from syncd.errors import ConfigError
 from syncd.model import OrgRecord, PersonView
-from syncd.plan import StandardsSettings, carry, facts_of, fired_for_good, golden, rule_name, standing_record
+from syncd.plan import StandardsSettings, carry, facts_of, golden, rule_name, standing_record
 from syncd.plan.standards import Carried
 from syncd.policy import Decision, evaluate
 from syncd.ports import StoredFacts
 from syncd.run.context import OrgSession, PassContext
 
 _SETTLED, _MARKING = "policy_digest", "policy_marking"
+OWN_USER = "own_user_id"
+"""Setting: who syncd is in the org, for those who explain without asking it."""
 _PER_SLICE = 1_000
 _DUE_PER_PASS = 20_000
 """People whose date has come, looked at in one pass at most: the rest comes with the next one."""
@@ -36,6 +38,8 @@ class Standards:
         self._starts = starts
         self._machines = ctx.settings.machine_users | {session.identity.user_id}
         self._org = session.org
+        if ctx.store.setting(OWN_USER) != session.identity.user_id:
+            ctx.store.put_setting(OWN_USER, session.identity.user_id)
         self._active: dict[str, bool] = {}
         self._settings = StandardsSettings(
             external_id_field=ctx.settings.external_id_field,
@@ -71,8 +75,6 @@ class Standards:
     ) -> tuple[Decision, Callable[[OrgRecord | None], Carried]]:
         """The decision with the program's own status for a new lead, and what carries the verdict out."""
         policy, now = self._ctx.policy, self._ctx.clock.now()
-        if stored is not None and stored.fired:
-            stored = msgspec.structs.replace(stored, fired=fired_for_good(view, stored.fired))
         facts = facts_of(view, golden(view.records), stored, policy, now=now, machine_users=self._machines, starts=self._starts)
         verdict = evaluate(policy, facts)
         program = next((one for one in policy.programs if one.name == verdict.program), None)
@@ -83,7 +85,7 @@ class Standards:
         def carry_out(record: OrgRecord | None) -> Carried:
             if record is None:
                 return Carried(due={"": verdict.look_at} if verdict.look_at is not None else {})
-            return carry(policy, verdict, view, record, self._schema, self._settings, facts.waiting, now)
+            return carry(policy, verdict, view, record, self._schema, self._settings, facts.waiting, now, self._ctx.run_id)
 
         return decision, carry_out
 
@@ -134,4 +136,4 @@ def _id_of(session: OrgSession, named: str) -> str:
         raise ConfigError(f"The policy names an owner that the org does not have: {error}") from error
 
 
-__all__ = ["Standards", "mark_people", "settle_policy"]
+__all__ = ["OWN_USER", "Standards", "mark_people", "settle_policy"]

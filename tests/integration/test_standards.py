@@ -97,7 +97,11 @@ def test_a_rule_moves_the_status_and_says_why_in_the_pass_that_brings_the_lead(w
     """Who is new enters by the program's entry; the rule moves on in the same pass, with what a rep needs to know."""
     world.drop([row(1, title="Boss"), row(2)])
     summary = world.run()
-    assert (summary.status, status_of(world), status_of(world, 2)) == (RunStatus.OK, "Working - Contacted", "Open - Not Contacted")
+    assert (summary.status, status_of(world), status_of(world, 2)) == (
+        RunStatus.OK,
+        "Working - Contacted",
+        "Open - Not Contacted",
+    )
     lead = world.lead("person1@example.com")
     assert lead["Syncd_Reason__c"] == "A boss, call at once."
     assert lead["Syncd_Next_Action__c"] == "Find out what they need."
@@ -197,7 +201,9 @@ def test_a_changed_policy_that_moves_too_many_is_stopped_until_somebody_agrees(w
     world.run()
     world.write(
         "mappings/policy.yaml",
-        PROGRAM.replace("rules:\n", 'rules:\n  - {id: all_of_them, from: "Open - Not Contacted", to: Nurture, reason: So be it.}\n'),
+        PROGRAM.replace(
+            "rules:\n", 'rules:\n  - {id: all_of_them, from: "Open - Not Contacted", to: Nurture, reason: So be it.}\n'
+        ),
     )
     stopped = world.run()
     assert stopped.status is RunStatus.STOPPED
@@ -209,7 +215,7 @@ def test_a_changed_policy_that_moves_too_many_is_stopped_until_somebody_agrees(w
 
 
 def test_a_rule_that_only_watches_writes_nothing_and_is_counted(make_world: Callable[..., World]) -> None:
-    watching = PROGRAM.replace("call at once.\"}", 'call at once.", enforcement: observe}')
+    watching = PROGRAM.replace('call at once."}', 'call at once.", enforcement: observe}')
     assert watching != PROGRAM
     world = ready(make_world(mapping=MAPPING, policy=watching))
     world.drop([row(1, title="Boss")])

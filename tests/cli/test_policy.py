@@ -1,0 +1,70 @@
+"""`syncd policy` as an admin meets it: a real process, a real sandbox over HTTPS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from syncd.sandbox import SandboxOrg, SandboxServer
+from tests.cli.shell import Shell
+from tests.integration.test_standards import PROGRAM
+from tests.world import COLUMNS, row
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    """A set-up with a policy, beside a sandbox that has its statuses."""
+    org = SandboxOrg(seed=1)
+    for name in ("Nurture", "Archived"):
+        org.admin.add_status(name)
+    org.add_queue("Archive")
+    org.assignment_rule = lambda org, lead: org.users["rep1"]
+    home = tmp_path / "home"
+    home.mkdir()
+    with SandboxServer(org, folder=tmp_path / "sandbox") as server:
+        made = Shell(home, server)
+        (made.folder / "mappings" / "policy.yaml").write_text(PROGRAM, encoding="utf-8")
+        yield made
+
+
+def drop(shell: Shell, **changes: str) -> None:
+    values = row(1, **changes)
+    lines = [",".join(COLUMNS), ",".join(values.get(name, "") for name in COLUMNS)]
+    names = {"email": "Email", "first": "First name", "last": "Last name", "company": "Company", "title": "Job title"}
+    lines[0] = ",".join(names.get(name, name) for name in COLUMNS)
+    (shell.folder / "drop" / "leads.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_the_policy_is_checked_against_the_org_and_explained_for_a_lead(shell: Shell) -> None:
+    """What moved, what would move next, and when; never a value of the person."""
+    checked = shell.json("policy", "check", "--live")
+    assert (checked["ok"], checked["policy"]) == (True, "acme")
+    drop(shell, title="Boss")
+    assert shell.run("run", "--once").returncode == 0
+    found = shell.json("policy", "explain", "person1@example.com")
+    assert (found["program"], found["status"], found["next_action"]) == (
+        "inbound",
+        "Working - Contacted",
+        "Find out what they need.",
+    )
+    assert found["score"] == 20
+    assert [(one["rule_id"], one["to_status"]) for one in found["changes"]] == [("cools_off", "Nurture")]
+    assert found["look_at"] is not None
+    told = shell.run("policy", "explain", "person1@example.com").stdout
+    assert "cools_off would move them to Nurture: its condition does not hold." in told
+    assert "days_in_status >= 30: no" in told
+    assert "example.com" not in told
+    assert "Boss" not in told.replace('lead.Title == "Boss"', "")
+
+
+def test_a_wrong_policy_is_refused_with_its_place_and_nothing_runs(shell: Shell) -> None:
+    path = shell.folder / "mappings" / "policy.yaml"
+    path.write_text(PROGRAM.replace("days_in_status >= 30", "days_in_statsu >= 30"), encoding="utf-8")
+    for command in (("policy", "check"), ("check",), ("run", "--once")):
+        refused = shell.run(*command)
+        assert refused.returncode == 2
+        assert (
+            'mappings/policy.yaml:28:69: There is no variable "days_in_statsu". Did you mean "days_in_status"?' in refused.stderr
+        )
