@@ -74,8 +74,9 @@ def bundled_mappings() -> Path:
 def write_template(folder: Path) -> list[Path]:
     """Write a set-up to edit into `folder`; gives what was written. A file that is there already is left as it is."""
     texts = {"syncd.yaml": SETTINGS, ".gitignore": _IGNORE, "drop/README": _DROP}
-    for path in sorted(bundled_mappings().glob("*.yaml")):
-        texts[f"mappings/{path.name}"] = path.read_text(encoding="utf-8")
+    home = bundled_mappings()
+    for path in sorted(home.rglob("*.yaml")):
+        texts[f"mappings/{path.relative_to(home).as_posix()}"] = path.read_text(encoding="utf-8")
     written = []
     for name, text in texts.items():
         target = folder / name

@@ -42,7 +42,8 @@ def test_the_wheel_holds_everything_that_the_packages_hold(tmp_path: Path) -> No
         for path in (ROOT / part).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    bundled = {f"syncd/bundled/mappings/{path.name}" for path in (ROOT / "mappings").iterdir() if path.is_file()}
+    mappings = ROOT / "mappings"
+    bundled = {f"syncd/bundled/mappings/{path.relative_to(mappings)}" for path in mappings.rglob("*") if path.is_file()}
     assert "syncd/py.typed" in names
     assert any(name.startswith("syncd/store/migrations/versions/") for name in names)
     assert names == tracked | bundled
@@ -78,9 +79,8 @@ def test_the_wheel_runs_where_nothing_else_is(tmp_path: Path) -> None:
     assert run(syncd, "--version", cwd=work, env=bare).startswith("syncd ")
     assert "Usage: syncd" in run(python, "-m", "syncd", "--help", cwd=work, env=bare)
     assert "syncd.yaml" in run(syncd, "init", "leads", cwd=work, env=bare)
-    assert {path.name for path in (work / "leads" / "mappings").iterdir()} == {
-        path.name for path in (ROOT / "mappings").iterdir()
-    }
+    given, written = ROOT / "mappings", work / "leads" / "mappings"
+    assert {path.relative_to(written) for path in written.rglob("*")} == {path.relative_to(given) for path in given.rglob("*")}
     assert "All good." in run(syncd, "check", cwd=work / "leads", env=bare)
     assert "E500" in run(syncd, "help", "E500", cwd=work, env=bare)
     told = json.loads(run(syncd, "demo", "--json", "--keep", work / "demo", cwd=work, env=bare))
