@@ -155,7 +155,8 @@ class HotRun:
             self._sender.send(creates)
         self._pusher.among = sorted(self._owed)
         self._pusher.push_dirty()
-        if self._is_awaited(resolved):
+        if self._planning.standards is not None or self._is_awaited(resolved):
+            # A policy moves a status once nothing else is to be written: whoever comes back is called first.
             self._read_echoes(at_once=True)
             self._pusher.push_until_clean()
         self._pusher.release_held()

@@ -11,6 +11,7 @@ from syncd.errors import ConfigError
 from syncd.model import RunStatus
 from tests.hot import tasks, with_owner
 from tests.integration.test_delivery import wrote
+from tests.site import Site
 from tests.world import MAPPING, World, row
 
 DAY = 86_400
@@ -245,3 +246,22 @@ def test_what_is_not_carried_out_is_refused_instead_of_promised(make_world: Call
     world = ready(make_world(mapping=MAPPING, policy=sending))
     with pytest.raises(ConfigError, match='Rule "drip": opt_out actions are not carried out'):
         world.run()
+
+
+def test_who_writes_to_us_again_is_revived_by_the_hot_lane_at_once(make_world: Callable[..., World]) -> None:
+    """The company wants to be first to call: status and task are in the org when the hot lane has moved the delivery on."""
+    site = make_world(Site, policy=PROGRAM.replace("on: [event]", "on: [web]"))
+    assert isinstance(site, Site)
+    ready(site).run()
+    site.send("ada@example.com")
+    site.heat()
+    site.run()
+    lead = site.lead("ada@example.com")
+    assert lead["Status"] == "Open - Not Contacted"
+    site.org.edit(lead["Id"], {"Status": "Nurture"})
+    later(site, 1)
+    site.send("ada@example.com", phone="+49 30 901820")
+    site.heat()
+    lead = site.lead("ada@example.com")
+    assert (lead["Status"], lead["Syncd_Reason__c"], lead["Phone"]) == ("Open - Not Contacted", "They came back.", "+4930901820")
+    assert [one["Subject"] for one in tasks(site) if one["WhoId"] == lead["Id"]].count("Call back") == 1
