@@ -136,7 +136,11 @@ class _Planner:
                 carried.why,
                 is_guarded=carried.is_backward,
             )
+            before = len(self._operations)
             self._add(operation)
+            if len(self._operations) > before:
+                # What comes on entering the status is asked for as soon as it is there.
+                self._carried = msgspec.structs.replace(carried, due={**carried.due, "": self._at})
         self._add_tasks(carried.tasks)
         self._add_tasks(carried.postponed, OperationState.SUPERSEDED)
         return False

@@ -48,7 +48,7 @@ class Carried(msgspec.Struct, frozen=True, gc=False):
         fields: Of the record, all in one write; empty for none. `before` holds what the org has.
         is_backward: Whether the guard must count it.
         postponed: Tasks that nobody can be given yet; kept, and made once the record has a user as its owner.
-        due: Dates of the person, as in PersonPlan.
+        due: Dates of the person, as in PersonPlan; once `fields` are on their way, "" is at once.
         notes: Reason words for `lead show`.
     """
 
@@ -97,25 +97,29 @@ def carry(
 ) -> Carried:
     """Turn the verdict about the person whose standing `record` is into writes; `waiting` are hold periods that run."""
     notes: dict[str, str] = {}
-    owner_id = _owner_id(
-        verdict.owner or (verdict.means.owner if verdict.means and not verdict.is_unarchived else ""), policy, record, settings
-    )
-    fields = _moved(policy, verdict, record, owner_id)
-    fields = _writable(fields, record, view, schema, notes)
+    wanted = verdict.owner or (verdict.means.owner if verdict.means and not verdict.is_unarchived else "")
+    owner_id = _owner_id(wanted, policy, record, settings)
+    fields: dict[str, Value] = {}
+    if ":" in wanted and not owner_id:
+        notes["OwnerId"] = "owner_not_in_org"
+    elif verdict.to_status and verdict.to_status not in schema.lead_statuses:
+        notes["Status"] = "status_not_in_org"
+    else:
+        fields = _writable(_moved(policy, verdict, record, owner_id), record, view, schema, notes)
     if verdict.to_status and "Status" not in fields:
         # Without the status nothing that goes with it makes sense: refused before, held by an undo, or there already.
         fields = {}
     asked = Asking(policy, view, schema.objects.get(TASK), settings.external_id_field, settings.secret, run_id)
     new_owner_id = owner_id if fields and owner_id.startswith(USER) else record.row.owner_id
-    tasks = asked.tasks(verdict.actions, record.row.sf_id, "" if new_owner_id == settings.own_user_id else new_owner_id, now)
+    # What goes with a move comes with it or not at all.
+    actions = [one for one in verdict.actions if fields or one.rule_id != verdict.rule_id]
+    tasks = asked.tasks(actions, record.row.sf_id, "" if new_owner_id == settings.own_user_id else new_owner_id, now)
     if tasks.note:
         notes["task"] = tasks.note
     # The hold period of a move stays until the org shows the move: one that never left must not wait all over again.
     over = set(verdict.stops) - ({verdict.rule_id} if fields else set())
     due = {rule_id: at for rule_id, at in waiting.items() if rule_id not in over} | verdict.starts
-    if fields:
-        due[""] = now
-    elif verdict.look_at is not None:
+    if verdict.look_at is not None:
         due[""] = verdict.look_at
     for one in verdict.asked:
         if one.outcome == "observed":

@@ -28,11 +28,7 @@ class Standards:
     """What `ctx.policy` decides in this pass; only made for a policy with programs."""
 
     def __init__(self, ctx: PassContext, session: OrgSession, starts: Mapping[str, datetime | None]) -> None:
-        """Look the owners up that rules name: at most one call each an hour.
-
-        Raises:
-            ConfigError: The org has no such queue or user.
-        """
+        """Look the owners up that rules name: at most one call each an hour. What the org lacks is said, and moves nobody."""
         self._ctx = ctx
         self._schema = session.schema
         self._starts = starts
@@ -44,9 +40,12 @@ class Standards:
         self._settings = StandardsSettings(
             external_id_field=ctx.settings.external_id_field,
             own_user_id=session.identity.user_id,
-            owners={one: _id_of(session, one) for one in _named_owners(ctx)},
+            owners=_owners(ctx, session),
             secret=ctx.secret,
         )
+        named = {name for program in ctx.policy.programs for name in program.statuses}
+        for status in sorted(named - session.schema.lead_statuses.keys()):
+            ctx.miss(f'The policy names the lead status "{status}", which the org does not have; nobody is moved there.')
         self._previous = {
             one.means.previous_owner_field for one in ctx.policy.rules if one.means and one.means.previous_owner_field
         }
@@ -122,18 +121,18 @@ def settle_policy(ctx: PassContext) -> None:
         store.put_setting(_SETTLED, ctx.policy.digest)
 
 
-def _named_owners(ctx: PassContext) -> list[str]:
+def _owners(ctx: PassContext, session: OrgSession) -> dict[str, str]:
+    """The ids of the queues and users that rules name, as far as the org has them."""
     rules = ctx.policy.rules
     named = {one.owner for one in rules} | {one.means.owner for one in rules if one.means is not None}
-    return sorted(one for one in named if ":" in one)
-
-
-def _id_of(session: OrgSession, named: str) -> str:
-    kind, _, name = named.partition(":")
-    try:
-        return session.org.owner_id(kind, name)
-    except ConfigError as error:
-        raise ConfigError(f"The policy names an owner that the org does not have: {error}") from error
+    found = {}
+    for one in sorted(name for name in named if ":" in name):
+        kind, _, name = one.partition(":")
+        try:
+            found[one] = session.org.owner_id(kind, name)
+        except ConfigError as error:
+            ctx.miss(f"The policy names an owner that cannot be given leads, so nobody is moved there. {error}")
+    return found
 
 
 __all__ = ["OWN_USER", "Standards", "mark_people", "settle_policy"]

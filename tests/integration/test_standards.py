@@ -265,3 +265,35 @@ def test_who_writes_to_us_again_is_revived_by_the_hot_lane_at_once(make_world: C
     lead = site.lead("ada@example.com")
     assert (lead["Status"], lead["Syncd_Reason__c"], lead["Phone"]) == ("Open - Not Contacted", "They came back.", "+4930901820")
     assert [one["Subject"] for one in tasks(site) if one["WhoId"] == lead["Id"]].count("Call back") == 1
+
+
+def test_a_queue_or_status_that_goes_overnight_is_said_and_nothing_else_stops(world: World) -> None:
+    """Who was to be archived stays as they are, without half a move; others are moved as before."""
+    world.drop([row(1, company="Nobody Inc")])
+    world.run()
+    world.org.admin.delete_status("Nurture")
+    world.org.admin.rename_queue(next(one["Id"] for one in world.org.rows("Group") if one["Name"] == "Archive"), "Attic")
+    world.drop([row(2, title="Boss")])
+    later(world, 4)
+    summary = later(world, 4)
+    assert summary.status is RunStatus.PARTIAL
+    assert {one.split(",")[0] for one in summary.missed} == {
+        'The policy names the lead status "Nurture"',
+        "The policy names an owner that cannot be given leads",
+    }
+    lead = world.lead("person1@example.com")
+    assert (lead["Status"], lead["Syncd_Archived__c"], lead["Syncd_Previous_Owner__c"]) == ("Open - Not Contacted", False, None)
+    assert status_of(world, 2) == "Working - Contacted"
+
+
+def test_a_move_that_the_org_refuses_is_a_dead_letter_and_not_tried_again(world: World) -> None:
+    world.drop([row(1)])
+    world.run()
+    world.org.rules.append(lambda org, lead: "No boss here" if lead.get("Status") == "Working - Contacted" else None)
+    world.drop([row(1, title="Boss")])
+    world.run()
+    calls = []
+    for _ in range(3):
+        summary = later(world, 0.1)
+        calls.append((wrote(summary), summary.operations["refused"]))
+    assert (status_of(world), calls) == ("Open - Not Contacted", [(0, 0)] * 3)
