@@ -23,6 +23,9 @@ MAX_DEPTH = 100
 Locate = Callable[[int], tuple[int, int]]
 """Offset in the text of an expression to (line, column) in the file, both from 1."""
 
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""Where Python's tokenizer begins another line."""
+
 _PARSING = threading.Lock()  # warnings.catch_warnings changes the filters of the whole process
 _TEXT_LITERAL = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
 _FOREIGN = (
@@ -164,10 +167,9 @@ def _syntax_tree(text: str) -> ast.expr:
 def _places(text: str, root: ast.expr, locate: Locate) -> dict[int, Place]:
     """The place of every expression, with columns counted in characters and without the parenthesis put before."""
     wrapped = f"({text}\n)"
-    starts = [0]
-    for line in wrapped.split("\n"):
-        starts.append(starts[-1] + len(line) + 1)
-    lines = wrapped.split("\n")
+    # Python ends a line with a carriage return as well.
+    starts = [0, *(found.end() for found in _LINE_END.finditer(wrapped))]
+    lines = _LINE_END.split(wrapped)
 
     def offset(line: int, column: int) -> int:
         letters = column if wrapped.isascii() else len(lines[line - 1].encode()[:column].decode("utf-8", "replace"))
@@ -201,11 +203,12 @@ def _too_large(root: ast.expr) -> ast.expr | None:
 
 def _offset_of(text: str, problem: SyntaxError) -> int:
     """Where in `text` Python stumbled."""
-    lines = text.split("\n")
+    starts = [0, *(found.end() for found in _LINE_END.finditer(text))]
+    lines = _LINE_END.split(text)
     line = min(max((problem.lineno or 1) - 1, 0), len(lines) - 1)
     column = (problem.offset or 1) - (2 if line == 0 else 1)
     column = min(max(column, 0), max(len(lines[line]) - 1, 0))
-    return sum(len(above) + 1 for above in lines[:line]) + column
+    return starts[line] + column
 
 
 def _advice(text: str, problem: SyntaxError) -> str:

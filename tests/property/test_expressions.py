@@ -489,6 +489,7 @@ ANY_VALUES = st.dictionaries(st.sampled_from(["lead", "record", "touches", "toda
 
 
 @settings(PATIENT, max_examples=800)
+@example(text="\r \r \r is_known", values={}, expects=None)
 @given(text=ANY_TEXT, values=ANY_VALUES, expects=st.sampled_from([None, *Kind]))
 def test_any_text_compiles_or_is_a_config_error_and_never_raises_on_any_values(
     text: str, values: Any, expects: Kind | None
