@@ -7,11 +7,13 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from syncd.sandbox import SandboxMailchimp
+from syncd.wiring import open_house
 from tests.conftest import store_url_for
 from tests.daemon import BOOTH, Daemon, Outside, is_alive, until
 
@@ -173,9 +175,16 @@ def test_commands_ask_the_running_daemon(outside: Outside) -> None:
 
 
 def test_a_paused_source_loses_nothing(outside: Outside) -> None:
+    def is_at_rest() -> bool:
+        with closing(open_house(outside.folder / "syncd.yaml")) as house:
+            row = house.store.schedules().get("booth")
+        return row is None or row.started_at is None or (row.ended_at is not None and row.ended_at >= row.started_at)
+
     with Daemon(outside) as daemon:
         assert daemon.command("source", "pause", "booth").returncode == 0
         until(lambda: daemon.seen("source_paused"), "the pause")
+        # A pause lets the pass that is under way come to its end.
+        until(is_at_rest, "the end of the pass")
         outside.drop("one.csv", "ada@example.com")
         assert daemon.command("run", "--once", "booth").returncode == 2
         assert outside.emails() == []
