@@ -19,6 +19,7 @@ from syncd.policy import Policy
 from syncd.ports import Journal, Store
 from syncd.run.context import is_lost, note_lost
 from syncd.run.hot import LANES
+from syncd.run.standards import SETTLED
 from syncd.salesforce import SLOW_FROM, SalesforceOrg
 from syncd.schedule import DEFAULT_INTERVAL_SECONDS, Plan, next_time, why_wrong
 
@@ -131,10 +132,13 @@ class Works:
         """Whether the mirror was filled once; before that only one lane may fill it."""
         return all(self.store.mirror_cursor(name) is not None for name in ("Lead", "Contact"))
 
-    def is_somebody_due(self) -> bool:
-        """Whether the policy has to look at somebody because time has passed."""
-        at = self.store.next_due() if self.policy().programs else None
-        return at is not None and at <= self.clock.now()
+    def is_policy_waiting(self) -> bool:
+        """Whether the policy has to look at somebody because time has passed, or at everybody because it was changed."""
+        policy = self.policy()
+        if not policy.programs:
+            return False
+        at = self.store.next_due()
+        return self.store.setting(SETTLED) != policy.digest or (at is not None and at <= self.clock.now())
 
     def is_org_lost(self) -> bool:
         """Whether the last pass could not reach the org."""

@@ -164,7 +164,7 @@ class LiveLane(_PassLane):
         house = self._house
         others = house.company.others("")
         is_waiting = house.store.dirty_persons(1) or house.store.operations(_OPEN, 1, other_than=others)
-        return bool(is_waiting) or house.is_somebody_due() or not house.is_mirrored() or house.is_org_lost()
+        return bool(is_waiting) or house.is_policy_waiting() or not house.is_mirrored() or house.is_org_lost()
 
 
 class SlowLane(_PassLane):

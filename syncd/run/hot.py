@@ -158,6 +158,9 @@ class HotRun:
         if self._planning.standards is not None or self._is_awaited(resolved):
             # A policy moves a status once nothing else is to be written: whoever comes back is called first.
             self._read_echoes(at_once=True)
+            if self._planning.standards is not None:
+                # New leads are there now: rules look at them in the same step.
+                self._ctx.store.mark_due(self._ctx.clock.now(), LEADS_PER_COMMIT)
             self._pusher.push_until_clean()
         self._pusher.release_held()
         with self._ctx.turn.aside():

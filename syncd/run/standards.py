@@ -16,7 +16,9 @@ from syncd.policy import Decision, evaluate
 from syncd.ports import StoredFacts
 from syncd.run.context import OrgSession, PassContext
 
-_SETTLED, _MARKING = "policy_digest", "policy_marking"
+SETTLED = "policy_digest"
+"""Setting: the policy under which a pass has come to its end."""
+_MARKING = "policy_marking"
 OWN_USER = "own_user_id"
 """Setting: who syncd is in the org, for those who explain without asking it."""
 _PER_SLICE = 1_000
@@ -50,7 +52,7 @@ class Standards:
             one.means.previous_owner_field for one in ctx.policy.rules if one.means and one.means.previous_owner_field
         }
         self._asks_previous = any(one.owner == "previous" for one in ctx.policy.rules)
-        self.is_new = ctx.store.setting(_SETTLED) != ctx.policy.digest
+        self.is_new = ctx.store.setting(SETTLED) != ctx.policy.digest
         """Whether no pass under this policy has come to its end: what it moves is held until it was counted (the guard)."""
 
     def facts(self, views: Sequence[PersonView]) -> dict[str, StoredFacts]:
@@ -94,9 +96,9 @@ def mark_people(ctx: PassContext) -> None:
     if not ctx.policy.programs:
         return
     store = ctx.store
-    if store.setting(_SETTLED) is None and not store.stats().get("persons"):
+    if store.setting(SETTLED) is None and not store.stats().get("persons"):
         # Nobody is known yet: there is nobody whom the first policy could surprise.
-        store.put_setting(_SETTLED, ctx.policy.digest)
+        store.put_setting(SETTLED, ctx.policy.digest)
         store.put_setting(_MARKING, f"{ctx.policy.digest} end")
     digest, _, after = (store.setting(_MARKING) or "").partition(" ")
     if digest != ctx.policy.digest:
@@ -115,10 +117,10 @@ def mark_people(ctx: PassContext) -> None:
 def settle_policy(ctx: PassContext) -> None:
     """Remember that a pass under this policy has come to its end and the guard let it pass. Writes the store."""
     store = ctx.store
-    if not ctx.policy.programs or ctx.pushing_stopped or store.setting(_SETTLED) == ctx.policy.digest:
+    if not ctx.policy.programs or ctx.pushing_stopped or store.setting(SETTLED) == ctx.policy.digest:
         return
     if store.setting(_MARKING) == f"{ctx.policy.digest} end":
-        store.put_setting(_SETTLED, ctx.policy.digest)
+        store.put_setting(SETTLED, ctx.policy.digest)
 
 
 def _owners(ctx: PassContext, session: OrgSession) -> dict[str, str]:
@@ -135,4 +137,4 @@ def _owners(ctx: PassContext, session: OrgSession) -> dict[str, str]:
     return found
 
 
-__all__ = ["OWN_USER", "Standards", "mark_people", "settle_policy"]
+__all__ = ["OWN_USER", "SETTLED", "Standards", "mark_people", "settle_policy"]

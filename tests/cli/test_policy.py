@@ -9,7 +9,7 @@ import pytest
 
 from syncd.sandbox import SandboxOrg, SandboxServer
 from tests.cli.shell import Shell
-from tests.integration.test_standards import PROGRAM
+from tests.integration.test_standards import PROGRAM, ready_org
 from tests.world import COLUMNS, row
 
 
@@ -17,9 +17,7 @@ from tests.world import COLUMNS, row
 def shell(tmp_path: Path) -> Iterator[Shell]:
     """A set-up with a policy, beside a sandbox that has its statuses."""
     org = SandboxOrg(seed=1)
-    for name in ("Nurture", "Archived"):
-        org.admin.add_status(name)
-    org.add_queue("Archive")
+    ready_org(org)
     org.assignment_rule = lambda org, lead: org.users["rep1"]
     home = tmp_path / "home"
     home.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import threading
@@ -17,6 +18,7 @@ import requests
 
 from tests.conftest import store_url_for
 from tests.daemon import BOOTH, SITE, Daemon, Outside, until
+from tests.integration.test_standards import PROGRAM, ready_org
 
 
 @pytest.fixture
@@ -39,6 +41,23 @@ def test_what_is_sent_is_in_the_org_by_itself(tmp_path: Path, engine: str) -> No
             until(lambda: outside.emails() == ["ada@example.com"], "the lead")
     finally:
         outside.close()
+
+
+def test_a_policy_that_is_loaded_by_a_reload_does_not_keep_what_is_sent_waiting(outside: Outside) -> None:
+    """Nothing is polled here, and the mirror lacks what the policy asks for: a pass of its own reads it before the next lead."""
+    outside.configure(SITE)
+    ready_org(outside.org)
+    with Daemon(outside) as daemon:
+        assert daemon.send("ada@example.com") == 202
+        until(lambda: outside.emails() == ["ada@example.com"], "the first lead")
+        (outside.folder / "mappings" / "policy.yaml").write_text(
+            PROGRAM.replace('lead.Title == "Boss"', 'lead.LastName == "Hopper"'), encoding="utf-8"
+        )
+        daemon.process.send_signal(signal.SIGHUP)
+        until(lambda: daemon.seen("config_reloaded"), "the reload")
+        assert daemon.send("grace@example.com", last_name="Hopper") == 202
+        until(lambda: "grace@example.com" in outside.emails(), "the lead after the reload")
+        until(lambda: any(one.get("Status") == "Working - Contacted" for one in outside.org.rows("Lead")), "its status")
 
 
 @pytest.mark.parametrize("victim", ["engine", "intake"])

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from syncd.errors import ConfigError
-from syncd.model import RunStatus
+from syncd.model import OperationKind, RunStatus
+from syncd.sandbox import SandboxOrg
 from tests.hot import tasks, with_owner
 from tests.integration.test_delivery import wrote
 from tests.site import Site
@@ -78,10 +79,15 @@ def world(make_world: Callable[..., World]) -> World:
     return ready(make_world(mapping=MAPPING, policy=PROGRAM))
 
 
-def ready(world: World) -> World:
+def ready_org(org: SandboxOrg) -> None:
+    """The statuses and the queue that the policy names."""
     for name in ("Nurture", "Archived"):
-        world.org.admin.add_status(name)
-    world.org.add_queue("Archive")
+        org.admin.add_status(name)
+    org.add_queue("Archive")
+
+
+def ready(world: World) -> World:
+    ready_org(world.org)
     return with_owner(world)
 
 
@@ -297,3 +303,43 @@ def test_a_move_that_the_org_refuses_is_a_dead_letter_and_not_tried_again(world:
         summary = later(world, 0.1)
         calls.append((wrote(summary), summary.operations["refused"]))
     assert (status_of(world), calls) == ("Open - Not Contacted", [(0, 0)] * 3)
+
+
+def test_a_new_lead_of_the_hot_lane_is_moved_in_the_same_step(make_world: Callable[..., World]) -> None:
+    """Nobody has to wait for a sweep: created, read back, and moved on by its score."""
+    site = make_world(Site, policy=PROGRAM)
+    assert isinstance(site, Site)
+    ready(site).run()
+    site.send("ada@example.com", title="Boss")
+    site.heat()
+    assert site.lead("ada@example.com")["Status"] == "Working - Contacted"
+
+
+def test_unqualified_leads_do_not_hang_recycle_moves_them_on_after_its_days(make_world: Callable[..., World]) -> None:
+    again = (
+        PROGRAM + "recycle:\n  - {id: once_more, from: Nurture, after_days: 20, to: Open - Not Contacted, overrides_rep: true}\n"
+    )
+    world = ready(make_world(mapping=MAPPING, policy=again))
+    world.drop([row(1)])
+    world.run()
+    world.org.edit(world.lead("person1@example.com")["Id"], {"Status": "Nurture"})
+    later(world, 1)
+    later(world, 15)
+    assert status_of(world) == "Nurture"
+    later(world, 6)
+    assert status_of(world) == "Open - Not Contacted"
+
+
+def test_the_plan_shows_what_a_changed_policy_would_move_and_writes_nothing(world: World) -> None:
+    world.drop([row(1), row(2)])
+    world.run()
+    world.write(
+        "mappings/policy.yaml",
+        PROGRAM.replace(
+            "rules:\n", 'rules:\n  - {id: all_of_them, from: "Open - Not Contacted", to: Nurture, reason: So be it.}\n'
+        ),
+    )
+    writes = len(world.org.audit)
+    planned = [one for one in world.plan() if one.kind is OperationKind.STATUS]
+    assert [(one.fields["Status"], one.before["Status"]) for one in planned] == [("Nurture", "Open - Not Contacted")] * 2
+    assert len(world.org.audit) == writes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,6 @@ TABLES = (
     keys.RULE, *keys.SECTIONS.values(), keys.MEANS, *keys.ACTIONS.values(), keys.SOURCE_ACTION, keys.TEST, keys.GIVEN, keys.EXPECT,
 )  # fmt: skip
 WORDS = sorted({key.name for table in TABLES for key in table} | {kind.value for kind in ActionKind})
-SECONDS = 20.0
-
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.sampled_from(WORDS),
     st.sampled_from(["any", "New", "qualified", "score > 3", "criteria.need", "days_in_status >= now", "lead.X__c == 1", "queue:A", "1" * 400]),
@@ -39,7 +36,6 @@ QUICK = settings(max_examples=200, deadline=None, suppress_health_check=[HealthC
 
 def judged(text: str) -> Policy | None:
     """The policy, None for a refusal; whatever is refused says where."""
-    begun = time.perf_counter()
     try:
         policy = load_policy(text, "p.yaml", sources={"newsletter": "mailchimp"})
     except ConfigError as error:
@@ -49,7 +45,6 @@ def judged(text: str) -> Policy | None:
         check_policy(policy)
         run_tests(policy)
     assert policy is not None or (told and all(problem.message for problem in told))
-    assert time.perf_counter() - begun < SECONDS
     return policy
 
 
