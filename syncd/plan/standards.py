@@ -15,7 +15,7 @@ from syncd.errors import ConfigProblem
 from syncd.model import OrgRecord, OrgSchema, PersonView, Provenance, Value
 from syncd.plan.canonical import same
 from syncd.plan.fields import fitting
-from syncd.plan.policy_tasks import USER, Asking, rule_name
+from syncd.plan.policy_tasks import Asking, rule_name
 from syncd.plan.tasks import TASK, TaskWrite
 from syncd.policy import ActionKind, Enforcement, Policy, Section, Target, Verdict
 from syncd.ports import DecisionRow
@@ -97,23 +97,12 @@ def carry(
 ) -> Carried:
     """Turn the verdict about the person whose standing `record` is into writes; `waiting` are hold periods that run."""
     notes: dict[str, str] = {}
-    wanted = verdict.owner or (verdict.means.owner if verdict.means and not verdict.is_unarchived else "")
-    owner_id = _owner_id(wanted, policy, record, settings)
-    fields: dict[str, Value] = {}
-    if ":" in wanted and not owner_id:
-        notes["OwnerId"] = "owner_not_in_org"
-    elif verdict.to_status and verdict.to_status not in schema.lead_statuses:
-        notes["Status"] = "status_not_in_org"
-    else:
-        fields = _writable(_moved(policy, verdict, record, owner_id), record, view, schema, notes)
-    if verdict.to_status and "Status" not in fields:
-        # Without the status nothing that goes with it makes sense: refused before, held by an undo, or there already.
-        fields = {}
+    fields = _written(policy, verdict, view, record, schema, settings, notes)
     asked = Asking(policy, view, schema.objects.get(TASK), settings.external_id_field, settings.secret, run_id)
-    new_owner_id = owner_id if fields and owner_id.startswith(USER) else record.row.owner_id
+    owner_id = str(fields.get("OwnerId") or record.row.owner_id)
     # What goes with a move comes with it or not at all.
     actions = [one for one in verdict.actions if fields or one.rule_id != verdict.rule_id]
-    tasks = asked.tasks(actions, record.row.sf_id, "" if new_owner_id == settings.own_user_id else new_owner_id, now)
+    tasks = asked.tasks(actions, record.row.sf_id, "" if owner_id == settings.own_user_id else owner_id, now)
     if tasks.note:
         notes["task"] = tasks.note
     # The hold period of a move stays until the org shows the move: one that never left must not wait all over again.
@@ -138,6 +127,29 @@ def carry(
     )
 
 
+def _written(
+    policy: Policy,
+    verdict: Verdict,
+    view: PersonView,
+    record: OrgRecord,
+    schema: OrgSchema,
+    settings: StandardsSettings,
+    notes: dict[str, str],
+) -> dict[str, Value]:
+    """The fields of the move as they are written; empty when there is none, or half of it could not be done."""
+    wanted = verdict.owner or (verdict.means.owner if verdict.means and not verdict.is_unarchived else "")
+    owner_id = _owner_id(wanted, policy, record, settings)
+    if ":" in wanted and not owner_id:
+        notes["OwnerId"] = "owner_not_in_org"
+        return {}
+    if verdict.to_status and verdict.to_status not in schema.lead_statuses:
+        notes["Status"] = "status_not_in_org"
+        return {}
+    fields = _writable(_moved(policy, verdict, record, owner_id), record, view, schema, notes)
+    # Without the status nothing that goes with it makes sense: it is held by an undo, or may not be written.
+    return {} if verdict.to_status and "Status" not in fields else fields
+
+
 def _moved(policy: Policy, verdict: Verdict, record: OrgRecord, owner_id: str) -> dict[str, Value]:
     """The fields of a move, by the policy's own names; empty when nothing moves."""
     if not verdict.rule_id or verdict.converts:
@@ -157,11 +169,16 @@ def _moved(policy: Policy, verdict: Verdict, record: OrgRecord, owner_id: str) -
     named: dict[str, Value] = {
         names.next_action: verdict.next_action,
         names.reason: verdict.reason,
-        names.policy: f"{policy.name} {policy.digest[:8]}".strip(),
+        names.policy: _version(policy),
         names.score: verdict.score,
     }
     found.update({name: value for name, value in named.items() if name})
     return found
+
+
+def _version(policy: Policy) -> str:
+    """How a lead and the log name the policy."""
+    return f"{policy.name} {policy.digest[:8]}".strip()
 
 
 def _owner_id(wanted: str, policy: Policy, record: OrgRecord, settings: StandardsSettings) -> str:
@@ -201,7 +218,7 @@ def _decision(policy: Policy, verdict: Verdict, rule_id: str) -> DecisionRow:
         rule_id,
         str(rule.section) if rule is not None else "",
         "fired",
-        policy=f"{policy.name} {policy.digest[:8]}".strip(),
+        policy=_version(policy),
         from_status=verdict.from_status,
         to_status=verdict.to_status,
         document={
