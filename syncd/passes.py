@@ -16,7 +16,7 @@ from syncd.errors import ConfigError
 from syncd.model import Lane, Operation, OperationState, RunStatus
 from syncd.policy import Policy
 from syncd.ports import Org, Store
-from syncd.run.context import Company, OrgSession, PassContext, PassSettings, Progress, Scope, Source, no_progress
+from syncd.run.context import Actor, Company, OrgSession, PassContext, PassSettings, Progress, Scope, Source, no_progress
 from syncd.run.hot import LANES, Arrived, HotRun
 from syncd.run.ingest import Ingest
 from syncd.run.mirror import open_org, refresh_mirror
@@ -56,6 +56,10 @@ class Passes(Works):
         raise NotImplementedError
 
     def _sources(self, names: Sequence[str], *, live: bool) -> dict[str, Source]:
+        """Given by the house."""
+        raise NotImplementedError
+
+    def _actors(self) -> dict[str, Actor]:
         """Given by the house."""
         raise NotImplementedError
 
@@ -114,6 +118,7 @@ class Passes(Works):
             max_changed_share=given.guard.max_changed_share,
             force=force,
             request_timeout_seconds=given.salesforce.request_timeout_seconds,
+            may_act_from_sandbox=given.allow_source_writes_from_sandbox,
         )
         return PassContext(
             run_id=run_id,
@@ -127,6 +132,7 @@ class Passes(Works):
             settings=settings,
             mapped_fields=frozenset(name for one in given.sources.values() for name in self.mapping(one.mapping).fields),
             progress=progress,
+            actors=self._actors() if store is self.store else None,
             company=self.company,
         )
 

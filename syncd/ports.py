@@ -24,6 +24,7 @@ from syncd.model import (
     Lane,
     Lead,
     Operation,
+    OperationKind,
     OperationState,
     OrgIdentity,
     OrgRecord,
@@ -104,7 +105,7 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
 class Review(msgspec.Struct, frozen=True, gc=False):
     """A question for a person.
 
-    `kind`: `several_matches`, `clashing_names`, `weak_match`, `merge`, `on_deleted`, `duplicate_rule`.
+    `kind`: `several_matches`, `clashing_names`, `weak_match`, `merge`, `on_deleted`, `duplicate_rule`, `action_unknown`.
 
     `candidates` are Candidate values as the resolver saw them (names and e-mail: personal data, stored only).
     """
@@ -242,13 +243,14 @@ class OperationResult(msgspec.Struct, frozen=True, gc=False):
 
 
 class StoredTouch(msgspec.Struct, frozen=True, gc=False):
-    """One touch and how its record came."""
+    """One touch, how its record came, and what it says of consent."""
 
     channel: str
     at: datetime
     campaign: str
     source: str
     lane: Lane
+    consent: str = ""
 
 
 class StoredStatus(msgspec.Struct, frozen=True, gc=False):
@@ -479,14 +481,24 @@ class Store(Protocol):
     def person_views(self, person_ids: Sequence[str]) -> list[PersonView]: ...
     def commit_plans(self, run_id: str, plans: Sequence[PersonPlan], at: datetime) -> None: ...
     def operations(
-        self, states: Sequence[OperationState], limit: int, run_id: str | None = None, other_than: Sequence[str] = ()
+        self,
+        states: Sequence[OperationState],
+        limit: int,
+        run_id: str | None = None,
+        other_than: Sequence[str] = (),
+        kinds: Sequence[OperationKind] = (),
     ) -> list[Operation]: ...
+    def actions(
+        self, states: Sequence[OperationState], sources: Sequence[str], limit: int, after: str = ""
+    ) -> list[Operation]: ...
+    def acting_sources(self) -> set[str]: ...
     def held_persons(self, run_id: str) -> int: ...
     def operations_needing_echo(self, limit: int, other_than: Sequence[str] = ()) -> list[Operation]: ...
     def operations_of(self, person_id: str) -> list[Operation]: ...
     def operations_of_run(self, run_id: str) -> list[Operation]: ...
     def put_operations(self, operations: Sequence[Operation]) -> None: ...
     def mark_sent(self, operation_ids: Sequence[str], at: datetime) -> None: ...
+    def put_off(self, operation_ids: Sequence[str], code: str) -> None: ...
     def take_back(self, operation_ids: Sequence[str], at: datetime) -> None: ...
     def set_operation_states(self, operation_ids: Sequence[str], state: OperationState, *, dirty: bool, at: datetime) -> None: ...
     def commit_results(self, run_id: str, results: Sequence[OperationResult], at: datetime) -> None: ...

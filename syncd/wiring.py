@@ -7,6 +7,7 @@ import random
 import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +16,12 @@ from typing import Any
 from syncd import log, metrics
 from syncd.app.explain import explain_lead
 from syncd.app.lanes import PlannedRange, plan_range, stale_counts, start_range
+from syncd.app.stated_actions import action_problems
 from syncd.checks import Checks
 from syncd.clock import Clock, SystemClock
 from syncd.config import Settings, SourceSettings, load_settings, secret_options, show_settings, validate_options
 from syncd.config.settings import ClientCredentialsSettings, ConfiguredSource
-from syncd.connector import Connector, Health, Limits, PullConnector, PushConnector, Session
+from syncd.connector import ActingConnector, Connector, Health, Limits, PullConnector, PushConnector, Session
 from syncd.document import suggest
 from syncd.errors import ConfigError, ConfigProblem
 from syncd.http import Caller, make_session
@@ -31,7 +33,7 @@ from syncd.passes import LEASE, Passes
 from syncd.plan import not_carried_out
 from syncd.policy import Explanation, Policy, load_policy, run_tests
 from syncd.ports import Journal, Org, Store
-from syncd.run.context import Company, Source
+from syncd.run.context import Actor, Company, Source
 from syncd.run.ids import OperationIds
 from syncd.run.standards import OWN_USER
 from syncd.salesforce import ClientCredentials, JwtBearer, OrgSettings, SalesforceOrg
@@ -202,12 +204,20 @@ class House(Passes, Checks):
             ) from error
         types = {name: source.type for name, source in self.settings.sources.items()}
         loaded = load_policy(text, self.settings.policy, schema, types)
-        problems = [*run_tests(loaded), *not_carried_out(loaded)]
+        problems = [*run_tests(loaded), *not_carried_out(loaded), *action_problems(loaded, self._named_in(loaded))]
         if problems:
             raise ConfigError(problems)
         if schema is None:
             self._policy_text = text, loaded
         return loaded
+
+    def _named_in(self, policy: Policy) -> dict[str, tuple[Connector, Any]]:
+        """Sources at which rules act, as far as their options are right; what is wrong with those is said of the sources."""
+        found = {}
+        for name in sorted({one.source for rule in policy.rules for one in rule.actions if one.source}):
+            with suppress(ConfigError):
+                found[name] = self.connector_of(self.settings.sources[name])[:2]
+        return found
 
     def explain_policy(self, text: str) -> Explanation:
         """Why the policy decides as it does about the one person who answers to `text`.
@@ -314,6 +324,17 @@ class House(Passes, Checks):
                 start_from=self._start_of(source.name, source.common),
                 assignment=self._assignment_of(source.common, live=live),
             )
+        return made
+
+    def _actors(self) -> dict[str, Actor]:
+        paused = {name for name, row in self.store.schedules().items() if row.is_paused}
+        made = {}
+        for name, source in self.settings.sources.items():
+            found = self._types[source.type]
+            if isinstance(found, ActingConnector):
+                limits: Limits = getattr(found, "limits", Limits())
+                _, options, session = self.connector_of(source)
+                made[name] = Actor(name, found, options, session, limits.read_timeout_seconds, name in paused)
         return made
 
     def check_sources(self, names: Sequence[str]) -> dict[str, Health]:

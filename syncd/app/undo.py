@@ -78,6 +78,9 @@ def plan_undo(ctx: PassContext, session: OrgSession, run_id: str, make_id: Calla
             else:
                 operations.append(_reverse(ctx, one, OperationKind.DELETE, {}, {}, make_id()))
             continue
+        if one.kind is OperationKind.ACTION:
+            kept.append(Kept(one.operation_id, "", "", "cannot_be_undone"))
+            continue
         record = records.get((one.object, one.sf_id))
         if record is None or record.row.is_deleted:
             kept.append(Kept(one.operation_id, one.sf_id, "", "gone"))

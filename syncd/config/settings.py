@@ -227,6 +227,10 @@ class Settings(_Part):
     guard: GuardSettings = Field(default=GuardSettings(), description="The blast-radius guard.")
     log: LogSettings = Field(default=LogSettings(), description="What is logged.")
     allow_literal_secrets: bool = Field(default=False, description="Secrets may stand in this file: for sandboxes only.")
+    allow_source_writes_from_sandbox: bool = Field(
+        default=False,
+        description="Actions of the policy at sources (enrolments, messages) are carried out from a sandbox org, too.",
+    )
     person_key: Secret | None = Field(
         default=None, description="Key of the hash behind person ids; made once and kept in the store if not given."
     )

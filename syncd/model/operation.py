@@ -20,10 +20,14 @@ class OperationKind(StrEnum):
     RESTORE = "restore"
     DELETE = "delete"
     TASK = "task"
+    ACTION = "action"
 
 
 CREATING = (OperationKind.CREATE, OperationKind.TASK)
 """Kinds that make a record: upserts by external id."""
+
+ORG_KINDS = tuple(kind for kind in OperationKind if kind is not OperationKind.ACTION)
+"""Kinds that the org carries out; an action is carried out by a source."""
 
 
 class OperationState(StrEnum):
@@ -67,7 +71,8 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         operation_id: Unique, sortable by planning time.
-        sf_id: `""` for a create and for a task; then `external_id` names it.
+        object: As the org names it; `source:NAME` for an action, whose `fields` `syncd.plan.source_actions` reads and writes.
+        sf_id: `""` for a create, a task and an action; then `external_id` names it.
         fields: What is sent; None clears. The external id is added by the push stage.
         before: What the org held at planning time, same keys; empty for a create.
         provenance: Why, per field.
@@ -107,3 +112,8 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
     def target(self) -> str:
         """What it writes to, for the rule of one open operation per target."""
         return f"{self.object}:{self.sf_id or 'new:' + self.external_id}"
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is no part of the person's record, and so holds up nothing: a task, or an action at a source."""
+        return self.object == "Task" or self.kind is OperationKind.ACTION

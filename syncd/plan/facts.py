@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from syncd.model import Lane, OrgRecord, PersonView
+from syncd.plan.own_echo import OwnEcho, own_echoes
 from syncd.plan.survivorship import Golden
 from syncd.policy import Facts, Policy, Standing, StatusChange, TouchFact
 from syncd.ports import StoredActivity, StoredFacts
@@ -47,6 +48,8 @@ def facts_of(
         starts: Source to the instant before which nothing is news.
     """
     record = standing_record(view.org_records)
+    echoes = own_echoes(view.actions)
+    touches = _touches(view, stored, starts, echoes)
     activity = StoredActivity()
     if stored is not None and record is not None:
         found = [stored.activities[one] for one in (record.row.sf_id, record.row.contact_id) if one in stored.activities]
@@ -57,11 +60,11 @@ def facts_of(
         day=now.astimezone(ZoneInfo(policy.time_zone)).date().isoformat(),
         golden={name: one.value for name, one in golden.fields.items() if not one.is_default and one.value is not None},
         standing=None if record is None else _standing(record, stored, machine_users),
-        touches=_touches(view, stored, starts),
+        touches=touches,
         first_at=stored.first_at if stored is not None else now,
-        news_at=_news_at(view, starts),
+        news_at=_news_at(view, starts, echoes, touches),
         sources=tuple(sorted({one.ref.source for one in view.records})),
-        has_opted_out=_has_opted_out(view),
+        has_opted_out=has_opted_out(view),
         account=dict(stored.account.fields) if stored is not None and stored.account is not None else {},
         open_tasks=activity.open_tasks,
         next_event_at=activity.next_event_at,
@@ -99,10 +102,15 @@ def _joined(found: Sequence[StoredActivity]) -> StoredActivity:
     )
 
 
-def _touches(view: PersonView, stored: StoredFacts | None, starts: Mapping[str, datetime | None]) -> tuple[TouchFact, ...]:
+def _touches(
+    view: PersonView, stored: StoredFacts | None, starts: Mapping[str, datetime | None], echoes: Sequence[OwnEcho]
+) -> tuple[TouchFact, ...]:
+    """All touches but those that are the echo of an action of ours."""
     if stored is not None:
         found: Iterable[tuple[str, datetime, str, str, Lane]] = (
-            (one.channel, one.at, one.campaign, one.source, one.lane) for one in stored.touches
+            (one.channel, one.at, one.campaign, one.source, one.lane)
+            for one in stored.touches
+            if not echoes or not any(echo.made(one.source, one.channel, one.at, one.consent) for echo in echoes)
         )
     else:
         found = (
@@ -121,13 +129,32 @@ def _is_news(lane: Lane, source: str, at: datetime, starts: Mapping[str, datetim
     return lane < Lane.BACKFILL and (start is None or at >= start)
 
 
-def _news_at(view: PersonView, starts: Mapping[str, datetime | None]) -> datetime | None:
-    """The newest source time of what is news."""
-    news = [one.source_at for one in view.records if _is_news(one.lane, one.ref.source, one.source_at, starts)]
+def _news_at(
+    view: PersonView, starts: Mapping[str, datetime | None], echoes: Sequence[OwnEcho], touches: Sequence[TouchFact]
+) -> datetime | None:
+    """The newest source time of what is news. Of a record that our own action changed last, the newest touch before tells."""
+    news = []
+    for one in view.records:
+        source, said = one.ref.source, one.lead.touch
+        if any(echo.made(source, said.channel, one.source_at, said.consent) for echo in echoes):
+            news += [touch.at for touch in touches if touch.source == source and touch.is_news]
+        elif _is_news(one.lane, source, one.source_at, starts):
+            news.append(one.source_at)
     return max(news, default=None)
 
 
-def _has_opted_out(view: PersonView) -> bool:
+def is_old(view: PersonView, starts: Mapping[str, datetime | None]) -> bool:
+    """Whether nothing of the person is news: every record is older than `start_from`, or came by a back-fill."""
+    return not any(_is_news(one.lane, one.ref.source, one.source_at, starts) for one in view.records)
+
+
+def is_led_by_person(facts: Facts) -> bool:
+    """Whether somebody in the org has moved the lead since syncd knows of the person: that is news of its own."""
+    changes = facts.standing.statuses if facts.standing is not None else ()
+    return bool(changes) and changes[-1].by_person and facts.first_at is not None and changes[-1].at > facts.first_at
+
+
+def has_opted_out(view: PersonView) -> bool:
     """Whether any record of the person says so, here or in the org: the strictest word counts."""
     stated = any(_OPT_OUT in one.lead.opt_outs for one in view.records)
     return stated or any(one.row.fields.get(_OPT_OUT) is True for one in view.org_records if not one.row.is_deleted)

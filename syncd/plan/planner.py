@@ -22,6 +22,7 @@ from syncd.model import (
 from syncd.plan.consent import ConsentWrite, consent_writes, is_withdrawn
 from syncd.plan.facts import standing_record
 from syncd.plan.fields import diff, fitting
+from syncd.plan.source_actions import ActionWrite
 from syncd.plan.standards import Carried
 from syncd.plan.survivorship import Golden, golden, provenance_of
 from syncd.plan.tasks import TASK, TaskSettings, TaskWrite, owed_tasks, wish_for_tasks
@@ -117,7 +118,7 @@ class _Planner:
         if self._carry_out is None:
             return False
         record = standing_record(self._view.org_records)
-        if any(one.object != TASK for one in (*self._operations, *self._view.open_operations)):
+        if any(not one.is_beside for one in (*self._operations, *self._view.open_operations)):
             if record is None:
                 # A lead on its way to the org: looked at as soon as it is there.
                 self._carried = Carried(due={"": self._at})
@@ -143,6 +144,7 @@ class _Planner:
                 self._carried = msgspec.structs.replace(carried, due={**carried.due, "": self._at})
         self._add_tasks(carried.tasks)
         self._add_tasks(carried.postponed, OperationState.SUPERSEDED)
+        self._add_actions(carried.actions)
         return False
 
     def _document(self) -> dict[str, GoldenValue]:
@@ -275,7 +277,7 @@ class _Planner:
         owed = owed_tasks(self._view, self._settings.tasks)
         if not owed:
             return False
-        is_moving = bool(self._operations) or any(one.object != TASK for one in self._view.open_operations)
+        is_moving = bool(self._operations) or any(not one.is_beside for one in self._view.open_operations)
         wish = wish_for_tasks(self._view, owed, self._schema, self._settings.tasks, is_moving=is_moving, run_id=self._run_id)
         if wish.note:
             self._notes["task"] = wish.note
@@ -286,6 +288,12 @@ class _Planner:
         for one in writes:
             operation = self._operation(OperationKind.TASK, TASK, "", one.fields, {}, one.provenance)
             self._operations.append(msgspec.structs.replace(operation, own_id=one.external_id, attempt=one.attempt, state=state))
+
+    def _add_actions(self, writes: Iterable[ActionWrite]) -> None:
+        for one in writes:
+            operation = self._operation(OperationKind.ACTION, f"source:{one.source}", "", one.fields, {}, one.provenance)
+            state = OperationState.SUPERSEDED if one.is_postponed else OperationState.PLANNED
+            self._operations.append(msgspec.structs.replace(operation, own_id=one.action_id, source=one.source, state=state))
 
     def _incomplete(self, missing: list[str]) -> DeadLetter:
         """A lead that Salesforce would refuse for want of a field: set aside before any call."""

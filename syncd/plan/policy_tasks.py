@@ -6,22 +6,20 @@ planned again. Its external id is made of person, rule and occasion, so that non
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from syncd.model import OPEN_STATES, ObjectSchema, Operation, OperationState, PersonView, Provenance, Value
+from syncd.model import ObjectSchema, Operation, PersonView, Provenance, Value
 from syncd.plan.fields import fitting
+from syncd.plan.once import is_owed, occasion_id, rule_name, rule_of
 from syncd.plan.tasks import TaskWrite
 from syncd.policy import ActionKind, Policy, Wanted
 
 USER = "005"
 """What the ids of users begin with; a queue is a group."""
 
-_PREFIX = "policy "
-_LOST = (OperationState.SUPERSEDED, OperationState.FAILED)
 _OF_RECORD = ("WhoId", "OwnerId")
 
 
@@ -32,17 +30,6 @@ class PolicyTasks(msgspec.Struct, frozen=True, gc=False):
     postponed: tuple[TaskWrite, ...] = ()
     rules: tuple[str, ...] = ()
     note: str = ""
-
-
-def rule_name(policy: Policy, rule_id: str) -> str:
-    """How provenance names a rule: `policy b2b_nurture 1a2b3c4d: came_back`."""
-    return f"{_PREFIX}{policy.name or 'unnamed'} {policy.digest[:8]}: {rule_id}"
-
-
-def rule_of(provenance: Mapping[str, Provenance]) -> str:
-    """The id of the policy's rule behind a write; "" if another reason is behind it."""
-    said = next((one.rule for one in provenance.values()), "")
-    return said.partition(": ")[2] if said.startswith(_PREFIX) else ""
 
 
 class Asking:
@@ -87,8 +74,8 @@ class Asking:
 
     def _new(self, wanted: Sequence[Wanted], now: datetime) -> dict[str, TaskWrite]:
         found = {}
-        for number, one in enumerate(wanted):
-            external_id = _task_id(self._view.person_id, one, number, self._secret)
+        for one in wanted:
+            external_id = occasion_id(self._view.person_id, one, self._secret)
             if external_id not in self._tries:
                 why = Provenance(line=one.line, rule=rule_name(self._policy, one.rule_id))
                 fields = self._writable(_fields(one, now))
@@ -98,13 +85,10 @@ class Asking:
     def _owed_again(self) -> dict[str, TaskWrite]:
         """Those that were planned and never reached the org, of rules that the policy still has."""
         found = {}
+        refused = {one.operation_id for one in self._view.refused_operations}
         for external_id, tries in self._tries.items():
             last = tries[-1]
-            if last.state not in _LOST or any(one.state in OPEN_STATES for one in tries):
-                continue
-            if any(one.state in (OperationState.DONE, OperationState.REFUSED) for one in tries):
-                continue
-            if self._policy.rule(rule_of(last.provenance)) is None or (last.code and last.run_id == self._run_id):
+            if self._policy.rule(rule_of(last.provenance)) is None or not is_owed(tries, refused, self._run_id):
                 continue
             fields = {name: value for name, value in last.fields.items() if name not in _OF_RECORD}
             found[external_id] = TaskWrite(external_id, fields, last.provenance, sum(1 for one in tries if one.code))
@@ -135,9 +119,3 @@ def _fields(one: Wanted, now: datetime) -> dict[str, Value]:
     if words.get("description"):
         found["Description"] = words["description"]
     return found
-
-
-def _task_id(person_id: str, one: Wanted, number: int, secret: bytes) -> str:
-    """The external id of a task: the same however often it is decided."""
-    text = "\0".join((person_id, one.rule_id, str(number), one.occasion))
-    return hashlib.blake2b(text.encode(), key=secret[:64], digest_size=16, person=b"syncd-policy").hexdigest()

@@ -1,12 +1,13 @@
-"""From a verdict of the policy to writes: the status with what goes along, tasks, and when to look again. Pure.
+"""From a verdict of the policy to writes: the status with what goes along, actions, and when to look again. Pure.
 
 A move of the status is one write with everything that belongs to it (reason, next action, flag, owner). It is decided anew until the
-org shows it, so a write that never left loses nothing. Tasks have an external id of their own, made of person, rule and occasion.
+org shows it, so a write that never left loses nothing. Tasks and actions at sources have an id of their own, made of person, rule and
+occasion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -14,10 +15,13 @@ import msgspec
 from syncd.errors import ConfigProblem
 from syncd.model import OrgRecord, OrgSchema, PersonView, Provenance, Value
 from syncd.plan.canonical import same
+from syncd.plan.field_actions import ON_RECORD, field_actions, kept_of_old
 from syncd.plan.fields import fitting
-from syncd.plan.policy_tasks import Asking, rule_name
+from syncd.plan.once import rule_name
+from syncd.plan.policy_tasks import Asking
+from syncd.plan.source_actions import ActionWrite, ask_sources
 from syncd.plan.tasks import TASK, TaskWrite
-from syncd.policy import ActionKind, Enforcement, Policy, Section, Target, Verdict
+from syncd.policy import Enforcement, Policy, Section, Target, Verdict
 from syncd.ports import DecisionRow
 
 _ADVICE = "Give the rule enforcement: observe, or leave it out."
@@ -32,6 +36,7 @@ class StandardsSettings(msgspec.Struct, frozen=True, gc=False):
         owners: `queue:NAME` or `user:NAME` to its id.
         active: Ids of users that are active, of those that were asked for.
         secret: Behind the external ids.
+        may_act: Whether sources may be asked to do anything; not from a sandbox org, unless the configuration says so.
     """
 
     external_id_field: str | None = None
@@ -39,6 +44,7 @@ class StandardsSettings(msgspec.Struct, frozen=True, gc=False):
     owners: Mapping[str, str] = {}
     active: frozenset[str] = frozenset()
     secret: bytes = b""
+    may_act: bool = True
 
 
 class Carried(msgspec.Struct, frozen=True, gc=False):
@@ -48,6 +54,7 @@ class Carried(msgspec.Struct, frozen=True, gc=False):
         fields: Of the record, all in one write; empty for none. `before` holds what the org has.
         is_backward: Whether the guard must count it.
         postponed: Tasks that nobody can be given yet; kept, and made once the record has a user as its owner.
+        actions: At sources; those that are postponed are kept until there is an e-mail address.
         due: Dates of the person, as in PersonPlan; once `fields` are on their way, "" is at once.
         notes: Reason words for `lead show`.
     """
@@ -58,6 +65,7 @@ class Carried(msgspec.Struct, frozen=True, gc=False):
     is_backward: bool = False
     tasks: tuple[TaskWrite, ...] = ()
     postponed: tuple[TaskWrite, ...] = ()
+    actions: tuple[ActionWrite, ...] = ()
     decisions: tuple[DecisionRow, ...] = ()
     due: dict[str, datetime] = {}
     notes: dict[str, str] = {}
@@ -72,11 +80,8 @@ def not_carried_out(policy: Policy) -> list[ConfigProblem]:
             continue
         if rule.section in (Section.CONVERT, Section.OPPORTUNITY):
             wrong.append((rule.line, f"{rule.section} rules are"))
-        if rule.section is Section.ARCHIVE and rule.means is not None and not (rule.means.status or rule.means.flag):
-            wrong.append((rule.line, "archiving by an owner alone is"))
-        wrong += [(one.line or rule.line, f"{one.kind} actions are") for one in rule.actions if one.kind is not ActionKind.TASK]
-        if any(one.kind is ActionKind.TASK and rule.target is not Target.LEAD for one in rule.actions):
-            wrong.append((rule.line, "tasks about contacts are"))
+        of_others = [one for one in rule.actions if rule.target is not Target.LEAD and one.kind in ON_RECORD]
+        wrong += [(one.line or rule.line, f"{one.kind} actions on contacts are") for one in of_others]
         found += [
             ConfigProblem(policy.file, line, 1, f'Rule "{rule.rule_id}": {what} not carried out by this version.', _ADVICE)
             for line, what in wrong
@@ -94,37 +99,72 @@ def carry(
     waiting: Mapping[str, datetime],
     now: datetime,
     run_id: str,
+    *,
+    account_owner: str = "",
+    is_old: bool = False,
 ) -> Carried:
-    """Turn the verdict about the person whose standing `record` is into writes; `waiting` are hold periods that run."""
+    """Turn the verdict about the person whose standing `record` is into writes.
+
+    `waiting` are hold periods that run. `account_owner` is the active user who owns the account, "" without one. Of somebody `is_old`
+    nothing is news: they get no tasks, no actions at sources and no escalation (DESIGN 5.3).
+    """
     notes: dict[str, str] = {}
-    fields = _written(policy, verdict, view, record, schema, settings, notes)
-    asked = Asking(policy, view, schema.objects.get(TASK), settings.external_id_field, settings.secret, run_id)
-    owner_id = str(fields.get("OwnerId") or record.row.owner_id)
+
+    def owner_of(wanted: str) -> str:
+        return account_owner if wanted == "account" else _owner_id(wanted, policy, record, settings)
+
+    fields = _written(policy, verdict, view, record, schema, owner_of, notes)
     # What goes with a move comes with it or not at all.
     actions = [one for one in verdict.actions if fields or one.rule_id != verdict.rule_id]
-    tasks = asked.tasks(actions, record.row.sf_id, "" if owner_id == settings.own_user_id else owner_id, now)
+    if is_old:
+        actions = kept_of_old(policy, actions, notes)
+    on_record = field_actions(policy, actions, view, record, schema.objects[record.row.object], owner_of)
+    notes.update(on_record.notes)
+    # The move goes before: what it writes is not written otherwise in the same breath.
+    why = on_record.why | dict.fromkeys(fields, Provenance(rule=rule_name(policy, verdict.rule_id)))
+    is_moving = bool(fields)
+    fields = on_record.fields | fields
+    owner_id = str(fields.get("OwnerId") or record.row.owner_id)
+    asked = Asking(policy, view, schema.objects.get(TASK), settings.external_id_field, settings.secret, run_id)
+    tasks = asked.tasks(actions, _who(record), "" if owner_id == settings.own_user_id else owner_id, now)
     if tasks.note:
         notes["task"] = tasks.note
+    at_sources = ask_sources(policy, actions, view, record, settings.secret, now, run_id, may_act=settings.may_act)
+    notes.update(at_sources.notes)
     # The hold period of a move stays until the org shows the move: one that never left must not wait all over again.
-    over = set(verdict.stops) - ({verdict.rule_id} if fields else set())
+    over = set(verdict.stops) - ({verdict.rule_id} if is_moving else set())
     due = {rule_id: at for rule_id, at in waiting.items() if rule_id not in over} | verdict.starts
     if verdict.look_at is not None:
         due[""] = verdict.look_at
     for one in verdict.asked:
         if one.outcome == "observed":
             notes[f"policy:{one.rule_id}"] = f"would:{one.rule_id}"
-    why = Provenance(rule=rule_name(policy, verdict.rule_id))
+    fired = {*tasks.rules, *at_sources.rules, *on_record.done, *_put_away(verdict, record, owner_of)} - on_record.unfinished
     return Carried(
         fields=fields,
         before={name: record.row.owner_id if name == "OwnerId" else record.row.fields.get(name) for name in fields},
-        why=dict.fromkeys(fields, why),
-        is_backward=verdict.is_backward,
+        why=why,
+        is_backward=verdict.is_backward and is_moving,
         tasks=tasks.writes,
         postponed=tasks.postponed,
-        decisions=tuple(_decision(policy, verdict, rule_id) for rule_id in tasks.rules),
+        actions=at_sources.writes,
+        decisions=tuple(_decision(policy, verdict, rule_id) for rule_id in sorted(fired)),
         due=due,
         notes=notes,
     )
+
+
+def _who(record: OrgRecord) -> str:
+    """Whom a task is about: of a converted lead its contact."""
+    return record.row.contact_id if record.row.is_converted and record.row.contact_id else record.row.sf_id
+
+
+def _put_away(verdict: Verdict, record: OrgRecord, owner_of: Callable[[str], str]) -> tuple[str, ...]:
+    """The rule that archived by an owner alone, once the org shows it: nothing but its having fired says so afterwards."""
+    means = verdict.means
+    if means is None or verdict.is_unarchived or means.status or means.flag or not means.owner:
+        return ()
+    return (verdict.rule_id,) if owner_of(means.owner) == record.row.owner_id else ()
 
 
 def _written(
@@ -133,12 +173,14 @@ def _written(
     view: PersonView,
     record: OrgRecord,
     schema: OrgSchema,
-    settings: StandardsSettings,
+    owner_of: Callable[[str], str],
     notes: dict[str, str],
 ) -> dict[str, Value]:
     """The fields of the move as they are written; empty when there is none, or half of it could not be done."""
+    if _put_away(verdict, record, owner_of):
+        return {}
     wanted = verdict.owner or (verdict.means.owner if verdict.means and not verdict.is_unarchived else "")
-    owner_id = _owner_id(wanted, policy, record, settings)
+    owner_id = owner_of(wanted)
     if ":" in wanted and not owner_id:
         notes["OwnerId"] = "owner_not_in_org"
         return {}

@@ -19,6 +19,8 @@ from syncd.policy.expected import run_tests as run_tests
 from syncd.policy.explain import Explanation as Explanation
 from syncd.policy.explain import explain as explain
 from syncd.policy.load import load_policy as load_policy
+from syncd.policy.model import FOR_MAILING as FOR_MAILING
+from syncd.policy.model import Action as Action
 from syncd.policy.model import ActionKind as ActionKind
 from syncd.policy.model import Enforcement as Enforcement
 from syncd.policy.model import Facts as Facts

@@ -151,7 +151,7 @@ def _overdue(turn: Turn, one: ReadyRule) -> tuple[str, str]:
 def _wanted(turn: Turn, one: ReadyRule, occasion: str) -> list[Wanted]:
     """The rule's actions that consent allows, with their values worked out."""
     found = []
-    for action in one.rule.actions:
+    for number, action in enumerate(one.rule.actions):
         if action.kind in FOR_MAILING and turn.facts.has_opted_out:
             continue
         if not turn.holds(turn.policy.limits.get(action.kind)):
@@ -160,7 +160,7 @@ def _wanted(turn: Turn, one: ReadyRule, occasion: str) -> list[Wanted]:
         found.append(
             Wanted(
                 rule_id=one.rule.rule_id, kind=action.kind, line=action.line, source=action.source, options=action.options,
-                values=values, due_in_days=action.due_in_days, occasion=occasion,
+                values=values, due_in_days=action.due_in_days, occasion=occasion, number=number,
             )
         )  # fmt: skip
     return found

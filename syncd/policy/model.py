@@ -419,6 +419,8 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
     due_in_days: int | None = None
     occasion: str = ""
     """What makes it once: the instant of entering the status, of the touch or of the breach (ISO)."""
+    number: int = 0
+    """Its place among the actions of its rule."""
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -60,6 +60,7 @@ def written_fields(policy: Policy) -> list[str]:
     for rule in policy.rules:
         if rule.means is not None:
             found |= {rule.means.flag, rule.means.previous_owner_field}
+        found |= {one.options["field"] for one in rule.actions if one.kind is ActionKind.FLAG}
     return sorted(found - {""})
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from syncd.clock import Clock
-from syncd.connector import Connector, PullConnector, PushConnector, Session
+from syncd.connector import ActingConnector, Connector, PullConnector, PushConnector, Session
 from syncd.log import Log
 from syncd.mapping import Mapping as LeadMapping
 from syncd.model import Assignment, Lane, OrgIdentity, OrgSchema
@@ -60,6 +60,18 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Actor:
+    """A source that takes actions, with everything it needs. `call_seconds`: after this a call is over at the vendor, heard of or not."""
+
+    name: str
+    connector: ActingConnector
+    options: Any
+    session: Session
+    call_seconds: float = 120.0
+    is_paused: bool = False
+
+
+@dataclass(frozen=True)
 class PassSettings:
     """Limits and names that the stages need; seconds and shares (0.0-1.0) as their names say."""
 
@@ -71,6 +83,7 @@ class PassSettings:
     force: bool = False
     request_timeout_seconds: float = 30.0
     max_settle_wait_seconds: float = 60.0
+    may_act_from_sandbox: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +116,7 @@ class Company:
         self.is_stopping = threading.Event()
         self._lock = threading.Lock()
         self._runs: set[str] = set()
+        self._acting: set[str] = set()
 
     @contextmanager
     def joined(self, run_id: str) -> Iterator[None]:
@@ -114,6 +128,18 @@ class Company:
         finally:
             with self._lock:
                 self._runs.discard(run_id)
+
+    @contextmanager
+    def acting_at(self, sources: Iterable[str]) -> Iterator[frozenset[str]]:
+        """Those of `sources` at which nobody else is carrying out actions now; nobody does until this is over."""
+        with self._lock:
+            mine = frozenset(sources) - self._acting
+            self._acting |= mine
+        try:
+            yield mine
+        finally:
+            with self._lock:
+                self._acting -= mine
 
     def others(self, run_id: str) -> tuple[str, ...]:
         """The other runs under way: what is open of theirs is in good hands."""
@@ -145,7 +171,8 @@ class PassContext:
     """Everything one pass shares between its stages.
 
     `unread` are sources that were not read to their end, `sliced` those of them that only ran out of time. `lane` says how urgent the pass is beside others in its `company`. `guarded_before`: guarded writes of earlier slices of the same
-    work, so that a guard judges the whole. `journal`: where a pass finds what a daemon had received; None where that is another's business.
+    work, so that a guard judges the whole. `actors`: sources that may be asked to act, whatever sources the pass reads; None: nobody is
+    asked (a rehearsal). `journal`: where a pass finds what a daemon had received; None where that is another's business.
     """
 
     run_id: str
@@ -168,6 +195,7 @@ class PassContext:
     scope: Scope = _WHOLE
     lane: Lane = Lane.INCREMENT
     guarded_before: int = 0
+    actors: Mapping[str, Actor] | None = None
     journal: Journal | None = None
     company: Company = field(kw_only=True)
     turn: Turn = field(init=False)

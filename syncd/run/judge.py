@@ -134,12 +134,12 @@ class Judge:
             note_refusing(self._ctx, error_type)
 
 
-def refused_record(ctx: PassContext, operation: Operation, code: str, message: str) -> DeadLetter:
-    """The dead letter of a write that the org refused, or that never got through."""
+def refused_record(ctx: PassContext, operation: Operation, code: str, message: str, stage: str = "push") -> DeadLetter:
+    """The dead letter of a write that the org (or of an action that its source) refused, or that never got through."""
     first = next(iter(operation.provenance.values()), None)
     return DeadLetter(
         kind="operation",
-        stage="push",
+        stage=stage,
         reason=code,
         message=message,
         source=operation.source or (first.source if first else ""),

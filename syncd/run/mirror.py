@@ -21,7 +21,7 @@ _LEAD_FIELDS = ("Company", "Status")
 _POLICY_LEAD_FIELDS = ("OwnerId", "CreatedDate", "ConvertedAccountId")
 _POLICY_CONTACT_FIELDS = ("AccountId", "CreatedDate")
 _RELATED_FIELDS = {
-    "Account": ("Name", "Website"),
+    "Account": ("Name", "Website", "OwnerId"),
     "Task": ("WhoId", "IsClosed", "CompletedDateTime", "ActivityDate", "CreatedDate"),
     "Event": ("WhoId", "StartDateTime", "ActivityDateTime", "ActivityDate", "CreatedDate"),
     "Opportunity": ("AccountId", "ContactId", "IsClosed", "CloseDate"),

@@ -10,7 +10,8 @@ import msgspec
 
 from syncd import events
 from syncd.errors import GuardError, StoreError, SyncdError
-from syncd.model import OperationState, RunStatus, SourceCounts
+from syncd.model import ORG_KINDS, OperationState, RunStatus, SourceCounts
+from syncd.run.acting import act
 from syncd.run.advance import Advance
 from syncd.run.context import LEADS_PER_ROUND, OrgSession, PassContext, Scope
 from syncd.run.echo import read_echoes
@@ -193,6 +194,7 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
             sender.drain()
         read_echoes(ctx, session)
         settle_policy(ctx)
+        act(ctx, session)
     limit = ctx.settings.max_creates_per_pass
     if ctx.notes.get("held_by_guard"):
         note_guard(ctx, ctx.notes["held_by_guard"])
@@ -270,9 +272,10 @@ def _summary(ctx: PassContext, names: Sequence[str], status: RunStatus, error: s
 
 def _judge(ctx: PassContext, counts: Mapping[str, SourceCounts], operations: Mapping[str, Any]) -> RunStatus:
     """Give ok only if nothing was missed, refused, set aside or left waiting (G1)."""
-    left_open = ctx.store.operations(
-        (OperationState.UNKNOWN, OperationState.SENT, OperationState.PLANNED, OperationState.HELD), 1, other_than=ctx.others()
-    )
+    store, others, is_unknown = ctx.store, ctx.others(), OperationState.UNKNOWN
+    open_states = (is_unknown, OperationState.SENT, OperationState.PLANNED, OperationState.HELD)
+    # An action that waits says so itself: a source that somebody has paused is nothing missed.
+    left_open = store.operations(open_states, 1, other_than=others, kinds=ORG_KINDS) or store.operations((is_unknown,), 1)
     is_short = ctx.unfinished or left_open or operations.get("refused") or operations.get("failed")
     if is_short or any(one.dead or one.waiting for one in counts.values()):
         nothing_moved = ctx.pushing_stopped and not any(one.pulled or one.applied for one in counts.values())

@@ -10,6 +10,7 @@ import msgspec
 from syncd import events
 from syncd.model import Assignment, Lane, Operation, OperationKind, OperationState, PersonView
 from syncd.plan import PlanSettings, TaskSettings, plan_person, task_id
+from syncd.plan import is_old as nothing_is_news
 from syncd.policy import decide
 from syncd.ports import PersonPlan, StoredFacts
 from syncd.run.context import OrgSession, PassContext
@@ -67,17 +68,20 @@ class Planning:
 
     def _adapted(self, view: PersonView, operation: Operation) -> Operation:
         """Hold what is guarded until the pass is counted; leave assignment off where it must not run (DESIGN 5.3)."""
-        if operation.kind is OperationKind.TASK:
+        if operation.kind is OperationKind.TASK or operation.state is not OperationState.PLANNED:
             return operation
+        # Of a policy that was changed nobody knows yet how many it moves, or mails.
+        is_unsettled = self.standards is not None and self.standards.is_new
+        if operation.kind is OperationKind.ACTION:
+            return msgspec.structs.replace(operation, state=OperationState.HELD) if is_unsettled else operation
         if view.failures:
             operation = msgspec.structs.replace(operation, attempt=view.failures)
         if operation.is_guarded or self._is_of_remapping(view, operation):
             return msgspec.structs.replace(operation, state=OperationState.HELD)
-        if operation.kind is OperationKind.STATUS and self.standards is not None and self.standards.is_new:
-            # Of a policy that was changed nobody knows yet how many it moves.
+        if operation.kind is OperationKind.STATUS and is_unsettled:
             return msgspec.structs.replace(operation, state=OperationState.HELD)
         if operation.kind is OperationKind.CREATE and operation.assignment and operation.assignment.use_rule:
-            is_old = self._is_old(view)
+            is_old = nothing_is_news(view, self._starts)
             if is_old or view.was_create_sent:
                 return msgspec.structs.replace(operation, assignment=Assignment(use_rule=False))
         return operation
@@ -89,14 +93,6 @@ class Planning:
             return False
         remapped = {record.ref for record in view.records if record.lane is Lane.REMAP}
         return bool(remapped) and any((why.source, why.stream, why.key) in remapped for why in operation.provenance.values())
-
-    def _is_old(self, view: PersonView) -> bool:
-        """Whether nothing of the person is news: every record is older than `start_from`, or came by a back-fill."""
-        return all(
-            record.lane >= Lane.BACKFILL
-            or ((start := self._starts.get(record.ref.source)) is not None and record.source_at < start)
-            for record in view.records
-        )
 
     def within_limits(self, plan: PersonPlan) -> PersonPlan:
         """Refuse creates beyond `max_creates_per_pass`; the person stays dirty.

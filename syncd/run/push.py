@@ -82,7 +82,9 @@ class Pusher:
             part = store.operations((OperationState.HELD,), LEADS_PER_ROUND, self._ctx.run_id)
             if not part:
                 break
-            self._send(self._fresh_only(part))
+            self._send(self._fresh_only([one for one in part if one.kind is not OperationKind.ACTION]))
+            actions = [one.operation_id for one in part if one.kind is OperationKind.ACTION]
+            store.set_operation_states(actions, OperationState.PLANNED, dirty=False, at=self._ctx.clock.now())
             self._ctx.turn.breathe()
         self._ctx.guarded_before += guarded
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from syncd import events
-from syncd.model import CREATING, Operation, OperationKind, OperationState, OrgRow, OrgSchema
+from syncd.model import CREATING, ORG_KINDS, Operation, OperationKind, OperationState, OrgRow, OrgSchema
 from syncd.plan import canonical
 from syncd.ports import OperationResult
 from syncd.run.context import IDS_PER_READ, OrgSession, PassContext
@@ -24,19 +24,28 @@ _FIRST_LOOK_SECONDS = 0.5
 def recover(ctx: PassContext) -> None:
     """Take over from the process, or the pass, before: nothing is sent here, so it needs no org. Writes the store.
 
-    What other passes of this process have under way is left to them.
+    What other passes of this process have under way is left to them. Actions wait for their source (`syncd.run.acting`) unless a guard
+    held them.
     """
-    never_sent = (OperationState.PLANNED, OperationState.HELD)
-    count = _move(ctx, never_sent, OperationState.SUPERSEDED, dirty=True)
+    held = (OperationState.HELD,)
+    count = _move(ctx, (OperationState.PLANNED, *held), OperationState.SUPERSEDED, dirty=True)
+    count += _move(ctx, held, OperationState.SUPERSEDED, dirty=True, kinds=(OperationKind.ACTION,))
     count += _move(ctx, (OperationState.SENT,), OperationState.UNKNOWN, dirty=False)
     if count:
         ctx.log.warning(events.RUN_RECOVERED, stage="recover", count=count)
 
 
-def _move(ctx: PassContext, states: Sequence[OperationState], to: OperationState, *, dirty: bool) -> int:
+def _move(
+    ctx: PassContext,
+    states: Sequence[OperationState],
+    to: OperationState,
+    *,
+    dirty: bool,
+    kinds: Sequence[OperationKind] = ORG_KINDS,
+) -> int:
     """Move all operations of `states`, a slice at a time: a guard that stopped a re-mapping may have left one for everybody."""
     count = 0
-    while operations := ctx.store.operations(states, IDS_PER_READ, other_than=ctx.others()):
+    while operations := ctx.store.operations(states, IDS_PER_READ, other_than=ctx.others(), kinds=kinds):
         ids = [operation.operation_id for operation in operations]
         ctx.store.set_operation_states(ids, to, dirty=dirty, at=ctx.clock.now())
         count += len(ids)
@@ -51,7 +60,7 @@ def settle_unknown(ctx: PassContext, session: OrgSession, *, wait: bool) -> int:
     """
     pause = _FIRST_LOOK_SECONDS
     while True:
-        unknown = ctx.store.operations((OperationState.UNKNOWN,), _MANY, other_than=ctx.others())
+        unknown = ctx.store.operations((OperationState.UNKNOWN,), _MANY, other_than=ctx.others(), kinds=ORG_KINDS)
         if not unknown:
             return 0
         left = 0

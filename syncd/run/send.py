@@ -220,6 +220,8 @@ def _batches(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
     order = {OperationKind.CONSENT: 0, OperationKind.CREATE: 1, OperationKind.TASK: 3}
     groups: dict[tuple[object, ...], list[Operation]] = {}
     for operation in operations:
+        if operation.kind is OperationKind.ACTION:
+            continue  # its source carries it out (`syncd.run.acting`)
         is_create, is_delete = operation.kind in CREATING, operation.kind is OperationKind.DELETE
         call = "create" if is_create else "delete" if is_delete else "update"
         rank = order.get(operation.kind, 2)

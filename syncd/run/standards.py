@@ -10,9 +10,9 @@ import msgspec
 from syncd import events
 from syncd.errors import ConfigError
 from syncd.model import OrgRecord, PersonView
-from syncd.plan import StandardsSettings, carry, facts_of, golden, rule_name, standing_record
+from syncd.plan import StandardsSettings, carry, facts_of, golden, is_led_by_person, is_old, rule_name, standing_record
 from syncd.plan.standards import Carried
-from syncd.policy import Decision, evaluate
+from syncd.policy import ActionKind, Decision, Policy, evaluate
 from syncd.ports import StoredFacts
 from syncd.run.context import OrgSession, PassContext
 
@@ -44,6 +44,7 @@ class Standards:
             own_user_id=session.identity.user_id,
             owners=_owners(ctx, session),
             secret=ctx.secret,
+            may_act=may_act(ctx, session),
         )
         named = {name for program in ctx.policy.programs for name in program.statuses}
         for status in sorted(named - session.schema.lead_statuses.keys()):
@@ -51,25 +52,25 @@ class Standards:
         self._previous = {
             one.means.previous_owner_field for one in ctx.policy.rules if one.means and one.means.previous_owner_field
         }
-        self._asks_previous = any(one.owner == "previous" for one in ctx.policy.rules)
+        self._asked_owners = {word for word in named_owners(ctx.policy) if ":" not in word}
         self.is_new = ctx.store.setting(SETTLED) != ctx.policy.digest
         """Whether no pass under this policy has come to its end: what it moves is held until it was counted (the guard)."""
 
     def facts(self, views: Sequence[PersonView]) -> dict[str, StoredFacts]:
-        """What the store knows of these people, by person; asks the org who of their former owners is still active."""
-        if self._asks_previous:
-            wanted = {
-                str(value)
-                for view in views
-                for one in view.org_records
-                for name in self._previous
-                if (value := one.row.fields.get(name)) and str(value) not in self._active
-            }
-            if wanted:
-                self._active |= self._org.active_users(sorted(wanted))
-                active = frozenset(one for one, is_active in self._active.items() if is_active)
-                self._settings = msgspec.structs.replace(self._settings, active=active)
-        return self._ctx.store.person_facts([view.person_id for view in views], self._machines, self._ctx.clock.now())
+        """What the store knows of these people, by person; asks the org who of their former owners, or their account's, is active."""
+        stored = self._ctx.store.person_facts([view.person_id for view in views], self._machines, self._ctx.clock.now())
+        wanted: set[str] = set()
+        if "previous" in self._asked_owners:
+            fields = (one.row.fields for view in views for one in view.org_records)
+            wanted |= {str(value) for one in fields for name in self._previous if (value := one.get(name))}
+        if "account" in self._asked_owners:
+            wanted |= {one.account.owner_id for one in stored.values() if one.account is not None and one.account.owner_id}
+        wanted -= self._active.keys()
+        if wanted:
+            self._active |= self._org.active_users(sorted(wanted))
+            active = frozenset(one for one, is_active in self._active.items() if is_active)
+            self._settings = msgspec.structs.replace(self._settings, active=active)
+        return stored
 
     def decide(
         self, view: PersonView, stored: StoredFacts | None, decision: Decision
@@ -86,7 +87,20 @@ class Standards:
         def carry_out(record: OrgRecord | None) -> Carried:
             if record is None:
                 return Carried(due={"": verdict.look_at} if verdict.look_at is not None else {})
-            return carry(policy, verdict, view, record, self._schema, self._settings, facts.waiting, now, self._ctx.run_id)
+            account = stored.account if stored is not None else None
+            return carry(
+                policy,
+                verdict,
+                view,
+                record,
+                self._schema,
+                self._settings,
+                facts.waiting,
+                now,
+                self._ctx.run_id,
+                account_owner=account.owner_id if account is not None and account.owner_id in self._settings.active else "",
+                is_old=is_old(view, self._starts) and not is_led_by_person(facts),
+            )
 
         return decision, carry_out
 
@@ -123,12 +137,22 @@ def settle_policy(ctx: PassContext) -> None:
         store.put_setting(SETTLED, ctx.policy.digest)
 
 
+def may_act(ctx: PassContext, session: OrgSession) -> bool:
+    """Whether sources may be asked to do something with people: from a sandbox org only if the configuration says so (DESIGN 5.3)."""
+    return ctx.settings.may_act_from_sandbox or not session.identity.is_sandbox
+
+
+def named_owners(policy: Policy) -> set[str]:
+    """Owners that rules name for leads: `previous`, `account`, `queue:NAME`, `user:NAME`."""
+    found = {one.owner for one in policy.rules} | {one.means.owner for one in policy.rules if one.means is not None}
+    found |= {one.options["to"] for rule in policy.rules for one in rule.actions if one.kind is ActionKind.OWNER}
+    return found - {""}
+
+
 def _owners(ctx: PassContext, session: OrgSession) -> dict[str, str]:
     """The ids of the queues and users that rules name, as far as the org has them."""
-    rules = ctx.policy.rules
-    named = {one.owner for one in rules} | {one.means.owner for one in rules if one.means is not None}
     found = {}
-    for one in sorted(name for name in named if ":" in name):
+    for one in sorted(name for name in named_owners(ctx.policy) if ":" in name):
         kind, _, name = one.partition(":")
         try:
             found[one] = session.org.owner_id(kind, name)

@@ -222,9 +222,9 @@ class DeskStore:
             its = table.c.person_number == t.number_of(loser)
             connection.execute(update(table).where(its).values(person_number=t.number_of(survivor)))
         move_due(connection, loser, survivor)
-        # A task belongs to its record: with the survivor it would be made a second time otherwise.
+        # A task belongs to its record, an action to the person: with the survivor they would come a second time otherwise.
         o = t.operation.c
-        its_tasks = and_(o.person_number == t.number_of(loser), o.kind == "task")
+        its_tasks = and_(o.person_number == t.number_of(loser), o.kind.in_(("task", "action")))
         connection.execute(update(t.operation).where(its_tasks).values(person_number=t.number_of(survivor)))
         self._second_records_step_back(connection, survivor, at)
         connection.execute(

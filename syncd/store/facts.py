@@ -42,6 +42,7 @@ class Standing(NamedTuple):
 class _Touch(msgspec.Struct, frozen=True, gc=False):
     channel: str = ""
     campaign: str = ""
+    consent: str = ""
 
 
 _TOUCH = msgspec.json.Decoder(_Touch)
@@ -142,7 +143,7 @@ def _touches(connection: Connection, numbers: Iterable[int]) -> dict[int, list[S
     found: dict[int, list[StoredTouch]] = {}
     for number, at, document, source, lane in connection.execute(statement).all():
         said = _TOUCH.decode(document)
-        found.setdefault(number, []).append(StoredTouch(said.channel, at, said.campaign, source, _LANES[lane]))
+        found.setdefault(number, []).append(StoredTouch(said.channel, at, said.campaign, source, _LANES[lane], said.consent))
     for mine in found.values():
         if len(mine) > 1:
             mine.sort(key=lambda one: (one.at, one.source, one.channel, one.campaign))

@@ -95,9 +95,14 @@ class OutboxStore:
     db: Database
 
     def operations(
-        self, states: Sequence[OperationState], limit: int, run_id: str | None = None, other_than: Sequence[str] = ()
+        self,
+        states: Sequence[OperationState],
+        limit: int,
+        run_id: str | None = None,
+        other_than: Sequence[str] = (),
+        kinds: Sequence[OperationKind] = (),
     ) -> list[Operation]:
-        """Operations in `states`, oldest first: of one run, or of all but the runs `other_than`."""
+        """Operations in `states`, oldest first: of one run, or of all but the runs `other_than`; of some kinds, or of all for none."""
         o = t.operation.c
         wanted = [str(state) for state in states]
         # By an expression, so that no engine walks through everything that was ever done in the order of its ids.
@@ -109,7 +114,23 @@ class OutboxStore:
             statement = statement.where(o.run_id + "" == run_id)
         if other_than:
             statement = statement.where(o.run_id.not_in(other_than))
+        if kinds:
+            statement = statement.where(o.kind.in_([str(kind) for kind in kinds]))
         return self._read(statement)
+
+    def actions(self, states: Sequence[OperationState], sources: Sequence[str], limit: int, after: str = "") -> list[Operation]:
+        """Open actions at these sources, oldest first, those after one of them."""
+        o = t.operation.c
+        here = and_(text(t.OPEN_STATES_SQL), o.kind == "action", o.source.in_(list(sources)), o.operation_id > after)
+        statement = t.OPERATIONS.where(and_(here, o.state.in_([str(state) for state in states])))
+        return self._read(statement.order_by(o.operation_id + "").limit(limit))
+
+    def acting_sources(self) -> set[str]:
+        """Names of the sources at which an action waits, is under way or in doubt."""
+        o = t.operation.c
+        is_open = and_(text(t.OPEN_STATES_SQL), o.kind == "action", o.state != "held")
+        with self.db.read() as connection:
+            return set(connection.execute(select(o.source).where(is_open).distinct()).scalars())
 
     def operations_of(self, person_id: str) -> list[Operation]:
         """Every operation of a person, oldest first."""
@@ -141,7 +162,7 @@ class OutboxStore:
     def operation_counts(self, run_id: str) -> dict[str, int]:
         """What a run wrote: created, updated (with consent, status and restores), converted, archived, refused, failed.
 
-        `tasks` (made, or deleted by an undo) is there only if there are any.
+        `tasks` (made, or deleted by an undo) and `acted` (actions at sources) are there only if there are any.
         """
         o = t.operation.c
         statement = select(o.kind, o.state, o.object, func.count()).where(o.run_id == run_id).group_by(o.kind, o.state, o.object)
@@ -150,6 +171,8 @@ class OutboxStore:
             for kind, state, name, count in connection.execute(statement):
                 if state == "done" and name == "Task":
                     counts["tasks"] = counts.get("tasks", 0) + count
+                elif state == "done" and kind == "action":
+                    counts["acted"] = counts.get("acted", 0) + count
                 elif state == "done":
                     counts["created" if kind == "create" else "archived" if kind == "delete" else "updated"] += count
                 elif state in ("refused", "failed"):
@@ -187,6 +210,14 @@ class OutboxStore:
             values: dict[str, Any] = {"state": "superseded", "finished_at": at, "sent_at": None}
             connection.execute(update(t.operation).where(here).values(**values))
             _ask_to_plan(connection, here)
+
+    def put_off(self, operation_ids: Sequence[str], code: str) -> None:
+        """What was tried and not carried out, for the reason `code`, waits for another try; the tries are counted."""
+        o = t.operation.c
+        with self.db.write() as connection:
+            here = among(connection, o.operation_id, operation_ids)
+            values: dict[str, Any] = {"state": "planned", "attempt": o.attempt + 1, "code": code, "sent_at": None}
+            connection.execute(update(t.operation).where(here).values(**values))
 
     def set_operation_states(self, operation_ids: Sequence[str], state: OperationState, *, dirty: bool, at: datetime) -> None:
         """Move operations to `state`; with `dirty` their people are planned again."""
@@ -242,7 +273,7 @@ class OutboxStore:
         echoed: list[str] = []
         for row, one in pairs:
             is_done = one.state is OperationState.DONE
-            needs_echo = is_done and one.echo is None and not one.base and row.kind not in ("delete", "task")
+            needs_echo = is_done and one.echo is None and not one.base and row.kind not in ("delete", "task", "action")
             if is_done and row.state == "done" and not needs_echo:
                 echoed.append(row.operation_id)
                 continue

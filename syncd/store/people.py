@@ -48,10 +48,11 @@ class PeopleStore:
     def dirty_persons(self, limit: int, after: str = "", among: Sequence[str] | None = None) -> list[str]:
         """People to plan, by id after `after`: dirty, not merged or erased, with no open operation and no echo outstanding.
 
-        A task under way holds up nothing: it is no part of the lead. With `among` only these (a few hundred at most).
+        A task or an action under way holds up nothing: it is no part of the lead. With `among` only these (a few hundred at most).
         """
         p, o = t.person.c, t.operation.c
-        busy = exists().where(and_(o.person_number == p.number, or_(o.state.in_(_OPEN), o.needs_echo), o.object != "Task"))
+        is_under_way = and_(o.person_number == p.number, or_(o.state.in_(_OPEN), o.needs_echo), o.kind != "action")
+        busy = exists().where(and_(is_under_way, o.object != "Task"))
         statement = (
             select(p.person_id)
             .where(and_(text("person.is_dirty"), p.person_id > after, p.state.in_(("active", "review")), ~busy))
@@ -182,9 +183,8 @@ def _view(
 ) -> PersonView:
     latest: dict[tuple[str, str], Operation] = {}
     failures = 0
-    tasks = tuple(one for one in operations if one.kind is OperationKind.TASK)
     for one in operations:
-        if one.object == "Task":
+        if one.is_beside:
             pass  # how it fares says nothing of the lead
         elif one.state is OperationState.FAILED or (one.state is OperationState.SUPERSEDED and one.code):
             failures += 1
@@ -204,7 +204,9 @@ def _view(
         candidates=candidates,
         was_create_sent=any(one.kind is OperationKind.CREATE and one.sent_at is not None for one in operations),
         failures=failures,
-        tasks=tasks,
+        tasks=tuple(one for one in operations if one.kind is OperationKind.TASK),
+        actions=tuple(one for one in operations if one.kind is OperationKind.ACTION),
+        moves=tuple(one for one in operations if one.kind is OperationKind.STATUS and one.state is OperationState.DONE),
         notes=msgspec.json.decode(row.notes),
     )
 

@@ -72,15 +72,15 @@ MUTANTS = [
     Mutant(
         "who takes a record over makes its task again",
         "syncd/store/desk.py",
-        'o.kind == "task")\n',
-        'o.kind == "-")\n',
+        'o.kind.in_(("task", "action")))\n',
+        'o.kind.in_(("-", "action")))\n',
         (TASKS, "found_to_be_one"),
     ),
     Mutant(
         "tasks are mirrored",
         "syncd/store/outbox.py",
-        'row.kind not in ("delete", "task")',
-        'row.kind not in ("delete",)',
+        'row.kind not in ("delete", "task", "action")',
+        'row.kind not in ("delete", "action")',
         (STORE, "not_mirrored"),
     ),
     Mutant(
