@@ -187,7 +187,7 @@ class _Errand:
 
     def _send(self, one: Operation) -> None:
         actor, store, sent_at = self._actor, self._ctx.store, self._ctx.clock.now()
-        store.mark_sent([one.operation_id], sent_at)
+        store.mark_sent([one.operation_id], sent_at, self._ctx.run_id)
         sent = msgspec.structs.replace(one, state=OperationState.SENT, sent_at=sent_at)
         try:
             outcome = actor.connector.act(actor.session, actor.options, action_of(one))

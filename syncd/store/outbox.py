@@ -186,8 +186,8 @@ class OutboxStore:
             with self.db.write() as connection:
                 insert_operations(connection, *made)
 
-    def mark_sent(self, operation_ids: Sequence[str], at: datetime) -> None:
-        """The intent is durable before the call.
+    def mark_sent(self, operation_ids: Sequence[str], at: datetime, run_id: str = "") -> None:
+        """The intent is durable before the call. With `run_id` they count for that run: it carries out what an earlier one planned.
 
         Raises:
             LeaseLostError: Another engine took this store over.
@@ -200,7 +200,8 @@ class OutboxStore:
                 if held != fence:
                     raise LeaseLostError("Another engine has taken over this store.", advice="This one stops; nothing was sent.")
             here = among(connection, o.operation_id, operation_ids)
-            connection.execute(update(t.operation).where(here).values(state="sent", sent_at=at))
+            values: dict[str, Any] = {"state": "sent", "sent_at": at} | ({"run_id": run_id} if run_id else {})
+            connection.execute(update(t.operation).where(here).values(**values))
 
     def take_back(self, operation_ids: Sequence[str], at: datetime) -> None:
         """What was marked as sent never left: as if it had not been tried, so that the next create may still be assigned."""
