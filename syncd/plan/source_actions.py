@@ -23,9 +23,10 @@ from syncd.model import (
     SourceActionKind,
     Value,
 )
+from syncd.plan.facts import has_opted_out
 from syncd.plan.once import is_owed, occasion_id, rule_name, rule_of
 from syncd.plan.own_echo import instants_in
-from syncd.policy import Action, ActionKind, Enforcement, Policy, Section, Wanted
+from syncd.policy import FOR_MAILING, Action, ActionKind, Enforcement, Policy, Section, Wanted
 
 AT_SOURCES = (ActionKind.ENROL, ActionKind.TAG, ActionKind.TRIGGER, ActionKind.OPT_OUT, ActionKind.SEND)
 """Kinds that a source carries out."""
@@ -84,7 +85,11 @@ class AskingSources:
             if not is_waiting and action_id not in self._tries:
                 writes[slot] = self._new(action_id, one, now)
         found = []
+        is_out = has_opted_out(self._view)
         for (rule_id, _), write in writes.items():
+            if is_out and write.fields["action"] in FOR_MAILING:
+                notes[f"action:{rule_id}"] = "opted_out"
+                continue
             if write.is_postponed:
                 notes[f"action:{rule_id}"] = "no_email"
             if not write.is_postponed or write.action_id not in self._tries:

@@ -153,7 +153,8 @@ class _Errand:
         self._actor = actor
         self._until = until
         self._refusals: Counter[str] = Counter()
-        self._unknown = 0
+        self._stuck: set[str] = set()
+        """People with an action in doubt: what their rules state after it waits (no tag before the enrolment)."""
         self._has_taken = False
         self.is_open = True
         """Whether it is asked for more in this pass."""
@@ -167,7 +168,8 @@ class _Errand:
                 self._ctx.miss(f"Some actions at {self._actor.name} wait for the next pass")
                 self.is_open = False
                 return
-            self._send(one)
+            if one.person_id not in self._stuck:
+                self._send(one)
             self._ctx.progress("acted", {self._actor.name: 1})
 
     def settle(self, operations: Sequence[Operation]) -> None:
@@ -182,8 +184,8 @@ class _Errand:
         name, log = self._actor.name, self._ctx.log
         for code, count in sorted(self._refusals.items()):
             log.warning(events.ACTION_REFUSED, source=name, stage="act", reason=code, count=count)
-        if self._unknown:
-            log.warning(events.ACTION_UNKNOWN, source=name, stage="act", count=self._unknown)
+        if self._stuck:
+            log.warning(events.ACTION_UNKNOWN, source=name, stage="act", count=len(self._stuck))
 
     def _send(self, one: Operation) -> None:
         actor, store, sent_at = self._actor, self._ctx.store, self._ctx.clock.now()
@@ -226,7 +228,7 @@ class _Errand:
             put_to_rest(self._ctx, actor.name)
         elif not is_over:
             # The vendor may still be at it.
-            self._unknown += 1
+            self._stuck.add(one.person_id)
         elif is_undone:
             self._again(one, NOT_CARRIED_OUT)
         else:
