@@ -10,16 +10,22 @@ from syncd.errors import ConfigError
 from syncd.model import Operation
 from syncd.ports import RunRow, Store
 
+ACTION_UNKNOWN = "action_unknown"
+"""The kind of question that is not about who somebody is."""
+
 
 def accept_review(store: Store, review_id: str, candidate: str | None, *, is_new: bool, at: datetime) -> None:
     """Answer an open review: it is the candidate with that id, or somebody new.
 
     Raises:
-        ConfigError: No such open review, no or two answers, or an id that is no candidate of it.
+        ConfigError: No such open review, no or two answers, an id that is no candidate of it, or a question that is only to be closed.
     """
     review = store.review(review_id)
     if review is None or review.state != "open":
         raise ConfigError(f"There is no open review {review_id}.", advice='"syncd review list" shows the open ones.')
+    if review.kind == ACTION_UNKNOWN:
+        advice = f'Do it at the source by hand if it is missing; "syncd review reject {review_id}" closes the question.'
+        raise ConfigError("An action whose outcome nobody knows is never sent again.", advice=advice)
     if is_new == (candidate is not None):
         raise ConfigError("Say who it is: one candidate, or somebody new.", advice="Use --candidate ID or --new.")
     chosen = next((one for one in review.candidates if candidate in (one.subject_id, one.subject_id[:15])), None)

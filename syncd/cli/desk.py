@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from syncd.app.asking import is_busy
-from syncd.app.desk import accept_review, forgotten_before, replay, runs_of
+from syncd.app.desk import ACTION_UNKNOWN, accept_review, forgotten_before, replay, runs_of
 from syncd.cli.output import Output, shown
 from syncd.cli.shared import Json, Yes, ask_daemon, confirm, globals_of, house
 from syncd.errors import ConfigError, StoreError
@@ -101,6 +101,9 @@ def _show_review(output: Output, one: Review) -> None:
     output.line(f"Review {one.review_id}: {one.kind.replace('_', ' ')} ({one.state})", "bold")
     output.line(one.reason)
     output.line(f"Person {one.person_id} from {one.source or '-'}; more: syncd lead show {one.person_id}")
+    if one.kind == ACTION_UNKNOWN:
+        output.say(f'Next: "syncd review reject {one.review_id}" when you have looked.' if one.state == "open" else "")
+        return
     output.table(
         "Candidates",
         ("id", "kind", "name", "e-mail"),

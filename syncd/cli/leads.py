@@ -133,7 +133,8 @@ def _show_card(output: Output, card: LeadCard) -> None:
     output.line("Writes", "bold")
     for one in card.operations:
         refusal = f"  {one['code']} {one['message']}" if one["code"] else ""
-        output.line(f"  {shown(one['at'])}  {one['kind']} {one['state']}  run {one['run_id']}{refusal}")
+        where = f" at {one['object'].partition(':')[2]}" if one["kind"] == "action" else ""
+        output.line(f"  {shown(one['at'])}  {one['kind']}{where} {one['state']}  run {one['run_id']}{refusal}")
         for change in one["fields"]:
             why = change["because"] or {}
             because = f"   <- {why.get('locator') or why.get('rule') or why.get('source')}" if why else ""

@@ -102,6 +102,12 @@ NOTE_WORDS = {
     "held": "fields left alone because an undo or a person holds them",
     "task_waits_for_owner": "tasks that wait until a person owns the lead: a queue or syncd's own user does",
     "no_task_external_id": "tasks not made because Task has no external id field that syncd may see (syncd check --live)",
+    "no_email": "people whose actions wait for an e-mail address",
+    "opted_out": "actions not carried out because the person has opted out",
+    "not_news": "people for whom nothing is set off: back-fills, and what is older than start_from",
+    "sandbox_org": "people for whom no source is asked: this is a sandbox org (allow_source_writes_from_sandbox)",
+    "rule_gone": "actions not carried out because the policy states them no longer",
+    "source_gone": "actions not carried out because their source is configured no longer",
     "deleted_by_person": "people somebody deleted in Salesforce: not created again",
 }
 """What the reasons of a summary mean; a reason that is not here is shown as its own word."""
