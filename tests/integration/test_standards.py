@@ -248,7 +248,9 @@ def test_a_move_is_undone_with_the_run_and_not_made_again(world: World) -> None:
 
 
 def test_what_is_not_carried_out_is_refused_instead_of_promised(make_world: Callable[..., World]) -> None:
-    marking = PROGRAM + "nurture:\n  - {id: fans, target: contact, when: score >= 5, do: [{flag: {field: Fan__c, value: true}}]}\n"
+    marking = (
+        PROGRAM + "nurture:\n  - {id: fans, target: contact, when: score >= 5, do: [{flag: {field: Fan__c, value: true}}]}\n"
+    )
     world = ready(make_world(mapping=MAPPING, policy=marking))
     with pytest.raises(ConfigError, match='Rule "fans": flag actions on contacts are not carried out'):
         world.run()
