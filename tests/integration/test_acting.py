@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from syncd.errors import ConfigError
-from syncd.model import RunStatus
+from syncd.model import Delivery, RunStatus
+from syncd.sandbox import MailchimpServer
 from tests.acting import ENROL, OPT_OUT, SEND, STANDARDS, TAG, TRIGGER, Acting, doing
 from tests.hot import tasks
 from tests.newsletter import mail
+from tests.site import SITE
+from tests.site import STOCK_MAPPING as WEB_MAPPING
 from tests.world import MAPPING, World, row
 
 
@@ -386,3 +391,80 @@ def test_what_a_source_cannot_do_is_refused_with_its_line(make: Callable[..., Ac
         (first + 2, '"send" needs type, such as lead.qualified.'),
     ]
     assert refused.value.problems[2].advice == "Name one that does: events, newsletter."
+
+
+def test_a_word_against_mail_said_a_second_ago_counts(make: Callable[..., Acting]) -> None:
+    """The rep ticks the box after the pass has looked at the org, just before the source is asked."""
+    world = scanned(make(doing(ENROL, SEND)), 1)
+
+    def ticks(port: Any, name: str) -> Any:
+        return Ticking(port, world) if name == "store" else port
+
+    world.run(wrap=ticks)
+    assert world.states() == [("enrol", "superseded", "opted_out"), ("send", "done", "")]
+    assert world.people() == []
+
+
+class Ticking:
+    """A store beside which a rep opts the person out, between the plan and the action."""
+
+    def __init__(self, port: Any, world: Acting) -> None:
+        self._port = port
+        self._world = world
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "acting_sources":
+            self._world.org.edit(self._world.lead(mail(1))["Id"], {"HasOptedOutOfEmail": True})
+        return getattr(self._port, name)
+
+
+def test_what_follows_an_action_in_doubt_waits_so_that_a_tag_never_overtakes_its_enrolment(make: Callable[..., Acting]) -> None:
+    world = scanned(make(doing(ENROL, TAG, SEND)), 1)
+    world.mailchimp.faults.add("error", method="PUT")
+    world.run()
+    assert world.states() == [("enrol", "unknown", ""), ("tag", "planned", ""), ("send", "done", "")]
+    world.clock.advance(120)
+    world.run()
+    assert [state for _, state, _ in world.states()] == ["done"] * 3
+    assert [one["name"] for one in (world.member(1) or {})["tags"]] == ["drip"]
+
+
+def test_a_hot_lead_is_not_held_up_by_what_it_sets_off(make: Callable[..., Acting]) -> None:
+    """The step that brings it plans the message, and asks no source; the next pass sends it."""
+    world = make(doing(SEND, rule='id: hello\n    from: "Open - Not Contacted"'))
+    world.write("mappings/webhook.yaml", WEB_MAPPING)
+    text = (world.folder / "syncd.yaml").read_text(encoding="utf-8")
+    world.write("syncd.yaml", text + SITE)
+    world.run()
+    deliver(world, "ada@example.com")
+    with closing(world.open()) as house:
+        house.take_over()
+        run = house.hot_run(["site"], lambda source, seconds: None)
+        while run.step(["site"]) or house.has_hot(["site"]):
+            pass
+        run.end()
+    assert (world.lead("ada@example.com")["Status"], world.states()) == ("Open - Not Contacted", [("send", "planned", "")])
+    assert world.receiver.calls == 0
+    world.run()
+    assert (world.receiver.calls, world.states()) == (1, [("send", "done", "")])
+
+
+def deliver(world: Acting, email: str) -> None:
+    """A form is sent to the site's hook, and stored."""
+    body = json.dumps({"type": "lead.created", "data": {"email": email, "last_name": "Byron", "company": "Engines"}}).encode()
+    now = world.clock.now()
+    with closing(world.open()) as house:
+        house.journal.put([Delivery("site", now, body, "msg_1", now, "application/json")])
+
+
+def test_over_real_sockets_a_subscriber_is_tagged_and_sent_on_the_journey(make: Callable[..., Acting]) -> None:
+    """The account behind a server on this machine, read and asked by the program's own HTTP."""
+    world = make(doing(TAG, TRIGGER))
+    with MailchimpServer(world.mailchimp) as server:
+        text = (world.folder / "syncd.yaml").read_text(encoding="utf-8")
+        world.write("syncd.yaml", text.replace("https://mailchimp.test", server.url))
+        joined(world, 1)
+        assert world.run().operations["acted"] == 2
+        world.run()
+        assert server.crashes == []
+    assert (world.entries(1), [one["name"] for one in (world.member(1) or {})["tags"]]) == (1, ["drip"])
