@@ -19,6 +19,7 @@ from syncd.policy import Policy
 from syncd.ports import Journal, Store
 from syncd.run.context import is_lost, note_lost
 from syncd.run.hot import LANES
+from syncd.run.rest import rests
 from syncd.run.standards import SETTLED
 from syncd.salesforce import SLOW_FROM, SalesforceOrg
 from syncd.schedule import DEFAULT_INTERVAL_SECONDS, Plan, next_time, why_wrong
@@ -139,6 +140,12 @@ class Works:
             return False
         at = self.store.next_due()
         return self.store.setting(SETTLED) != policy.digest or (at is not None and at <= self.clock.now())
+
+    def has_actions(self) -> bool:
+        """Whether an action waits for a source that nobody has paused, and that is not left alone for now."""
+        rows, now = self.store.schedules(), self.clock.now()
+        waiting = self.store.acting_sources()
+        return any(not (name in rows and rows[name].is_paused) and not rests(self.store, name, now) for name in waiting)
 
     def is_org_lost(self) -> bool:
         """Whether the last pass could not reach the org."""

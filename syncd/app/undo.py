@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from syncd.app.undo_tasks import leads_to_keep, tasks_kept
+from syncd.app.undo_tasks import MADE, leads_to_keep, made_kept
 from syncd.errors import ConfigError
 from syncd.model import (
     CONSENT_FIELDS,
@@ -69,17 +69,17 @@ def plan_undo(ctx: PassContext, session: OrgSession, run_id: str, make_id: Calla
     machines = ctx.settings.machine_users | {session.identity.user_id}
     operations: list[Operation] = []
     kept: list[Kept] = []
-    tasks = tasks_kept(session, done, machines)
-    worked_on = leads_to_keep(done, tasks)
+    made = made_kept(session, done, machines)
+    worked_on = leads_to_keep(done, made)
     for one in done:
-        if one.kind is OperationKind.TASK:
-            if tasks[one.operation_id]:
-                kept.append(Kept(one.operation_id, one.sf_id, "", tasks[one.operation_id]))
+        if reason := _why_never(one):
+            kept.append(Kept(one.operation_id, one.sf_id, "", reason))
+            continue
+        if one.kind in MADE:
+            if made[one.operation_id]:
+                kept.append(Kept(one.operation_id, one.sf_id, "", made[one.operation_id]))
             else:
                 operations.append(_reverse(ctx, one, OperationKind.DELETE, {}, {}, make_id()))
-            continue
-        if one.kind is OperationKind.ACTION:
-            kept.append(Kept(one.operation_id, "", "", "cannot_be_undone"))
             continue
         record = records.get((one.object, one.sf_id))
         if record is None or record.row.is_deleted:
@@ -97,6 +97,14 @@ def plan_undo(ctx: PassContext, session: OrgSession, run_id: str, make_id: Calla
                 held = {name: record.row.fields.get(name) for name in restored}
                 operations.append(_reverse(ctx, one, OperationKind.RESTORE, restored, held, make_id()))
     return UndoPlan(_one_per_target(operations), tuple(kept))
+
+
+def _why_never(one: Operation) -> str:
+    """Why a write can never be undone (G7): the org takes no conversion back, nor what was set on its opportunity, and no source an action."""
+    if one.kind is OperationKind.ACTION:
+        return "cannot_be_undone"
+    is_of_conversion = one.kind is OperationKind.CONVERT or (one.object == "Opportunity" and one.kind not in MADE)
+    return "conversion_stays" if is_of_conversion else ""
 
 
 def carry_out(ctx: PassContext, session: OrgSession, plan: UndoPlan) -> dict[str, int]:

@@ -10,7 +10,7 @@ from syncd import metrics
 from syncd.daemon.agenda import Agenda
 from syncd.daemon.worked import Worked
 from syncd.log import Log
-from syncd.model import Lane, OperationState, RunStatus
+from syncd.model import ORG_KINDS, Lane, OperationState, RunStatus
 from syncd.run.context import PassContext, Scope
 from syncd.run.one_pass import Summary
 from syncd.schedule import Plan
@@ -163,8 +163,10 @@ class LiveLane(_PassLane):
         """Whether something waits that no source will bring up."""
         house = self._house
         others = house.company.others("")
-        is_waiting = house.store.dirty_persons(1) or house.store.operations(_OPEN, 1, other_than=others)
-        return bool(is_waiting) or house.is_policy_waiting() or not house.is_mirrored() or house.is_org_lost()
+        is_waiting = house.store.dirty_persons(1) or house.store.operations(_OPEN, 1, other_than=others, kinds=ORG_KINDS)
+        return (
+            bool(is_waiting) or house.has_actions() or house.is_policy_waiting() or not house.is_mirrored() or house.is_org_lost()
+        )
 
 
 class SlowLane(_PassLane):

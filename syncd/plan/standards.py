@@ -13,7 +13,7 @@ from datetime import datetime
 import msgspec
 
 from syncd.errors import ConfigProblem
-from syncd.model import OrgRecord, OrgSchema, PersonView, Provenance, Value
+from syncd.model import OperationKind, OrgRecord, OrgSchema, PersonView, Provenance, Value
 from syncd.plan.canonical import same
 from syncd.plan.field_actions import ON_RECORD, field_actions, kept_of_old
 from syncd.plan.fields import fitting
@@ -21,9 +21,11 @@ from syncd.plan.once import rule_name
 from syncd.plan.policy_tasks import Asking
 from syncd.plan.source_actions import ActionWrite, ask_sources
 from syncd.plan.tasks import TASK, TaskWrite
-from syncd.policy import Enforcement, Policy, Section, Target, Verdict
-from syncd.ports import DecisionRow
+from syncd.policy import Enforcement, Policy, Target, Verdict
+from syncd.ports import DecisionRow, Review
 
+CONVERT = "convert"
+"""Where the notes of a plan tell why somebody is not converted."""
 _ADVICE = "Give the rule enforcement: observe, or leave it out."
 
 
@@ -47,12 +49,28 @@ class StandardsSettings(msgspec.Struct, frozen=True, gc=False):
     may_act: bool = True
 
 
+class PolicyWrite(msgspec.Struct, frozen=True, gc=False):
+    """One write of its own that a policy asks for; the attributes are those of `syncd.model.Operation`."""
+
+    kind: OperationKind
+    object: str
+    sf_id: str
+    fields: dict[str, Value]
+    before: dict[str, Value]
+    provenance: dict[str, Provenance]
+    is_guarded: bool = False
+    own_id: str = ""
+    attempt: int = 0
+
+
 class Carried(msgspec.Struct, frozen=True, gc=False):
     """What of a verdict is written now.
 
     Attributes:
         fields: Of the record, all in one write; empty for none. `before` holds what the org has.
         is_backward: Whether the guard must count it.
+        writes: Conversions, and what goes with them.
+        review: A question that must be answered first. `waits`: more comes of it once what is under way is over.
         postponed: Tasks that nobody can be given yet; kept, and made once the record has a user as its owner.
         actions: At sources; those that are postponed are kept until there is an e-mail address.
         due: Dates of the person, as in PersonPlan; once `fields` are on their way, "" is at once.
@@ -66,6 +84,9 @@ class Carried(msgspec.Struct, frozen=True, gc=False):
     tasks: tuple[TaskWrite, ...] = ()
     postponed: tuple[TaskWrite, ...] = ()
     actions: tuple[ActionWrite, ...] = ()
+    writes: tuple[PolicyWrite, ...] = ()
+    review: Review | None = None
+    waits: bool = False
     decisions: tuple[DecisionRow, ...] = ()
     due: dict[str, datetime] = {}
     notes: dict[str, str] = {}
@@ -78,8 +99,6 @@ def not_carried_out(policy: Policy) -> list[ConfigProblem]:
         wrong = []
         if rule.enforcement is Enforcement.OBSERVE:
             continue
-        if rule.section in (Section.CONVERT, Section.OPPORTUNITY):
-            wrong.append((rule.line, f"{rule.section} rules are"))
         of_others = [one for one in rule.actions if rule.target is not Target.LEAD and one.kind in ON_RECORD]
         wrong += [(one.line or rule.line, f"{one.kind} actions on contacts are") for one in of_others]
         found += [
@@ -148,7 +167,7 @@ def carry(
         tasks=tasks.writes,
         postponed=tasks.postponed,
         actions=at_sources.writes,
-        decisions=tuple(_decision(policy, verdict, rule_id) for rule_id in sorted(fired)),
+        decisions=tuple(decision_of(policy, verdict, rule_id) for rule_id in sorted(fired)),
         due=due,
         notes=notes,
     )
@@ -254,7 +273,8 @@ def _writable(
     return found
 
 
-def _decision(policy: Policy, verdict: Verdict, rule_id: str) -> DecisionRow:
+def decision_of(policy: Policy, verdict: Verdict, rule_id: str) -> DecisionRow:
+    """What the log keeps of a rule that was carried out."""
     rule = policy.rule(rule_id)
     return DecisionRow(
         rule_id,
@@ -272,4 +292,4 @@ def _decision(policy: Policy, verdict: Verdict, rule_id: str) -> DecisionRow:
     )
 
 
-__all__ = ["Carried", "StandardsSettings", "carry", "not_carried_out"]
+__all__ = ["CONVERT", "Carried", "PolicyWrite", "StandardsSettings", "carry", "decision_of", "not_carried_out"]

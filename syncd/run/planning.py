@@ -68,12 +68,12 @@ class Planning:
 
     def _adapted(self, view: PersonView, operation: Operation) -> Operation:
         """Hold what is guarded until the pass is counted; leave assignment off where it must not run (DESIGN 5.3)."""
-        if operation.kind is OperationKind.TASK or operation.state is not OperationState.PLANNED:
-            return operation
         # Of a policy that was changed nobody knows yet how many it moves, or mails.
         is_unsettled = self.standards is not None and self.standards.is_new
-        if operation.kind is OperationKind.ACTION:
+        if operation.kind in (OperationKind.OPPORTUNITY, OperationKind.ACTION) and operation.state is OperationState.PLANNED:
             return msgspec.structs.replace(operation, state=OperationState.HELD) if is_unsettled else operation
+        if operation.is_beside or operation.object == "Opportunity":
+            return operation
         if view.failures:
             operation = msgspec.structs.replace(operation, attempt=view.failures)
         if operation.is_guarded or self._is_of_remapping(view, operation):

@@ -15,6 +15,7 @@ from syncd.plan.standards import Carried
 from syncd.policy import ActionKind, Decision, Policy, evaluate
 from syncd.ports import StoredFacts
 from syncd.run.context import OrgSession, PassContext
+from syncd.run.converting import Conversions
 
 SETTLED = "policy_digest"
 """Setting: the policy under which a pass has come to its end."""
@@ -52,12 +53,17 @@ class Standards:
         self._previous = {
             one.means.previous_owner_field for one in ctx.policy.rules if one.means and one.means.previous_owner_field
         }
+        self._conversions = Conversions(ctx, session)
         self._asked_owners = {word for word in named_owners(ctx.policy) if ":" not in word}
         self.is_new = ctx.store.setting(SETTLED) != ctx.policy.digest
         """Whether no pass under this policy has come to its end: what it moves is held until it was counted (the guard)."""
 
     def facts(self, views: Sequence[PersonView]) -> dict[str, StoredFacts]:
-        """What the store knows of these people, by person; asks the org who of their former owners, or their account's, is active."""
+        """What the store knows of these people, by person; asks the org who of their former owners, or their account's, is active.
+
+        What leads may join that are converted is looked up along with it.
+        """
+        self._conversions.look(views)
         stored = self._ctx.store.person_facts([view.person_id for view in views], self._machines, self._ctx.clock.now())
         wanted: set[str] = set()
         if "previous" in self._asked_owners:
@@ -88,7 +94,7 @@ class Standards:
             if record is None:
                 return Carried(due={"": verdict.look_at} if verdict.look_at is not None else {})
             account = stored.account if stored is not None else None
-            return carry(
+            carried = carry(
                 policy,
                 verdict,
                 view,
@@ -101,6 +107,9 @@ class Standards:
                 account_owner=account.owner_id if account is not None and account.owner_id in self._settings.active else "",
                 is_old=is_old(view, self._starts) and not is_led_by_person(facts),
             )
+            if carried.fields:
+                return carried  # one write to a record at a time: a conversion comes after it
+            return self._conversions.carry(verdict, facts, view, record, self._settings, carried)
 
         return decision, carry_out
 
@@ -143,8 +152,9 @@ def may_act(ctx: PassContext, session: OrgSession) -> bool:
 
 
 def named_owners(policy: Policy) -> set[str]:
-    """Owners that rules name for leads: `previous`, `account`, `queue:NAME`, `user:NAME`."""
+    """Owners that rules name for leads: `previous`, `account`; and for what conversions make, too: `queue:NAME`, `user:NAME`."""
     found = {one.owner for one in policy.rules} | {one.means.owner for one in policy.rules if one.means is not None}
+    found |= {one.converting.owner for one in policy.rules if one.converting is not None and ":" in one.converting.owner}
     found |= {one.options["to"] for rule in policy.rules for one in rule.actions if one.kind is ActionKind.OWNER}
     return found - {""}
 

@@ -19,6 +19,10 @@ from syncd.store.engine import Database
 from syncd.store.shared import mark_dirty, put_dead_letter, put_review
 
 _FENCE = "engine"
+_COUNTED_BY_OBJECT = {"Task": "tasks", "Opportunity": "opportunities"}
+_COUNTED_BY_KIND = {"create": "created", "delete": "archived", "convert": "converted", "action": "acted"}
+_NOT_ECHOED = ("delete", "task", "opportunity", "action")
+"""Kinds of writes to what is not mirrored, or is gone."""
 _ENDED = ("sf_id", "target", "state", "code", "message", "finished_at", "needs_echo")
 
 
@@ -132,6 +136,13 @@ class OutboxStore:
         with self.db.read() as connection:
             return set(connection.execute(select(o.source).where(is_open).distinct()).scalars())
 
+    def open_conversions(self) -> list[Operation]:
+        """Conversions that are planned, held, sent or without an answer: what accounts they make is not in the mirror yet."""
+        o = t.operation.c
+        return self._read(
+            t.OPERATIONS.where(and_(text(t.OPEN_STATES_SQL), o.kind + "" == "convert")).order_by(o.operation_id + "")
+        )
+
     def operations_of(self, person_id: str) -> list[Operation]:
         """Every operation of a person, oldest first."""
         return self._read(t.OPERATIONS.where(t.person.c.person_id == person_id).order_by(t.operation.c.operation_id))
@@ -162,19 +173,16 @@ class OutboxStore:
     def operation_counts(self, run_id: str) -> dict[str, int]:
         """What a run wrote: created, updated (with consent, status and restores), converted, archived, refused, failed.
 
-        `tasks` (made, or deleted by an undo) and `acted` (actions at sources) are there only if there are any.
+        `tasks` and `opportunities` (made, or deleted by an undo) and `acted` (actions at sources) are there only if there are any.
         """
         o = t.operation.c
         statement = select(o.kind, o.state, o.object, func.count()).where(o.run_id == run_id).group_by(o.kind, o.state, o.object)
         counts = dict.fromkeys(("created", "updated", "converted", "archived", "unchanged", "refused", "failed"), 0)
         with self.db.read() as connection:
             for kind, state, name, count in connection.execute(statement):
-                if state == "done" and name == "Task":
-                    counts["tasks"] = counts.get("tasks", 0) + count
-                elif state == "done" and kind == "action":
-                    counts["acted"] = counts.get("acted", 0) + count
-                elif state == "done":
-                    counts["created" if kind == "create" else "archived" if kind == "delete" else "updated"] += count
+                if state == "done":
+                    what = _COUNTED_BY_OBJECT.get(name) or _COUNTED_BY_KIND.get(kind, "updated")
+                    counts[what] = counts.get(what, 0) + count
                 elif state in ("refused", "failed"):
                     counts[state] += count
         return counts
@@ -274,7 +282,7 @@ class OutboxStore:
         echoed: list[str] = []
         for row, one in pairs:
             is_done = one.state is OperationState.DONE
-            needs_echo = is_done and one.echo is None and not one.base and row.kind not in ("delete", "task", "action")
+            needs_echo = is_done and one.echo is None and not one.base and row.kind not in _NOT_ECHOED
             if is_done and row.state == "done" and not needs_echo:
                 echoed.append(row.operation_id)
                 continue

@@ -8,6 +8,7 @@ ACTING = "tests/integration/test_acting.py"
 ESCALATION = "tests/integration/test_escalation.py"
 STORE = "tests/contract/test_store_actions.py"
 RUN = "syncd/run/acting.py"
+ERRAND = "syncd/run/errand.py"
 
 MUTANTS = [
     Mutant(
@@ -26,21 +27,21 @@ MUTANTS = [
     ),
     Mutant(
         "what is in doubt is sent again",
-        RUN,
+        ERRAND,
         "            self._ask(one)\n",
         '            self._again(one, "x")\n',
         (ACTING, "journey_in_doubt"),
     ),
     Mutant(
         "the vendor gets no time",
-        RUN,
+        ERRAND,
         "is_over = one.sent_at is None or",
         "is_over = True or",
         (ACTING, "had_its_time"),
     ),
     Mutant(
         "a tag overtakes its enrolment",
-        RUN,
+        ERRAND,
         "if one.person_id not in self._stuck:",
         "if one.person_id:",
         (ACTING, "never_overtakes"),

@@ -105,9 +105,9 @@ MUTANTS = [
     ),
     Mutant(
         "a back-fill is news",
-        "syncd/run/planning.py",
-        "record.lane >= Lane.BACKFILL",
-        "record.lane > Lane.REMAP",
+        "syncd/plan/facts.py",
+        "return lane < Lane.BACKFILL and",
+        "return lane <= Lane.REMAP and",
         (LANES, "beside_the_live_cursor"),
     ),
     Mutant(

@@ -51,7 +51,7 @@ MUTANTS = [
     Mutant(
         "a failing task holds its person for the pass",
         "syncd/run/judge.py",
-        " and operation.kind is not OperationKind.TASK\n",
+        ' and operation.object not in ("Task", "Opportunity")\n',
         "\n",
         (TASKS, "tried_once_a_pass"),
     ),
@@ -65,7 +65,7 @@ MUTANTS = [
     Mutant(
         "refused tasks stop the leads",
         "syncd/run/judge.py",
-        "            if is_of_tasks:\n",
+        "            if is_aside:\n",
         "            if False:\n",
         (TASKS, "never_stop"),
     ),
@@ -79,8 +79,8 @@ MUTANTS = [
     Mutant(
         "tasks are mirrored",
         "syncd/store/outbox.py",
-        'row.kind not in ("delete", "task", "action")',
-        'row.kind not in ("delete", "action")',
+        '_NOT_ECHOED = ("delete", "task", "opportunity", "action")',
+        '_NOT_ECHOED = ("delete", "opportunity", "action")',
         (STORE, "not_mirrored"),
     ),
     Mutant(
