@@ -7,6 +7,7 @@ from tests.mutants.mutant import Mutant
 ACTING = "tests/integration/test_acting.py"
 ESCALATION = "tests/integration/test_escalation.py"
 STORE = "tests/contract/test_store_actions.py"
+PROPERTY = "tests/property/test_acting.py"
 RUN = "syncd/run/acting.py"
 ERRAND = "syncd/run/errand.py"
 
@@ -79,7 +80,7 @@ MUTANTS = [
         "syncd/plan/source_actions.py",
         "if not is_waiting and action_id not in self._tries:",
         "if True:",
-        (ACTING, "paused_source_wait"),
+        (PROPERTY, "comes_once"),
     ),
     Mutant(
         "the owner is taken from a rep again and again",
