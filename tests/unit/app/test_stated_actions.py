@@ -30,5 +30,6 @@ def test_a_source_without_known_options_is_not_judged_and_one_that_cannot_act_is
     ]
 
 
-def test_the_policy_of_event_teams_is_carried_out_whole() -> None:
-    assert not_carried_out(loaded("event_team")) == []
+@pytest.mark.parametrize("name", STATUSES)
+def test_the_shipped_policies_are_carried_out_whole(name: str) -> None:
+    assert not_carried_out(loaded(name)) == []
