@@ -219,6 +219,22 @@ class House(Passes, Checks):
         starts = {name: one.start_from for name, one in self._sources([], live=False).items()}
         return explain_lead(self.store, self.policy(), text, now=self.clock.now(), machine_users=machines, starts=starts)
 
+    def check_qualified(self, text: str, *, is_forced: bool) -> None:
+        """Make sure that the policy calls the person qualified, if it says when somebody is, or that whoever asks insists.
+
+        Raises:
+            ConfigError: They are not qualified, or it is not known.
+        """
+        policy = self.policy()
+        if is_forced or not policy.programs or policy.standards.qualified is None:
+            return
+        found = self.explain_policy(text)
+        if found.program and found.is_qualified is not True:
+            raise ConfigError(
+                "The policy does not call this person qualified, and only who is qualified is converted.",
+                advice=f'"syncd policy explain {found.person_id}" tells why; --force converts all the same.',
+            )
+
     def secret(self) -> bytes:
         """The key behind person ids: configured, or made once and kept in the store."""
         given = self.settings.person_key

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
 from syncd import events
+from syncd.app.convert import ConvertWish
 from syncd.app.lanes import range_document
 from syncd.daemon.agenda import Agenda
 from syncd.daemon.lanes import Errand, LiveLane
@@ -94,7 +95,18 @@ class Requests:
             operations = undoing.carry_out()
         return {"kept": msgspec.to_builtins(undoing.plan.kept), "operations": operations}
 
-    _kinds: dict[str, Callable[[Requests, Answer], Answer]] = {"run": _run, "pull": _pull, "backfill": _backfill, "undo": _undo}  # noqa: RUF012
+    def _convert(self, document: Answer) -> Answer:
+        with Turn(self._house.company.turns, Lane.POLICY):
+            converted = self._house.convert_lead(document["who"], msgspec.convert(document["wish"], ConvertWish))
+        return {"converted": msgspec.to_builtins(converted)}
+
+    _kinds: ClassVar[dict[str, Callable[[Requests, Answer], Answer]]] = {
+        "run": _run,
+        "pull": _pull,
+        "backfill": _backfill,
+        "undo": _undo,
+        "convert": _convert,
+    }
 
 
 def _refuse(message: str) -> Answer:
