@@ -14,6 +14,7 @@ from typing import Any
 
 from syncd import log, metrics
 from syncd.app.explain import explain_lead
+from syncd.app.kpi import KpiReport, kpi
 from syncd.app.lanes import PlannedRange, plan_range, stale_counts, start_range
 from syncd.checks import Checks
 from syncd.clock import Clock, SystemClock
@@ -215,9 +216,20 @@ class House(Passes, Checks):
         Raises:
             ConfigError: There is no such person, or more than one, or the policy has no programs.
         """
-        machines = {*self.settings.salesforce.machine_users, self.store.setting(OWN_USER) or ""}
+        machines = self._machine_users()
         starts = {name: one.start_from for name, one in self._sources([], live=False).items()}
         return explain_lead(self.store, self.policy(), text, now=self.clock.now(), machine_users=machines, starts=starts)
+
+    def kpi(self, since: str, until: str) -> KpiReport:
+        """How leads moved from one day to before another; see `syncd.app.kpi`.
+
+        Raises:
+            ConfigError: A day that is none, an empty period, or a policy that is wrong.
+        """
+        return kpi(self.store, self.policy(), since=since, until=until, now=self.clock.now(), machine_users=self._machine_users())
+
+    def _machine_users(self) -> set[str]:
+        return {*self.settings.salesforce.machine_users, self.store.setting(OWN_USER) or ""}
 
     def secret(self) -> bytes:
         """The key behind person ids: configured, or made once and kept in the store."""
