@@ -13,6 +13,7 @@ from syncd.app import kpi_words as words
 from syncd.app.kpi_leads import Counts, percentile, stages_of
 from syncd.app.kpi_words import ALL, Figure, Meaning, Measure
 from syncd.errors import ConfigError
+from syncd.model import RunStatus
 from syncd.policy import Enforcement, Policy, Section
 from syncd.ports import PolicyDay, RuleCount, Store
 
@@ -95,9 +96,11 @@ def _too_early(noted: datetime) -> str:
 
 
 def _standing(store: Store) -> Measure:
-    at = store.mirror_cursor("Lead")
-    if at is None:
+    if store.mirror_cursor("Lead") is None:
         return Measure(words.STANDING, None, None, is_told=False, note="Cannot be told: the leads of the org were not read yet.")
+    # The cursor is the newest stamp of a lead, not when somebody last looked.
+    ended = (one.finished_at for one in store.runs(50) if one.status in (RunStatus.OK, RunStatus.PARTIAL))
+    at = max((one for one in ended if one is not None), default=store.mirror_cursor("Lead"))
     figures = tuple(Figure((one.status or "(none)", one.source or words.NO_SOURCE), one.count) for one in store.standing_leads())
     return Measure(words.STANDING, None, at, figures)
 
@@ -116,7 +119,12 @@ def _measures(
         for history in histories:
             counts.add(history)
     made = _Maker(begin, end, seen, _note_of_statuses(begin, seen, days), _note_of_moves(store, counts, seen))
-    return [*made.funnel(counts), *made.speed(counts), *made.rules(policy, logged, days), *made.paths(policy, counts)]
+    return [
+        *made.funnel(counts),
+        *made.speed(counts, knows_tasks=store.mirror_cursor("Task") is not None),
+        *made.rules(policy, logged, days),
+        *made.paths(policy, counts),
+    ]
 
 
 def _note_of_statuses(begin: datetime, seen: datetime, days: list[PolicyDay]) -> str:
@@ -168,12 +176,12 @@ class _Maker:
             self._measure(words.CONVERSION_RATE, _sorted(rates, _percent)),
         ]
 
-    def speed(self, counts: Counts) -> list[Measure]:
+    def speed(self, counts: Counts, *, knows_tasks: bool) -> list[Measure]:
         keys = sorted(counts.clocks, key=lambda key: (key != (ALL,), key))
-        few = "Nobody was contacted." if counts.clocks and not counts.minutes.get((ALL,)) else ""
+        few = "" if knows_tasks else "Tasks are not counted: no rule of the policy needs them, so they are not read from the org."
         return [
             self._measure(words.CLOCKS, (Figure(key, counts.clocks[key]) for key in keys)),
-            self._measure(words.CONTACTED, (Figure(key, len(counts.minutes[key])) for key in keys)),
+            self._measure(words.CONTACTED, (Figure(key, len(counts.minutes[key])) for key in keys), few),
             self._measure(words.SPEED_P50, (Figure(key, percentile(counts.minutes[key], 50)) for key in keys), few),
             self._measure(words.SPEED_P95, (Figure(key, percentile(counts.minutes[key], 95)) for key in keys), few),
         ]

@@ -65,7 +65,7 @@ STANDING = Meaning(
     ("status", "source"),
     "leads",
     "org_record, record",
-    "Leads that stand in the status, by the mirror as it was last read; neither converted nor deleted.",
+    "Leads that stand in the status as of the last pass; neither converted nor deleted.",
 )
 ARRIVED = Meaning(
     "arrived",

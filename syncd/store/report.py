@@ -188,7 +188,8 @@ def _is_news(lane: int | None, touches: Sequence[int]) -> bool:
 
 def _first_heard(connection: Connection, numbers: Iterable[int]) -> dict[int | None, datetime]:
     p = t.person.c
-    return dict(connection.execute(select(p.number, p.created_at).where(among(connection, p.number, numbers))).tuples().all())
+    statement = select(p.number, p.created_at).where(among(connection, p.number, numbers))
+    return {row.number: row.created_at for row in connection.execute(statement)}
 
 
 def _sources(connection: Connection, numbers: Iterable[int]) -> dict[int | None, tuple[str, int]]:
