@@ -52,13 +52,17 @@ def kpi(store: Store, policy: Policy, *, since: str, until: str, now: datetime, 
     """
     begin, end = period_of(since, until, now, ZoneInfo(policy.time_zone))
     noted = store.statuses_noted_since()
+    if noted is not None:
+        noted = noted.replace(microsecond=0)  # the org's instants are whole seconds
     standing = _standing(store)
     if not policy.programs or noted is None or noted >= end:
         note = _NO_PROGRAMS if not policy.programs else _NOT_NOTED if noted is None else _too_early(noted)
         rest = [Measure(one, begin, end, is_told=False, note=note) for one in words.MEANINGS if one is not words.STANDING]
     else:
         rest = _measures(store, policy, begin, end, noted, frozenset(machine_users))
-    return KpiReport(policy.name, policy.digest, policy.time_zone, begin, end, noted, (standing, *rest))
+    by_name = {one.meaning.name: one for one in (standing, *rest)}
+    measures = tuple(by_name[one.name] for one in words.MEANINGS)
+    return KpiReport(policy.name, policy.digest, policy.time_zone, begin, end, noted, measures)
 
 
 def period_of(since: str, until: str, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
