@@ -1,6 +1,6 @@
 """The moves of a program as a picture: statuses in a column, moves as arcs, down on the right and up on the left. Pure.
 
-Inline SVG that takes its colours from the page, so that it is light and dark with it; a status that has no room is cut, and whole in its title.
+Inline SVG that takes its colours from the page, so that it is light and dark with it. A name that has no room is cut, and whole in its title.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from html import escape
 from syncd.policy.model import Mover
 
 MOST_STATUSES = 14
-"""More make a picture that nobody reads: the page has a table then."""
+"""More make a picture that nobody reads: each status lists its moves anyway."""
 
 _WIDTH, _BOX, _ROW, _HEIGHT, _TOP = 376, 150, 52, 30, 10
 _LETTERS = 24

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from syncd.policy.published import Chapter, CriterionPart, Entry, Page, ProgramPart, StatusPart
 
-_SPECIAL = re.compile(r"[\\`*\[\]<>|#~$&]|(?<![^\W_])_|_(?![^\W_])")
-"""What means something anywhere in a line; an underscore only where it does not stand between letters or underscores."""
+_SPECIAL = re.compile(r"[\\`*\[\]<>|#~$&]|(?<![A-Za-z0-9_])_+|_+(?![A-Za-z0-9_])")
+"""What means something anywhere in a line; underscores only where they do not stand between letters."""
 
 _BEGINS = re.compile(r"^(\d+)([.)])|^([-+=])")
 """What means something at the beginning of a line."""
@@ -36,7 +36,9 @@ def markdown_page(page: Page) -> str:
 
 def _plain(text: str, *, begins: bool = False) -> str:
     """Text that is only text, on one line."""
-    escaped = _SPECIAL.sub(lambda found: "&amp;" if found[0] == "&" else f"\\{found[0]}", " ".join(text.split()))
+    escaped = _SPECIAL.sub(
+        lambda found: "&amp;" if found[0] == "&" else "".join(f"\\{one}" for one in found[0]), " ".join(text.split())
+    )
     if not begins:
         return escaped
     return _BEGINS.sub(lambda found: f"{found[1]}\\{found[2]}" if found[1] else f"\\{found[3]}", escaped)

@@ -114,8 +114,6 @@ def _compared(op: str, left: Term, right: Term, *, holds: bool) -> str:
         return _among(op, left, right)
     if isinstance(right, Literal) and isinstance(right.value, bool) and op in ("==", "!="):
         return _said_to_be(left, value=right.value is (op == "=="))
-    if isinstance(right, Literal) and right.value is None:
-        return f"{value_in_words(left)} is {'empty' if op == '==' else 'known'}"
     counted = _counted(op, left, right)
     if counted:
         return counted

@@ -216,7 +216,8 @@ def _touches(connection: Connection, numbers: Iterable[int]) -> dict[int | None,
 
 def _tasks(connection: Connection, sf_ids: Sequence[str]) -> dict[str, list[datetime]]:
     r = t.related.c
-    closed = and_(r.object == "Task", r.is_open.is_(False), r.is_deleted.is_(False))
+    # By an expression: else SQLite finds tasks by their kind, which is all of them, and not by whom they are about.
+    closed = and_(r.object + "" == "Task", r.is_open.is_(False), r.is_deleted.is_(False))
     found: dict[str, list[datetime]] = {}
     here = and_(among(connection, r.who_id, sf_ids), text(t.WITH_WHO_SQL), closed)
     for who_id, fields in connection.execute(select(r.who_id, r.fields).where(here)).all():
