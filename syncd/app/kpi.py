@@ -54,7 +54,7 @@ def kpi(store: Store, policy: Policy, *, since: str, until: str, now: datetime, 
     noted = store.statuses_noted_since()
     if noted is not None:
         noted = noted.replace(microsecond=0)  # the org's instants are whole seconds
-    standing = _standing(store)
+    standing = _standing(store, _places(policy))
     if not policy.programs or noted is None or noted >= end:
         note = _NO_PROGRAMS if not policy.programs else _NOT_NOTED if noted is None else _too_early(noted)
         rest = [Measure(one, begin, end, is_told=False, note=note) for one in words.MEANINGS if one is not words.STANDING]
@@ -99,13 +99,14 @@ def _too_early(noted: datetime) -> str:
     return f"Cannot be told: changes of status are noted since {noted:%Y-%m-%d %H:%M} UTC, which is after the period."
 
 
-def _standing(store: Store) -> Measure:
+def _standing(store: Store, places: Mapping[str, int]) -> Measure:
     if store.mirror_cursor("Lead") is None:
         return Measure(words.STANDING, None, None, is_told=False, note="Cannot be told: the leads of the org were not read yet.")
     # The cursor is the newest stamp of a lead, not when somebody last looked.
     ended = (one.finished_at for one in store.runs(50) if one.status in (RunStatus.OK, RunStatus.PARTIAL))
     at = max((one for one in ended if one is not None), default=store.mirror_cursor("Lead"))
-    figures = tuple(Figure((one.status or "(none)", one.source or words.NO_SOURCE), one.count) for one in store.standing_leads())
+    leads = sorted(store.standing_leads(), key=lambda one: (places.get(one.status, len(places)), one.status, one.source))
+    figures = tuple(Figure((one.status or "(none)", one.source or words.NO_SOURCE), one.count) for one in leads)
     return Measure(words.STANDING, None, at, figures)
 
 
@@ -122,7 +123,7 @@ def _measures(
     for histories in store.lead_histories(seen, end):
         for history in histories:
             counts.add(history)
-    made = _Maker(begin, end, seen, _note_of_statuses(begin, seen, days), _note_of_moves(store, counts, seen))
+    made = _Maker(begin, end, seen, _note_of_statuses(begin, seen, days), _note_of_moves(store, counts, seen), _places(policy))
     return [
         *made.funnel(counts),
         *made.speed(counts, knows_tasks=store.mirror_cursor("Task") is not None),
@@ -157,13 +158,24 @@ def _note_of_moves(store: Store, counts: Counts, seen: datetime) -> str:
 class _Maker:
     """Makes measures of counts."""
 
-    def __init__(self, begin: datetime, end: datetime, seen: datetime, of_statuses: str, of_moves: str) -> None:
+    def __init__(
+        self, begin: datetime, end: datetime, seen: datetime, of_statuses: str, of_moves: str, places: Mapping[str, int]
+    ) -> None:
+        self._places = places
         self._begin, self._end, self._seen = begin, end, seen
         self._of_statuses, self._of_moves = of_statuses, of_moves
 
     def _measure(self, meaning: Meaning, figures: Iterable[Figure], note: str = "") -> Measure:
         said = " ".join(one for one in (self._of_statuses, note) if one)
         return Measure(meaning, self._seen, self._end, tuple(figures), note=said)
+
+    def _sorted(self, found: Mapping[Any, float], shown: Callable[[float], float] = lambda value: value) -> list[Figure]:
+        """Statuses as the policy has them, everything else by its name."""
+
+        def place(key: tuple[str, ...]) -> list[tuple[int, str]]:
+            return [(self._places.get(label, len(self._places)), label) for label in key]
+
+        return [Figure(tuple(key), shown(found[key])) for key in sorted(found, key=place)]
 
     def funnel(self, counts: Counts) -> list[Measure]:
         shares = {key: 100 * counts.arrived_converted[key] / count for key, count in counts.arrived.items()}
@@ -172,12 +184,12 @@ class _Maker:
             left[status] += count
         rates = {key: 100 * count / left[key[0]] for key, count in counts.moved_on.items()}
         return [
-            self._measure(words.ARRIVED, _sorted(counts.arrived)),
-            self._measure(words.ENTERED, _sorted(counts.entered)),
-            self._measure(words.CONVERTED, _sorted(counts.converted)),
-            self._measure(words.ARRIVED_CONVERTED, _sorted(shares, _percent)),
-            self._measure(words.MOVED_ON, _sorted(counts.moved_on)),
-            self._measure(words.CONVERSION_RATE, _sorted(rates, _percent)),
+            self._measure(words.ARRIVED, self._sorted(counts.arrived)),
+            self._measure(words.ENTERED, self._sorted(counts.entered)),
+            self._measure(words.CONVERTED, self._sorted(counts.converted)),
+            self._measure(words.ARRIVED_CONVERTED, self._sorted(shares, _percent)),
+            self._measure(words.MOVED_ON, self._sorted(counts.moved_on)),
+            self._measure(words.CONVERSION_RATE, self._sorted(rates, _percent)),
         ]
 
     def speed(self, counts: Counts, *, knows_tasks: bool) -> list[Measure]:
@@ -224,8 +236,8 @@ class _Maker:
         is_marked = any(status.is_unqualified for program in policy.programs for status in program.statuses.values())
         unmarked = "" if is_marked else "The policy marks no status as unqualified."
         return [
-            self._measure(words.UNQUALIFIED, _sorted(counts.unqualified), f"{self._of_moves} {unmarked}".strip()),
-            self._measure(words.UNQUALIFIED_WENT, _sorted(counts.unqualified_went), self._of_moves),
+            self._measure(words.UNQUALIFIED, self._sorted(counts.unqualified), f"{self._of_moves} {unmarked}".strip()),
+            self._measure(words.UNQUALIFIED_WENT, self._sorted(counts.unqualified_went), self._of_moves),
             self._moved(words.ARCHIVED, policy, Section.ARCHIVE, counts.archived),
             self._moved(words.REVIVED, policy, Section.REVIVE, counts.revived),
         ]
@@ -243,12 +255,14 @@ def _of_watching(rules: Iterable[tuple[str, ...]]) -> str:
     return f"Cannot be told of rules that only watch: {named}." if named else ""
 
 
+def _places(policy: Policy) -> dict[str, int]:
+    """Statuses in the order of the file."""
+    names = dict.fromkeys(status for program in policy.programs for status in program.statuses)
+    return {name: place for place, name in enumerate(names)}
+
+
 def _percent(value: float) -> float:
     return round(value, 1)
-
-
-def _sorted(found: Mapping[Any, float], shown: Callable[[float], float] = lambda value: value) -> list[Figure]:
-    return [Figure(tuple(key), shown(value)) for key, value in sorted(found.items())]
 
 
 __all__ = ["KpiReport", "kpi", "period_of"]

@@ -133,17 +133,24 @@ CONTACTED = Meaning(
     "Of those, the times that were followed by a first contact before the end of the period and before the lead entered the entry "
     "status once more.",
 )
-_SPEED_WORDS = (
-    "of the minutes from arrival to first contact, of those that were contacted (nearest rank). Arrival: the newest touch up to the "
+SPEED_P50 = Meaning(
+    "speed_p50",
+    _SPEED,
+    ("source",),
+    "minutes",
+    "status_change, touch, person, related",
+    "Median of the minutes from arrival to first contact, of those that were contacted (nearest rank). Arrival: the newest touch up to the "
     "entry and, of a new lead, the moment syncd first heard of the person, whichever is later; of a lead that comes back, a touch "
     "counts only since it entered the status before. Without either, arrival is the entry. First contact: the next change of status "
-    "that a person made, or the first completed task about the lead, whichever is earlier."
-)
-SPEED_P50 = Meaning(
-    "speed_p50", _SPEED, ("source",), "minutes", "status_change, touch, person, related", f"Median {_SPEED_WORDS}"
+    "that a person made, or the first completed task about the lead, whichever is earlier.",
 )
 SPEED_P95 = Meaning(
-    "speed_p95", _SPEED, ("source",), "minutes", "status_change, touch, person, related", f"95th percentile {_SPEED_WORDS}"
+    "speed_p95",
+    _SPEED,
+    ("source",),
+    "minutes",
+    "status_change, touch, person, related",
+    "95th percentile of the same minutes as in speed_p50: nineteen of twenty contacts came sooner, or as soon.",
 )
 SLA_BREACHES = Meaning(
     "sla_breaches",
@@ -151,7 +158,7 @@ SLA_BREACHES = Meaning(
     ("rule",),
     "times",
     "decision, policy_day",
-    "Times that the rule of section sla fired in the period: its time was over and nothing had happened.",
+    "Times that the rule of section sla fired in the period: the time it gives was over.",
 )
 UNQUALIFIED = Meaning(
     "unqualified",
@@ -159,8 +166,8 @@ UNQUALIFIED = Meaning(
     ("status", "reason"),
     "times",
     "status_change, operation",
-    "Times that a lead entered a status marked unqualified in the period, by the rule that moved it; (a person) where nobody of "
-    "syncd did, (no rule) where a machine did that is not syncd's policy.",
+    "Times that a lead entered a status marked unqualified in the period, by the rule that moved it; (a person) where a person did, "
+    "(no rule) where a machine did without a rule of the policy.",
 )
 UNQUALIFIED_WENT = Meaning(
     "unqualified_went",

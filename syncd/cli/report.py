@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -142,16 +142,30 @@ def _show(output: Output, found: KpiReport) -> None:
         members = [one for one in found.measures if one.meaning.group == group]
         for title, columns, rows, labels in _tables(members):
             output.table(title, columns, rows, numbers=columns[labels:])
-        for one in members:
-            _footnote(output, one, zone)
+        _footnotes(output, members, zone)
 
 
-def _footnote(output: Output, one: Measure, zone: str) -> None:
+def _footnotes(output: Output, members: Sequence[Measure], zone: str) -> None:
+    """What the numbers of a group mean; what several have in common is said once."""
+    for one in members:
+        output.line(f"  {_shown_name(one)} ({one.meaning.unit}): {one.meaning.definition}", "dim")
+    for period, names in _together((_period(one, zone), _shown_name(one)) for one in members):
+        output.line(f"  Period of {names}: {period}.", "dim")
+    for note, names in _together((one.note, _shown_name(one)) for one in members if one.note):
+        output.line(f"  {names}: {note}", "yellow")
+
+
+def _together(said: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Each text once, with the names of all that it is about."""
+    found: dict[str, list[str]] = {}
+    for text, name in said:
+        found.setdefault(text, []).append(name)
+    return ((text, ", ".join(names)) for text, names in found.items())
+
+
+def _period(one: Measure, zone: str) -> str:
     until = "never" if one.until is None else _day(one.until, zone)
-    period = f"{_day(one.since, zone)} to {until}" if one.since is not None else f"as of {until}"
-    output.line(f"  {_shown_name(one)} ({one.meaning.unit}, {period}): {one.meaning.definition}", "dim")
-    if one.note:
-        output.line(f"  {_shown_name(one)}: {one.note}", "yellow")
+    return f"{_day(one.since, zone)} to {until}" if one.since is not None else f"as of {until}"
 
 
 def _day(at: Any, zone: str) -> str:
@@ -200,6 +214,7 @@ def _crossed(one: Measure) -> tuple[str, tuple[str, ...], _Rows, int]:
 
 def _value(known: dict[tuple[str, ...], float | None], key: tuple[str, ...], one: Measure) -> Any:
     if key not in known:
-        return 0 if one.meaning.unit in _COUNTS else None
+        # Of a rule the other number says nothing; what came from no source, and what went nowhere, is none.
+        return 0 if one.meaning.unit in _COUNTS and "rule" not in one.meaning.labels else None
     value = known[key]
     return f"{value} %" if value is not None and one.meaning.unit == "%" else value
