@@ -121,7 +121,7 @@ class Counts:
             self.archived[rule,] += 1
         elif section == Section.REVIVE:
             self.revived[rule,] += 1
-        elif rule and not section and not rule.startswith("illegal_"):
+        elif rule and move.to_status and not section and not rule.startswith("illegal_"):
             self.of_no_rule[rule] += 1
 
     def add(self, history: LeadHistory) -> None:

@@ -190,7 +190,8 @@ def test_archived_and_revived_by_rules_and_by_people() -> None:
     assert (counts.archived, counts.revived) == ({(A_PERSON,): 1}, {(A_PERSON,): 1})
     for name in ("silent", "outside_icp", "gone", "came_back", "cools_off", "illegal_status", "forgotten"):
         counts.add_move(move(name, ARCHIVED, NOW))
-    counts.add_move(StatusMove("00Q1", NOW, "mapping"))
+    counts.add_move(StatusMove("00Q1", NOW, "mapping", OPEN, WORKING))
+    counts.add_move(move("words_only", "", NOW))
     assert counts.archived == {(A_PERSON,): 1, ("silent",): 1, ("outside_icp",): 1, ("gone",): 1}
     assert counts.revived == {(A_PERSON,): 1, ("came_back",): 1}
     assert counts.of_no_rule == {"forgotten": 1}
