@@ -26,7 +26,7 @@ def echo_base(operation: Operation, row: OrgRow, schema: ObjectSchema | None, ma
     """
     is_machine = row.modified_by in machine_users
     base: dict[str, Value] = {}
-    for name, sent in operation.fields.items():
+    for name, sent in operation.written.items():
         held = row.fields.get(name)
         field = schema.fields.get(name) if schema else None
         base[name] = held if is_machine or same(held, sent, field) else sent
@@ -128,7 +128,7 @@ def _result(
     row = rows.get((operation.object, operation.sf_id))
     if row is None:
         # Gone again before we could look (or deleted by our own undo): the mirror will tell; what we sent is the best base.
-        base = dict(operation.fields)
+        base = dict(operation.written)
         return OperationResult(operation.operation_id, OperationState.DONE, operation.sf_id, base=base, operation=operation)
     base = echo_base(operation, row, session.schema.objects.get(operation.object), machines)
     return OperationResult(operation.operation_id, OperationState.DONE, row.sf_id, echo=row, base=base, operation=operation)

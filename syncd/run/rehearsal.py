@@ -177,6 +177,10 @@ class RehearsalOrg:
         """The real ones."""
         return self._org.active_users(sf_ids)
 
+    def queue_members(self, queue_id: str) -> list[str]:
+        """The real ones."""
+        return self._org.queue_members(queue_id)
+
     def _written(self, row: OrgRow, changed: Mapping[str, Value]) -> OrgRow:
         return msgspec.structs.replace(
             row, fields={**row.fields, **changed}, stamp=max(row.stamp, self._clock.now()), modified_by=self.identity().user_id

@@ -15,6 +15,7 @@ from syncd.plan.standards import Carried
 from syncd.policy import Decision, evaluate
 from syncd.ports import StoredFacts
 from syncd.run.context import OrgSession, PassContext
+from syncd.run.converting import Conversions
 
 SETTLED = "policy_digest"
 """Setting: the policy under which a pass has come to its end."""
@@ -53,12 +54,16 @@ class Standards:
         self._previous = {
             one.means.previous_owner_field for one in ctx.policy.rules if one.means and one.means.previous_owner_field
         }
+        self._conversions = Conversions(ctx, session)
         self._asks_previous = any(one.owner == "previous" for one in ctx.policy.rules)
         self.is_new = ctx.store.setting(SETTLED) != ctx.policy.digest
         """Whether no pass under this policy has come to its end: what it moves is held until it was counted (the guard)."""
 
     def facts(self, views: Sequence[PersonView]) -> dict[str, StoredFacts]:
-        """What the store knows of these people, by person; asks the org who of their former owners is still active."""
+        """What the store knows of these people, by person; asks the org who of their former owners is still active.
+
+        What leads may join that are converted is looked up along with it.
+        """
         if self._asks_previous:
             wanted = {
                 str(value)
@@ -71,6 +76,7 @@ class Standards:
                 self._active |= self._org.active_users(sorted(wanted))
                 active = frozenset(one for one, is_active in self._active.items() if is_active)
                 self._settings = msgspec.structs.replace(self._settings, active=active)
+        self._conversions.look(views)
         return self._ctx.store.person_facts([view.person_id for view in views], self._machines, self._ctx.clock.now())
 
     def decide(
@@ -88,7 +94,8 @@ class Standards:
         def carry_out(record: OrgRecord | None) -> Carried:
             if record is None:
                 return Carried(due={"": verdict.look_at} if verdict.look_at is not None else {})
-            return carry(policy, verdict, view, record, self._schema, self._settings, facts.waiting, now, self._ctx.run_id)
+            carried = carry(policy, verdict, view, record, self._schema, self._settings, facts.waiting, now, self._ctx.run_id)
+            return self._conversions.carry(verdict, facts, view, record, self._settings, carried)
 
         return decision, carry_out
 
@@ -129,6 +136,7 @@ def _owners(ctx: PassContext, session: OrgSession) -> dict[str, str]:
     """The ids of the queues and users that rules name, as far as the org has them."""
     rules = ctx.policy.rules
     named = {one.owner for one in rules} | {one.means.owner for one in rules if one.means is not None}
+    named |= {one.converting.owner for one in rules if one.converting is not None}
     found = {}
     for one in sorted(name for name in named if ":" in name):
         kind, _, name = one.partition(":")

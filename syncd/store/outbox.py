@@ -19,6 +19,8 @@ from syncd.store.engine import Database
 from syncd.store.shared import mark_dirty, put_dead_letter, put_review
 
 _FENCE = "engine"
+_COUNTED_BY_OBJECT = {"Task": "tasks", "Opportunity": "opportunities"}
+_COUNTED_BY_KIND = {"create": "created", "delete": "archived", "convert": "converted"}
 _ENDED = ("sf_id", "target", "state", "code", "message", "finished_at", "needs_echo")
 
 
@@ -111,6 +113,13 @@ class OutboxStore:
             statement = statement.where(o.run_id.not_in(other_than))
         return self._read(statement)
 
+    def open_conversions(self) -> list[Operation]:
+        """Conversions that are planned, held, sent or without an answer: what accounts they make is not in the mirror yet."""
+        o = t.operation.c
+        return self._read(
+            t.OPERATIONS.where(and_(text(t.OPEN_STATES_SQL), o.kind + "" == "convert")).order_by(o.operation_id + "")
+        )
+
     def operations_of(self, person_id: str) -> list[Operation]:
         """Every operation of a person, oldest first."""
         return self._read(t.OPERATIONS.where(t.person.c.person_id == person_id).order_by(t.operation.c.operation_id))
@@ -141,17 +150,16 @@ class OutboxStore:
     def operation_counts(self, run_id: str) -> dict[str, int]:
         """What a run wrote: created, updated (with consent, status and restores), converted, archived, refused, failed.
 
-        `tasks` (made, or deleted by an undo) is there only if there are any.
+        `tasks` and `opportunities` (made, or deleted by an undo) are there only if there are any.
         """
         o = t.operation.c
         statement = select(o.kind, o.state, o.object, func.count()).where(o.run_id == run_id).group_by(o.kind, o.state, o.object)
         counts = dict.fromkeys(("created", "updated", "converted", "archived", "unchanged", "refused", "failed"), 0)
         with self.db.read() as connection:
             for kind, state, name, count in connection.execute(statement):
-                if state == "done" and name == "Task":
-                    counts["tasks"] = counts.get("tasks", 0) + count
-                elif state == "done":
-                    counts["created" if kind == "create" else "archived" if kind == "delete" else "updated"] += count
+                if state == "done":
+                    what = _COUNTED_BY_OBJECT.get(name) or _COUNTED_BY_KIND.get(kind, "updated")
+                    counts[what] = counts.get(what, 0) + count
                 elif state in ("refused", "failed"):
                     counts[state] += count
         return counts
@@ -242,7 +250,7 @@ class OutboxStore:
         echoed: list[str] = []
         for row, one in pairs:
             is_done = one.state is OperationState.DONE
-            needs_echo = is_done and one.echo is None and not one.base and row.kind not in ("delete", "task")
+            needs_echo = is_done and one.echo is None and not one.base and row.kind not in ("delete", "task", "opportunity")
             if is_done and row.state == "done" and not needs_echo:
                 echoed.append(row.operation_id)
                 continue
