@@ -48,7 +48,7 @@ class Requests:
         carry_out = self._kinds.get(one.kind)
         if carry_out is None:
             self._end(one, lambda: _refuse(f'This daemon does not know the request "{one.kind}".'))
-        elif one.kind == "backfill":
+        elif one.kind in ("backfill", "publish"):
             self._end(one, lambda: carry_out(self, one.document))
             self._agenda.wake()
         else:
@@ -88,6 +88,10 @@ class Requests:
         self._house.start_backfill(planned)
         return {"range": range_document(planned.range), "is_new": planned.backfill is not None}
 
+    def _publish(self, document: Answer) -> Answer:
+        self._house.publish_policy(document["digest"])
+        return {}
+
     def _undo(self, document: Answer) -> Answer:
         # Nobody may plan meanwhile: what is undone is what a plan would write again.
         with Turn(self._house.company.turns, Lane.POLICY):
@@ -106,6 +110,7 @@ class Requests:
         "backfill": _backfill,
         "undo": _undo,
         "convert": _convert,
+        "publish": _publish,
     }
 
 

@@ -22,6 +22,8 @@ SETTLED = "policy_digest"
 _MARKING = "policy_marking"
 OWN_USER = "own_user_id"
 """Setting: who syncd is in the org, for those who explain without asking it."""
+PUBLISHED = "policy_published"
+"""Setting: digest of the policy that was published last, for people to read."""
 _PER_SLICE = 1_000
 _DUE_PER_PASS = 20_000
 """People whose date has come, looked at in one pass at most: the rest comes with the next one."""
@@ -145,4 +147,4 @@ def _owners(ctx: PassContext, session: OrgSession) -> dict[str, str]:
     return found
 
 
-__all__ = ["OWN_USER", "SETTLED", "Standards", "mark_people", "settle_policy"]
+__all__ = ["OWN_USER", "PUBLISHED", "SETTLED", "Standards", "mark_people", "settle_policy"]

@@ -26,6 +26,7 @@ from syncd.store.outbox import OutboxStore
 from syncd.store.people import PeopleStore
 from syncd.store.policy import FactStore
 from syncd.store.prune import PruneStore
+from syncd.store.report import ReportStore
 from syncd.store.resolved import ResolvedStore
 from syncd.store.runs import RunStore
 from syncd.store.search import SearchStore
@@ -44,6 +45,7 @@ class SqlStore(
     PeopleStore,
     DecisionStore,
     FactStore,
+    ReportStore,
     SearchStore,
     OutboxStore,
     MirrorStore,
