@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
 
     @policy.command(
         help="""Check the policy: syntax, names, its own tests, unreachable statuses, rules that can never fire; with --live also
-against the org's statuses, fields and picklists.
+against the org's statuses, lead processes, fields and picklists, and the rights that conversions and opportunities need.
 
 Examples:
   syncd policy check
@@ -53,11 +53,16 @@ Examples:
         output = globals_of(context).output(as_json=as_json)
         with house(context) as opened:
             policy, findings = opened.check_policy(live=live)
+        is_wrong = any(one["severity"] == "error" for one in findings)
         if as_json:
-            output.json({"ok": True, "policy": policy.name, "digest": policy.digest, "findings": findings})
-            return 0
+            output.json({"ok": not is_wrong, "policy": policy.name, "digest": policy.digest, "findings": findings})
+            return 1 if is_wrong else 0
         for one in findings:
-            output.line(f"{one['severity']:>7}  {one['subject']}: {one['message']} {one['advice']}".rstrip(), "yellow")
+            color = "red" if one["severity"] == "error" else "yellow"
+            output.line(f"{one['severity']:>7}  {one['subject']}: {one['message']} {one['advice']}".rstrip(), color)
+        if is_wrong:
+            output.line("The org is not ready for the policy: mend what is marked as error.", "red")
+            return 1
         name = f' "{policy.name}"' if policy.name else ""
         sums = f"{len(policy.programs)} programs, {len(policy.rules)} rules, {len(policy.tests)} tests"
         output.line(f"The policy{name} is right: {sums}. Version {policy.digest[:8]}.", "green")
