@@ -20,7 +20,7 @@ from syncd.salesforce.finding import Finding, Severity
 _UNHEARD = (SalesforceUnavailableError, AuthError, BudgetExhausted)
 _PERMISSION = "PermissionsConvertLeads"
 _MADE = ("Account", "Contact", "Opportunity")
-_GIVEN = ("Name", "StageName", "CloseDate", "AccountId", "OwnerId")
+GIVEN_FIELDS = ("Name", "StageName", "CloseDate", "AccountId", "OwnerId")
 """Fields of an opportunity that syncd fills whatever the rule says."""
 _LINKS = ("ContactId",)
 """May be given on create only, and makes the contact role (Object Reference v62.0, Opportunity, ContactId)."""
@@ -176,7 +176,7 @@ def _deal(schema: OrgSchema, deal: DealUse, external_id_field: str) -> Iterator[
         message = f"The integration user may not use it{at}."
         advice = "Assign the record type to its permission set (Record Type Assignments)."
         yield Finding(Severity.ERROR, f"record type {deal.record_type}", message, advice)
-    filled = [*_GIVEN, *deal.fields, *(["RecordTypeId"] if deal.record_type else [])]
+    filled = [*GIVEN_FIELDS, *deal.fields, *(["RecordTypeId"] if deal.record_type else [])]
     for name in dict.fromkeys(filled):
         field = described.fields.get(name)
         if field is None or not field.is_createable:
