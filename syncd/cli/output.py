@@ -86,6 +86,20 @@ def show_ranges(output: Output, sources: Mapping[str, Any]) -> None:
         output.table("Ranges read once more (UTC)", ("source", "stream", "from", "until", "cursor moved"), rows)
 
 
+def show_policy(output: Output, found: Mapping[str, Any] | None) -> None:
+    """The policy at work, of a status document; nothing before the first pass."""
+    if found is None:
+        return
+    name = f"{found['name']} " if found["name"] else ""
+    output.line(f"Policy: {name}{found['version']}, at work since {shown(found['since_at'])}.")
+    if not found["is_settled"]:
+        output.line("Not everybody was looked at under it yet.", "yellow")
+    if not found["on_disk"]:
+        output.line('The file on disk has a mistake; the version above goes on. "syncd policy check" says where.', "red")
+    elif found["on_disk"] != found["version"]:
+        output.line(f"The file on disk is another version, {found['on_disk']}: loaded with the next reload or pass.", "yellow")
+
+
 NOTE_WORDS = {
     "kept_persons_edit": "fields kept because somebody edited them in Salesforce",
     "keep_filled": "fields left alone because Salesforce already has a value",

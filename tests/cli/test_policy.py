@@ -69,6 +69,9 @@ def test_the_policy_is_checked_against_the_org_and_explained_for_a_lead(shell: S
     assert found["score"] == 20
     assert [(one["rule_id"], one["to_status"]) for one in found["changes"]] == [("cools_off", "Nurture")]
     assert found["look_at"] is not None
+    at_work = shell.run("status").stdout
+    assert f"Policy: acme {checked['digest'][:8]}, at work since " in at_work
+    assert "The file on disk" not in at_work
     told = shell.run("policy", "explain", "person1@example.com").stdout
     assert "cools_off would move them to Nurture: its condition does not hold." in told
     assert "days_in_status >= 30: no" in told
