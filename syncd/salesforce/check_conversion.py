@@ -20,7 +20,7 @@ from syncd.salesforce.finding import Finding, Severity
 _UNHEARD = (SalesforceUnavailableError, AuthError, BudgetExhausted)
 _PERMISSION = "PermissionsConvertLeads"
 _MADE = ("Account", "Contact", "Opportunity")
-GIVEN_FIELDS = ("Name", "StageName", "CloseDate", "AccountId", "OwnerId")
+GIVEN_FIELDS = ("Name", "StageName", "CloseDate", "AccountId")
 """Fields of an opportunity that syncd fills whatever the rule says."""
 _LINKS = ("ContactId",)
 """May be given on create only, and makes the contact role (Object Reference v62.0, Opportunity, ContactId)."""
@@ -125,8 +125,13 @@ def members_findings(org: SalesforceOrg, queues: Sequence[str]) -> Iterator[Find
         if members:
             yield Finding(Severity.OK, subject, f"{len(members)} active members take turns as owners of what is converted.")
         else:
-            message = "It has no active user as a member of its own, so nobody can be given what is converted."
-            yield Finding(Severity.ERROR, subject, message, "Add users to it under Setup, Queues; roles and groups do not count.")
+            message = "It has no active user among its members, so nobody can be given what is converted."
+            yield Finding(
+                Severity.ERROR,
+                subject,
+                message,
+                "Add users or public groups to it under Setup, Queues; members by role are not seen.",
+            )
 
 
 def deal_findings(schema: OrgSchema, external_id_field: str | None, deals: Sequence[DealUse]) -> Iterator[Finding]:
@@ -179,7 +184,8 @@ def _deal(schema: OrgSchema, deal: DealUse, external_id_field: str) -> Iterator[
     filled = [*GIVEN_FIELDS, *deal.fields, *(["RecordTypeId"] if deal.record_type else [])]
     for name in dict.fromkeys(filled):
         field = described.fields.get(name)
-        if field is None or not field.is_createable:
+        # Those that come with a conversion are set afterwards (syncd.plan.opportunities).
+        if field is None or not (field.is_createable and field.is_updateable):
             message = f"may not be written by the integration user{at}."
             yield Finding(Severity.ERROR, f"Opportunity.{name}", message, f"Give its permission set edit on Opportunity.{name}.")
     for name in described.required:

@@ -41,7 +41,7 @@ projects retrieved from their orgs (compared 2026-11): none lists one of these."
 
 SYSTEM = {
     "Id", "OwnerId", "IsDeleted", "MasterRecordId", "SystemModstamp", "LastModifiedById", "IsConverted", "ConvertedContactId",
-    "ConvertedAccountId", "CreatedDate", "IsClosed",
+    "ConvertedAccountId", "ConvertedOpportunityId", "CreatedDate", "IsClosed", "CurrencyIsoCode", "RecordTypeId",
 }  # fmt: skip
 """Fields that come with read on the object. Source: as above."""
 
@@ -144,7 +144,8 @@ def written_fields(name: str) -> set[str]:
 def secured(name: str, fields: set[str]) -> set[str]:
     """The same as field-level security names them: `Lead.Address` for all parts of the address."""
     left = fields - ALWAYS_ACCESSIBLE[name] - SYSTEM
-    return {f"{name}.{'Address' if one in ADDRESS_GROUP else one}" for one in left}
+    parts = dict.fromkeys(ADDRESS_GROUP, "Address") | {f"Billing{part}": "BillingAddress" for part in ADDRESS_GROUP}
+    return {f"{name}.{parts.get(one, one)}" for one in left}
 
 
 def test_every_file_is_well_formed_and_of_the_metadata_namespace() -> None:
@@ -173,7 +174,8 @@ def test_policies_may_write_all_their_fields_but_the_reps_hold() -> None:
     readable, editable = granted("Syncd_Policy")
     shown = {f"Lead.{name}" for name in POLICY_FIELDS if name != "Syncd_Hold_Until__c"}
     assert editable == shown | DEAL_FIELDS | {"Contact.AccountId"}
-    assert readable - editable == {"Lead.Syncd_Hold_Until__c", "Account.Website", "Contact.Title", "Lead.Rating"}
+    read = {"Lead.Syncd_Hold_Until__c", "Account.BillingAddress", "Account.Website", "Contact.Title", "Lead.Rating"}
+    assert readable - editable == read
 
 
 def test_a_policy_may_read_what_the_mirror_reads_for_it() -> None:
@@ -281,6 +283,7 @@ def restrict(world: World, name: str, *sets: str) -> None:
     readable, editable = (set().union(*(one[index] for one in granted_by)) for index in (0, 1))
     described = world.org.objects[name]
     parts = {f"{name}.{part}": f"{name}.Address" for part in ADDRESS_GROUP}
+    parts |= {f"{name}.Billing{part}": f"{name}.BillingAddress" for part in ADDRESS_GROUP}
     for field in list(described.fields.values()):
         if field.name in ALWAYS_ACCESSIBLE[name] | SYSTEM | ON_CREATE.get(name, set()):
             continue

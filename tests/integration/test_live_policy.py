@@ -70,6 +70,12 @@ def test_a_right_that_only_watched_rules_would_need_is_a_warning(world: World) -
     assert problems(world) == [("warning", "Convert Leads")]
 
 
+def test_a_right_that_enforced_rules_need_is_an_error(world: World) -> None:
+    world.org.admin.allow_converting(is_allowed=False)
+    world.write("mappings/policy.yaml", POLICY.replace(", enforcement: observe", ""))
+    assert problems(world) == [("error", "Convert Leads")]
+
+
 def test_a_queue_without_an_active_member_can_own_nothing(world: World) -> None:
     world.org.admin.set_user_active("rep1", is_active=False)
     assert problems(world) == [("warning", "queue Closers")]

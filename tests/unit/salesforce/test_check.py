@@ -317,7 +317,7 @@ def test_conversions_that_are_only_watched_keep_nobody_waiting(org, convertible)
 
 
 DEAL = DealUse("policy.yaml line 50", "New_Business", ("Amount",))
-GIVEN = ("Name", "StageName", "CloseDate", "AccountId", "OwnerId", "Amount", "RecordTypeId")
+GIVEN = ("Name", "StageName", "CloseDate", "AccountId", "Amount", "RecordTypeId")
 
 
 @pytest.fixture
@@ -350,6 +350,7 @@ def test_an_org_that_takes_opportunities_says_so_without_a_further_call(org, dea
         (lambda parts: parts["describeOpportunity"]["fields"].pop(), "Opportunity.Syncd_Id__c", "deploy/salesforce"),
         (lambda parts: deal_field(parts, "Syncd_Id__c").update(unique=False), "Opportunity.Syncd_Id__c", "two opportunities"),
         (lambda parts: deal_field(parts, "Amount").update(createable=False), "Opportunity.Amount", "edit on Opportunity.Amount"),
+        (lambda parts: deal_field(parts, "StageName").update(updateable=False), "Opportunity.StageName", "edit on"),
         (
             lambda parts: parts["describeOpportunity"]["recordTypeInfos"][0].update(available=False),
             "record type New_Business",
