@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -290,6 +291,67 @@ def test_a_queue_or_status_that_goes_overnight_is_said_and_nothing_else_stops(wo
     lead = world.lead("person1@example.com")
     assert (lead["Status"], lead["Syncd_Archived__c"], lead["Syncd_Previous_Owner__c"]) == ("Open - Not Contacted", False, None)
     assert status_of(world, 2) == "Working - Contacted"
+
+
+def test_what_goes_overnight_is_logged_once_and_so_is_its_return(world: World, capsys: Any) -> None:
+    """Over passes and processes; a second thing that goes is told by itself."""
+
+    def told() -> list[tuple[str, str]]:
+        lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if "hindered" in line]
+        return [(one["event"], one["problem"]) for one in lines]
+
+    world.drop([row(1)])
+    world.run()
+    assert told() == []
+    world.org.admin.delete_status("Nurture")
+    for _ in range(3):
+        assert later(world, 0.1).status is RunStatus.PARTIAL
+    assert told() == [("policy_hindered", "status:Nurture")]
+    world.org.admin.delete_status("Archived")
+    later(world, 0.1)
+    later(world, 0.1)
+    assert told() == [("policy_hindered", "status:Archived")]
+    world.org.admin.add_status("Nurture")
+    world.org.admin.add_status("Archived")
+    assert later(world, 0.1).status is RunStatus.OK
+    later(world, 0.1)
+    assert told() == [("policy_unhindered", "status:Archived"), ("policy_unhindered", "status:Nurture")]
+
+
+def test_a_user_who_is_named_by_address_and_is_gone_is_not_named_in_the_log(
+    make_world: Callable[..., World], capsys: Any
+) -> None:
+    world = ready(make_world(mapping=MAPPING, policy=PROGRAM.replace("queue:Archive", "user:nobody@example.com")))
+    world.drop([row(1)])
+    summary = world.run()
+    assert any("nobody@example.com" in one for one in summary.missed), "who asks is told"
+    told = capsys.readouterr().err
+    assert "nobody@example.com" not in told
+    assert '"problem":"owner:user"' in told
+
+
+def test_a_status_that_goes_under_the_running_daemon_moves_nobody_there_once_it_is_noticed(world: World) -> None:
+    """One process, as the daemon: the schema is an hour old at most."""
+    world.drop([row(2)])
+    world.run()
+    world.org.edit(world.lead("person2@example.com")["Id"], {"Status": "Working - Contacted"})
+    house = world.open()
+    try:
+        assert house.run([])[0].status is RunStatus.OK
+        world.org.admin.delete_status("Nurture")
+        world.clock.advance(31 * DAY)
+        for _ in range(3):
+            summary = house.run([])[0]
+            assert [one for one in summary.missed if '"Nurture"' in one]
+            world.clock.advance(60)
+        assert status_of(world, 2) == "Working - Contacted"
+        world.org.admin.add_status("Nurture")
+        world.clock.advance(4_000)
+        world.drop([row(2, phone="+1 415 555 0199")])
+        assert house.run([])[0].status is RunStatus.OK
+        assert status_of(world, 2) == "Nurture"
+    finally:
+        house.close()
 
 
 def test_a_move_that_the_org_refuses_is_a_dead_letter_and_not_tried_again(world: World) -> None:
