@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from syncd.cli.output import Output, shown
+from syncd.cli.output import Output, show_decided, shown
 from syncd.cli.shared import Json, globals_of, house
 
 if TYPE_CHECKING:
@@ -113,5 +113,6 @@ def _show(output: Output, found: Explanation) -> None:
         output.line(f"{change.rule_id} would move them to {change.to_status}: {_BLOCKED.get(change.blocked, change.blocked)}.")
         for clause in change.missing:
             output.line(f"    {clause.text}: {clause.why}", "dim")
+    show_decided(output, found.decided)
     if found.look_at is not None:
         output.line(f"Looked at again: {shown(found.look_at)}, or when something happens.")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from syncd.app.leads import show_lead
 from syncd.errors import ConfigError
 from syncd.model import OperationKind, RunStatus
 from syncd.sandbox import SandboxOrg
@@ -229,6 +230,90 @@ def test_a_rule_that_only_watches_writes_nothing_and_is_counted(make_world: Call
     world.drop([row(1, title="Boss")])
     summary = world.run()
     assert (status_of(world), summary.notes["would:leads_with_a_boss"] > 0) == ("Open - Not Contacted", True)
+
+
+def observed(world: World, number: int = 1) -> list[tuple[str, str, str, str]]:
+    """The log of one person, oldest first: what was observed and what fired."""
+    house = world.open()
+    try:
+        card = show_lead(house.store, f"person{number}@example.com")
+        told = house.explain_policy(f"person{number}@example.com").decided
+    finally:
+        house.close()
+    assert told == card.decided
+    return [(one.rule_id, one.outcome, one.from_status, one.to_status) for one in reversed(card.decided)]
+
+
+@pytest.fixture
+def watching(make_world: Callable[..., World]) -> World:
+    """The rule about bosses, and the task that is overdue, only watch."""
+    text = PROGRAM.replace('call at once."}', 'call at once.", enforcement: observe}')
+    text = text.replace("    within_days: 1\n", "    within_days: 1\n    enforcement: observe\n")
+    assert text.count("enforcement: observe") == 2
+    return ready(make_world(mapping=MAPPING, policy=text))
+
+
+BOSS = ("leads_with_a_boss", "observed", "Open - Not Contacted", "Working - Contacted")
+OVERDUE = ("first_call", "observed", "Open - Not Contacted", "")
+
+
+def test_what_a_watched_rule_would_have_done_is_logged_when_it_begins_to_hold(watching: World) -> None:
+    """Not with every pass, whatever else happens to the person meanwhile; once more when it begins to hold once more."""
+    watching.drop([row(1, title="Boss")])
+    watching.run()
+    assert observed(watching) == [BOSS]
+    for number in range(4):
+        watching.drop([row(1, title="Boss", phone=f"+1 415 555 01{number:02}")])
+        later(watching, 0.01)
+        later(watching, 0.01)
+    assert observed(watching) == [BOSS]
+    later(watching, 2)
+    later(watching, 2)
+    assert observed(watching) == [BOSS, OVERDUE]
+    assert tasks(watching) == []
+    watching.drop([row(1, title="Clerk")])
+    later(watching, 0.01)
+    later(watching, 0.01)
+    watching.drop([row(1, title="Boss", phone="+1 415 555 0190")])
+    later(watching, 0.01)
+    later(watching, 0.01)
+    assert observed(watching) == [BOSS, OVERDUE, BOSS]
+
+
+def test_what_was_watched_is_done_when_it_is_enforced(watching: World) -> None:
+    """It never counted as done; and a pass about it costs nothing: nobody is looked at for the log's sake."""
+    watching.drop([row(1, title="Boss")])
+    later(watching, 2)
+    later(watching, 2)
+    assert {name for name, *_ in observed(watching)} == {"leads_with_a_boss", "first_call"}
+    house = watching.open()
+    assert house.store.dirty_persons(1) == []
+    house.close()
+    text = (watching.folder / "mappings/policy.yaml").read_text(encoding="utf-8")
+    watching.write("mappings/policy.yaml", text.replace("    enforcement: observe\n", ""))
+    watching.run(force=True)
+    later(watching, 0.01)
+    assert [one["Subject"] for one in tasks(watching)] == ["Overdue: first call"]
+    assert [one[:2] for one in observed(watching) if one[0] == "first_call"] == [
+        ("first_call", "observed"),
+        ("first_call", "fired"),
+    ]
+
+
+def test_the_log_of_watched_rules_names_the_version_and_holds_no_value(watching: World) -> None:
+    watching.drop([row(1, title="Boss")])
+    watching.run()
+    house = watching.open()
+    try:
+        (made,) = house.store.decisions(rule_id="leads_with_a_boss")
+        version = f"acme {house.policy().digest[:8]}"
+    finally:
+        house.close()
+    assert (made.policy, made.section, made.document) == (
+        version,
+        "rules",
+        {"score": 20, "criteria": {"fit": True}, "actions": []},
+    )
 
 
 def test_a_move_is_undone_with_the_run_and_not_made_again(world: World) -> None:
