@@ -48,6 +48,7 @@ def policy_findings(org: SalesforceOrg, schema: OrgSchema, use: PolicyUse) -> It
     """
     yield from status_findings(schema, use.statuses)
     yield from process_findings(org, schema, use.processes)
+    yield from _new_leads(schema, use)
     found = [
         *conversion_findings(org, schema, use.conversions, use.converted),
         *members_findings(org, use.queues),
@@ -120,6 +121,20 @@ def _master(known: Mapping[str, str], processes: Mapping[str, Sequence[str]], st
             "lead processes",
             f"A program of the policy names no record type, and Lead has some ({', '.join(others[:5])}): their lead processes may lack its statuses.",
             "Write record_type: in the program, one program for each record type that syncd shall handle.",
+        )
+
+
+def _new_leads(schema: OrgSchema, use: PolicyUse) -> Iterator[Finding]:
+    """Whether leads that syncd creates are of a record type that a program is for: they get the default of the integration user."""
+    default = schema.default_record_types.get("Lead", "")
+    named = [name for name in use.processes if name in schema.record_types.get("Lead", {})]
+    if named and "" not in use.processes and default not in named:
+        what = f'the record type "{default}", the default of the integration user' if default else "no record type"
+        yield Finding(
+            Severity.WARNING,
+            "new leads",
+            f"Leads that syncd creates get {what}, and no program of the policy names that.",
+            f"Make {' or '.join(named)} the default record type for leads in the user's profile.",
         )
 
 

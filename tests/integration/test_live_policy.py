@@ -29,7 +29,8 @@ LIVE = ("Open - Not Contacted", "Working - Contacted", "Nurture", "Archived")
 def world(make_world: Callable[..., World]) -> World:
     """An org that has all that the policy asks for; leads of its record type are converted from their own process."""
     made = ready(make_world(mapping=MAPPING, policy=POLICY))
-    made.org.admin.add_record_type("Lead", "Inbound", process=LIVE)
+    inbound = made.org.admin.add_record_type("Lead", "Inbound", process=(*LIVE, "Closed - Converted"))
+    made.org.admin.allow_record_type(inbound, is_default=True)
     closers = made.org.add_queue("Closers")
     made.org.admin.set_members(closers, ["rep1", "gone"])
     return made
@@ -55,13 +56,23 @@ def test_an_org_that_fits_has_no_problems_and_converted_statuses_are_none(world:
 
 def test_a_status_that_the_lead_process_lost_is_an_error_that_names_it(world: World) -> None:
     (sf_id,) = [row["Id"] for row in world.org.rows("RecordType")]
-    world.org.admin.set_process(sf_id, [one for one in LIVE if one != "Nurture"])
+    world.org.admin.set_process(sf_id, [one for one in (*LIVE, "Closed - Converted") if one != "Nurture"])
     assert problems(world) == [("error", "record type Inbound")]
+
+
+def test_new_leads_of_another_record_type_than_the_programs_are_a_warning(world: World) -> None:
+    """They get the default of the integration user; conversions look at that one, too."""
+    other = world.org.admin.add_record_type("Lead", "Partners", process=LIVE)
+    (inbound, _) = sorted(row["Id"] for row in world.org.rows("RecordType"))
+    world.org.admin.allow_record_type(inbound)
+    assert problems(world) == [("warning", "new leads")]
+    world.org.admin.allow_record_type(other, is_default=True)
+    assert problems(world) == [("warning", "new leads"), ("warning", "Lead.Status")]
 
 
 def test_a_record_type_that_is_gone_or_closed_is_told(world: World) -> None:
     (sf_id,) = [row["Id"] for row in world.org.rows("RecordType")]
-    world.org.admin.allow_record_type(sf_id, is_allowed=False)
+    world.org.admin.allow_record_type(sf_id, is_allowed=False, is_default=True)
     assert problems(world) == [("warning", "record type Inbound")]
 
 

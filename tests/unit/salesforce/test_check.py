@@ -222,7 +222,13 @@ def test_an_org_that_goes_away_meanwhile_is_a_finding(org, fake, convertible) ->
     assert (Severity.ERROR, "Convert Leads") in problems(live_findings(org, {}, policy=PolicyUse(conversions=tuple(PLACES))))
 
 
-RETAIL = {"recordTypeId": "0125f0000004CARAA2", "developerName": "Retail", "master": False, "active": True}
+RETAIL = {
+    "defaultRecordTypeMapping": True,
+    "recordTypeId": "0125f0000004CARAA2",
+    "developerName": "Retail",
+    "master": False,
+    "active": True,
+}
 PICKLIST = "ui-api/object-info/Lead/picklist-values/0125f0000004CARAA2/Status"
 
 
