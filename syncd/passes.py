@@ -101,6 +101,7 @@ class Passes(Works):
             StoreError: Another syncd is at work on it.
         """
         self.store.acquire_lease(LEASE, self._owner)
+        self.note_policy()
         recover(self._context(self.store, self.org, {}, force=False, progress=no_progress))
 
     def _context(self, store: Store, org: Org, sources: Mapping[str, Source], *, force: bool, progress: Progress) -> PassContext:
@@ -143,6 +144,7 @@ class Passes(Works):
         if dry_run:
             return self._rehearse(names, force=force, progress=progress)
         self.store.acquire_lease(LEASE, self._owner)
+        self.note_policy()
         sources = self._sources(self.unpaused(names), live=True)
         ctx = self._context(self.store, self.org, sources, force=force, progress=progress)
         ctx.journal = self.journal if self.pushed_sources() else None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from syncd.cli.output import Output, shown
+from syncd.cli.output import Output, show_decided, shown
 from syncd.cli.shared import Json, Yes, ask_daemon, confirm, globals_of, house
 from syncd.errors import StoreError
 
@@ -186,6 +186,7 @@ def _show_card(output: Output, card: LeadCard) -> None:
             output.line(f"      {change['field']}: {shown(change['before'])} -> {shown(change['after'])}{because}", "dim")
     if card.forgotten_before is not None:
         output.line(f"  Of what ended before {card.forgotten_before:%Y-%m-%d} only the last write of each field is kept.", "dim")
+    show_decided(output, card.decided)
     for hold in card.holds:
         output.line(f"Held: {hold['field']} ({hold['reason']})")
     leftover = {name: note for name, note in card.notes.items() if name not in card.golden}

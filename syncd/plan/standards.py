@@ -15,6 +15,7 @@ from syncd.errors import ConfigProblem
 from syncd.model import OperationKind, OrgRecord, OrgSchema, PersonView, Provenance, Value
 from syncd.plan.canonical import same
 from syncd.plan.fields import fitting
+from syncd.plan.observed import observed_decisions, observed_notes
 from syncd.plan.policy_tasks import Asking, rule_name
 from syncd.plan.tasks import TASK, TaskWrite
 from syncd.policy import ActionKind, Enforcement, Policy, Section, Target, Verdict
@@ -129,9 +130,9 @@ def carry(
     due = {rule_id: at for rule_id, at in waiting.items() if rule_id not in over} | verdict.starts
     if verdict.look_at is not None:
         due[""] = verdict.look_at
-    for one in verdict.asked:
-        if one.outcome == "observed":
-            notes[f"policy:{one.rule_id}"] = f"would:{one.rule_id}"
+    notes |= observed_notes(verdict)
+    decisions = [decision_of(policy, verdict, rule_id) for rule_id in tasks.rules]
+    decisions += observed_decisions(policy, verdict, view.notes, _version(policy))
     why = Provenance(rule=rule_name(policy, verdict.rule_id))
     return Carried(
         fields=fields,
@@ -140,7 +141,7 @@ def carry(
         is_backward=verdict.is_backward,
         tasks=tasks.writes,
         postponed=tasks.postponed,
-        decisions=tuple(decision_of(policy, verdict, rule_id) for rule_id in tasks.rules),
+        decisions=tuple(decisions),
         due=due,
         notes=notes,
     )

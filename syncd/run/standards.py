@@ -16,6 +16,7 @@ from syncd.policy import Decision, evaluate
 from syncd.ports import StoredFacts
 from syncd.run.context import OrgSession, PassContext
 from syncd.run.converting import Conversions
+from syncd.run.lacks import tell_lacks
 
 SETTLED = "policy_digest"
 """Setting: the policy under which a pass has come to its end."""
@@ -42,15 +43,14 @@ class Standards:
         if ctx.store.setting(OWN_USER) != session.identity.user_id:
             ctx.store.put_setting(OWN_USER, session.identity.user_id)
         self._active: dict[str, bool] = {}
+        lacks = _lacking_statuses(ctx, session)
         self._settings = StandardsSettings(
             external_id_field=ctx.settings.external_id_field,
             own_user_id=session.identity.user_id,
-            owners=_owners(ctx, session),
+            owners=_owners(ctx, session, lacks),
             secret=ctx.secret,
         )
-        named = {name for program in ctx.policy.programs for name in program.statuses}
-        for status in sorted(named - session.schema.lead_statuses.keys()):
-            ctx.miss(f'The policy names the lead status "{status}", which the org does not have; nobody is moved there.')
+        tell_lacks(ctx, lacks)
         self._previous = {
             one.means.previous_owner_field for one in ctx.policy.rules if one.means and one.means.previous_owner_field
         }
@@ -132,8 +132,17 @@ def settle_policy(ctx: PassContext) -> None:
         store.put_setting(SETTLED, ctx.policy.digest)
 
 
-def _owners(ctx: PassContext, session: OrgSession) -> dict[str, str]:
-    """The ids of the queues and users that rules name, as far as the org has them."""
+def _lacking_statuses(ctx: PassContext, session: OrgSession) -> dict[str, str]:
+    """Statuses of the policy that the org does not have, by key; a deleted one is noticed when the schema is read anew, within the hour."""
+    named = {name for program in ctx.policy.programs for name in program.statuses}
+    return {
+        f"status:{status}": f'The policy names the lead status "{status}", which the org does not have; nobody is moved there.'
+        for status in sorted(named - session.schema.lead_statuses.keys())
+    }
+
+
+def _owners(ctx: PassContext, session: OrgSession, lacks: dict[str, str]) -> dict[str, str]:
+    """The ids of the queues and users that rules name, as far as the org has them; the others are added to `lacks`."""
     rules = ctx.policy.rules
     named = {one.owner for one in rules} | {one.means.owner for one in rules if one.means is not None}
     named |= {one.converting.owner for one in rules if one.converting is not None}
@@ -143,7 +152,8 @@ def _owners(ctx: PassContext, session: OrgSession) -> dict[str, str]:
         try:
             found[one] = session.org.owner_id(kind, name)
         except ConfigError as error:
-            ctx.miss(f"The policy names an owner that cannot be given leads, so nobody is moved there. {error}")
+            sentence = f"The policy names an owner that cannot be given leads, so nobody is moved there. {error}"
+            lacks[f"owner:{one}"] = sentence
     return found
 
 
