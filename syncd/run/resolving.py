@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
@@ -114,16 +114,19 @@ class Resolving:
 
     def _drop_erased(self, mapped: Sequence[_Mapped]) -> None:
         """People who were erased are not imported again (G9): compared by keyed hash."""
-        digests = {
-            tombstone_digest(self._ctx.secret, value): one
-            for one in mapped
-            if one.keys
-            for kind, value in one.keys.claims
-            if kind == "email"
-        }
-        for digest in self._ctx.store.tombstones(digests):
-            one = digests[digest]
-            one.outcome, one.reason, one.lead = InboxOutcome.SKIPPED, "erased", None
+        by_digest: dict[str, list[_Mapped]] = {}
+
+        def digests() -> Iterator[str]:
+            for one in mapped:
+                for kind, value in one.keys.claims if one.keys else ():
+                    if kind == "email":
+                        digest = tombstone_digest(self._ctx.secret, value)
+                        by_digest.setdefault(digest, []).append(one)
+                        yield digest
+
+        for digest in self._ctx.store.tombstones(digests()):
+            for one in by_digest[digest]:
+                one.outcome, one.reason, one.lead = InboxOutcome.SKIPPED, "erased", None
 
     def _facts(self, mapped: Sequence[_Mapped], owners_by_ref: Mapping[RecordRef, str]) -> Facts:
         wanted = [one for one in mapped if one.keys and one.lead and _is_resolvable(one)]

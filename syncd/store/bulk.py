@@ -12,11 +12,11 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-import msgspec
-from sqlalchemy import ColumnElement, Connection, String, Table, and_, bindparam, cast, func, select, text, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, String, Table, and_, bindparam, cast, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 
+from syncd.store.prepared import listed
 from syncd.store.tables import number_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,6 +28,11 @@ Rows = list[tuple[Any, ...]]
 def micros(at: datetime) -> int:
     """An aware instant as stored: whole microseconds since 1970 UTC."""
     return (at - EPOCH) // _MICROSECOND
+
+
+def instant(stored: int) -> datetime:
+    """The aware UTC instant of what `micros` gave."""
+    return EPOCH + stored * _MICROSECOND
 
 
 ALL = ("*",)
@@ -158,25 +163,25 @@ def _update(connection: Connection, table: Table, columns: tuple[str, ...], keys
     return f"WITH wanted({given}) AS (VALUES <<({marks})>>) UPDATE {table.name} SET {changed} FROM wanted WHERE {found_by}"  # noqa: S608
 
 
-def among(connection: Connection, column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
-    """`column IN values`, any number of texts or integers, as one parameter."""
-    document = msgspec.json.encode(list(values)).decode()
+def among(connection: Connection, column: ColumnElement[Any], values: Iterable[Any] | BindParameter[str]) -> ColumnElement[bool]:
+    """`column IN values`, any number of texts or integers, as one parameter: now, or each time a `Prepared` is run."""
+    document = values if isinstance(values, BindParameter) else bindparam(None, listed(values))
     if connection.dialect.name == "sqlite":
-        listed = func.json_each(bindparam(None, document)).table_valued("value")
-        return column.in_(select(listed.c.value))
-    listed = func.jsonb_array_elements_text(cast(bindparam(None, document), JSONB)).table_valued("value")
-    return column.in_(select(cast(listed.c.value, column.type)))
+        wanted = func.json_each(document).table_valued("value")
+        return column.in_(select(wanted.c.value))
+    wanted = func.jsonb_array_elements_text(cast(document, JSONB)).table_valued("value")
+    return column.in_(select(cast(wanted.c.value, column.type)))
 
 
 def pairs(
     connection: Connection, left: ColumnElement[Any], right: ColumnElement[Any], wanted: Iterable[Sequence[str]]
 ) -> tuple[Any, ColumnElement[bool]]:
     """What to select from, and where, for the rows whose two columns are one of the `wanted` pairs; one parameter."""
-    document = msgspec.json.encode(list(wanted)).decode()
+    document: BindParameter[str] = bindparam(None, listed(wanted))
     if connection.dialect.name == "sqlite":
-        listed: Any = func.json_each(bindparam(None, document)).table_valued("value", name="wanted")
-        first, second = (func.json_extract(listed.c.value, f"$[{n}]") for n in (0, 1))
+        rows: Any = func.json_each(document).table_valued("value", name="wanted")
+        first, second = (func.json_extract(rows.c.value, f"$[{n}]") for n in (0, 1))
     else:
-        listed = func.jsonb_array_elements(cast(bindparam(None, document), JSONB)).table_valued("value", name="wanted")
-        first, second = (listed.c.value.op("->>")(n) for n in (0, 1))
-    return listed, and_(left == first, right == second)
+        rows = func.jsonb_array_elements(cast(document, JSONB)).table_valued("value", name="wanted")
+        first, second = (rows.c.value.op("->>")(n) for n in (0, 1))
+    return rows, and_(left == first, right == second)

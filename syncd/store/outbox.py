@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select, text, update
+from sqlalchemy import BigInteger, Connection, and_, bindparam, false, func, select, text, update
 
 from syncd.errors import LeaseLostError
 from syncd.model import Operation, OperationKind, OperationState
@@ -16,10 +16,24 @@ from syncd.store.bulk import Rows, among, insert_rows, micros, update_rows
 from syncd.store.documents import operation_document, operation_text
 from syncd.store.echoes import made_of, settle_records
 from syncd.store.engine import Database
+from syncd.store.prepared import Prepared, given, listed
 from syncd.store.shared import mark_dirty, put_dead_letter, put_review
 
 _FENCE = "engine"
 _ENDED = ("sf_id", "target", "state", "code", "message", "finished_at", "needs_echo")
+_HELD_FENCE = Prepared(lambda _: select(t.lease.c.fence).where(t.lease.c.name == _FENCE))
+_SENT = Prepared(
+    lambda connection: (
+        update(t.operation)
+        .where(among(connection, t.operation.c.operation_id, given("operations")))
+        .values(state="sent", sent_at=bindparam("at", type_=BigInteger))
+    )
+)
+_ECHOED = Prepared(
+    lambda connection: (
+        update(t.operation).where(among(connection, t.operation.c.operation_id, given("operations"))).values(needs_echo=false())
+    )
+)
 
 
 def operation_rows(operations: Sequence[Operation], at: datetime) -> tuple[Rows, Rows]:
@@ -169,15 +183,11 @@ class OutboxStore:
         Raises:
             LeaseLostError: Another engine took this store over.
         """
-        o = t.operation.c
         with self.db.write() as connection:
             fence = self.db.fences.get(_FENCE)
-            if fence is not None:
-                held = connection.execute(select(t.lease.c.fence).where(t.lease.c.name == _FENCE)).scalar()
-                if held != fence:
-                    raise LeaseLostError("Another engine has taken over this store.", advice="This one stops; nothing was sent.")
-            here = among(connection, o.operation_id, operation_ids)
-            connection.execute(update(t.operation).where(here).values(state="sent", sent_at=at))
+            if fence is not None and [held for (held,) in _HELD_FENCE.rows(connection)] != [fence]:
+                raise LeaseLostError("Another engine has taken over this store.", advice="This one stops; nothing was sent.")
+            _SENT.run(connection, operations=listed(operation_ids), at=micros(at))
 
     def take_back(self, operation_ids: Sequence[str], at: datetime) -> None:
         """What was marked as sent never left: as if it had not been tried, so that the next create may still be assigned."""
@@ -253,8 +263,7 @@ class OutboxStore:
             ended.append((sf_id, target, one.state.value, one.code, one.message, finished_at, needs_echo, row.operation_id))
         update_rows(connection, t.operation, _ENDED, ended, keys=("operation_id",))
         if echoed:
-            here = among(connection, t.operation.c.operation_id, echoed)
-            connection.execute(update(t.operation).where(here).values(needs_echo=False))
+            _ECHOED.run(connection, operations=listed(echoed))
 
 
 def _ask_to_plan(connection: Connection, here: Any) -> None:
