@@ -41,6 +41,9 @@ ALL = ("*",)
 _MOST_PER_STATEMENT = 128
 """Rows: 2,304 parameters with the widest table, of the 32,766 that SQLite takes."""
 
+_MOST_REPEATS = 4
+"""One row in so many may be given once more to save a statement; a row repeated is stored once more."""
+
 _inserts: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], tuple[str, Any]] = {}
 _updates: dict[tuple[str, str, tuple[str, ...], tuple[str, ...], str], str] = {}
 _lengthened: dict[tuple[str, int], str] = {}
@@ -104,11 +107,12 @@ def _run(connection: Connection, sql: str, rows: Rows, *, may_repeat: bool) -> i
 
 
 def _length(left: int, *, may_repeat: bool) -> int:
-    """A power of two of rows, so that the driver keeps each statement compiled: up to `left`, or from there on."""
+    """A power of two of rows, so that the driver keeps each statement compiled: up to `left`, or a little above it."""
     if left >= _MOST_PER_STATEMENT:
         return _MOST_PER_STATEMENT
     whole = 1 << (left.bit_length() - 1)
-    return whole if whole == left or not may_repeat else 2 * whole
+    repeats = 2 * whole - left
+    return 2 * whole if may_repeat and repeats <= left // _MOST_REPEATS else whole
 
 
 def _parts(sql: str) -> tuple[str, str, str]:
