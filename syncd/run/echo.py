@@ -13,7 +13,7 @@ from syncd.plan import same
 from syncd.ports import OperationResult
 from syncd.run.context import IDS_PER_READ, OrgSession, PassContext
 
-_ROWS_PER_COMMIT = 500
+_ROWS_PER_COMMIT = 1_000
 """Echoes per write unit: they fit into 20 ms (DESIGN 4)."""
 
 

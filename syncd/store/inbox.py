@@ -19,7 +19,7 @@ from syncd.store.engine import Database, chunks, pack, unpack
 from syncd.store.prepared import listed
 from syncd.store.waiting import KNOWN_RECORDS, SETTLED_VERSIONS, WAITING_VERSIONS, waiting_rows
 
-_ROWS_PER_UNIT = 500
+_ROWS_PER_UNIT = 1_000
 """Records of a page per write unit: they fit into 20 ms (DESIGN 4)."""
 _ARRIVED = """\
 INSERT INTO arrival (source, hour, count) VALUES ({mark}, {mark}, {mark})
