@@ -18,6 +18,7 @@ from syncd.store.echoes import made_of, settle_records
 from syncd.store.engine import Database
 from syncd.store.prepared import Prepared, given, listed
 from syncd.store.shared import mark_dirty, put_dead_letter, put_review
+from syncd.store.together import Together
 
 _FENCE = "engine"
 _ENDED = ("sf_id", "target", "state", "code", "message", "finished_at", "needs_echo")
@@ -107,6 +108,7 @@ class OutboxStore:
     """Operations and their outcomes."""
 
     db: Database
+    together: Together
 
     def operations(
         self, states: Sequence[OperationState], limit: int, run_id: str | None = None, other_than: Sequence[str] = ()
@@ -183,11 +185,14 @@ class OutboxStore:
         Raises:
             LeaseLostError: Another engine took this store over.
         """
-        with self.db.write() as connection:
+
+        def mark(connection: Connection) -> None:
             fence = self.db.fences.get(_FENCE)
             if fence is not None and [held for (held,) in _HELD_FENCE.rows(connection)] != [fence]:
                 raise LeaseLostError("Another engine has taken over this store.", advice="This one stops; nothing was sent.")
             _SENT.run(connection, operations=listed(operation_ids), at=micros(at))
+
+        self.together.write(mark, len(operation_ids))
 
     def take_back(self, operation_ids: Sequence[str], at: datetime) -> None:
         """What was marked as sent never left: as if it had not been tried, so that the next create may still be assigned."""
@@ -213,27 +218,9 @@ class OutboxStore:
         """Store the outcomes of sent operations, or the echo of done ones, in one transaction."""
         del run_id
         made = made_of(results)
-        with self.db.write() as connection:
-            o = t.operation.c
-            columns = (
-                o.operation_id,
-                t.person.c.person_id,
-                o.object,
-                o.sf_id,
-                o.target,
-                o.kind,
-                o.state,
-                o.planned_at,
-                o.finished_at,
-            )
-            known: dict[str, Any] = {one.operation_id: one.operation for one in results if one.operation is not None}
-            unknown = [one.operation_id for one in results if one.operation is None]
-            if unknown:
-                here, owned = among(connection, o.operation_id, unknown), o.person_number == t.person.c.number
-                known |= {
-                    row.operation_id: row
-                    for row in connection.execute(select(*columns).join_from(t.operation, t.person, owned).where(here))
-                }
+
+        def settle(connection: Connection) -> None:
+            known = self._known(connection, results)
             pairs = [(known[one.operation_id], one) for one in results if one.operation_id in known]
             self._end_operations(connection, pairs, at)
             done = [pair for pair in pairs if pair[1].state is OperationState.DONE]
@@ -244,6 +231,23 @@ class OutboxStore:
                 if one.review is not None:
                     put_review(self.db, connection, one.review)
             mark_dirty(connection, {row.person_id for row, one in pairs if one.dirty})
+
+        self.together.write(settle, len(results))
+
+    @staticmethod
+    def _known(connection: Connection, results: Sequence[OperationResult]) -> dict[str, Any]:
+        """The operations that results are about: those they bring along, and the others as they are stored."""
+        known: dict[str, Any] = {one.operation_id: one.operation for one in results if one.operation is not None}
+        unknown = [one.operation_id for one in results if one.operation is None]
+        if unknown:
+            o = t.operation.c
+            columns = (
+                o.operation_id, t.person.c.person_id, o.object, o.sf_id, o.target, o.kind, o.state, o.planned_at, o.finished_at,
+            )  # fmt: skip
+            here, owned = among(connection, o.operation_id, unknown), o.person_number == t.person.c.number
+            rows = connection.execute(select(*columns).join_from(t.operation, t.person, owned).where(here))
+            known |= {row.operation_id: row for row in rows}
+        return known
 
     @staticmethod
     def _end_operations(connection: Connection, pairs: Sequence[tuple[Any, OperationResult]], at: datetime) -> None:
