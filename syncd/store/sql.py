@@ -32,6 +32,7 @@ from syncd.store.runs import RunStore
 from syncd.store.search import SearchStore
 from syncd.store.standing import ACCOUNT
 from syncd.store.tables import SCHEMA_VERSION
+from syncd.store.together import Together
 
 _COPY_ROWS = 1_000
 
@@ -58,6 +59,7 @@ class SqlStore(
     def __init__(self, url: str, clock: Clock, scratch: Path | None = None) -> None:
         """Open `url`; `scratch` is a folder to remove on close."""
         self.db = Database(url, clock)
+        self.together = Together(self.db)
         self._scratch = scratch
 
     def migrate(self) -> str:
