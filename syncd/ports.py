@@ -316,6 +316,62 @@ class PolicyDay(msgspec.Struct, frozen=True, gc=False):
     count: int
 
 
+class StatusMove(msgspec.Struct, frozen=True, gc=False):
+    """A move that syncd made and the org took: of a status, or only of a flag or an owner (both statuses "" then).
+
+    `rule` is its provenance, `policy NAME DIGEST: RULE`.
+    """
+
+    sf_id: str
+    at: datetime
+    rule: str
+    from_status: str = ""
+    to_status: str = ""
+
+
+class LeadHistory(msgspec.Struct, frozen=True, gc=False):
+    """A lead over time, for reports.
+
+    Attributes:
+        statuses: Those that are kept, oldest first.
+        source: Of the person's oldest record; "" for a lead that no source knows.
+        created_at: When the org made it; None where it is not mirrored.
+        first_at: When syncd first heard of the person; None for a lead that no source knows.
+        is_news: Whether something of the person came otherwise than by a back-fill; for a lead that no source knows, too.
+        touches: When the person did something, without back-fills; sorted.
+        tasks: When tasks about the lead were completed; sorted.
+        moves: What syncd moved, by time.
+    """
+
+    sf_id: str
+    statuses: tuple[StatusRow, ...]
+    source: str = ""
+    created_at: datetime | None = None
+    is_converted: bool = False
+    first_at: datetime | None = None
+    is_news: bool = True
+    touches: tuple[datetime, ...] = ()
+    tasks: tuple[datetime, ...] = ()
+    moves: tuple[StatusMove, ...] = ()
+
+
+class StandingLeads(msgspec.Struct, frozen=True, gc=False):
+    """How many leads that are neither deleted nor converted stand in a status; `source` as in LeadHistory."""
+
+    status: str
+    source: str
+    count: int
+
+
+class RuleCount(msgspec.Struct, frozen=True, gc=False):
+    """How often the log says of a rule that it fired or would have."""
+
+    rule_id: str
+    section: str
+    outcome: str
+    count: int
+
+
 class RunRow(msgspec.Struct, frozen=True, gc=False):
     """One run as listed."""
 
@@ -537,6 +593,11 @@ class Store(Protocol):
     ) -> Iterator[DecisionRow]: ...
     def status_changes(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[StatusRow]: ...
     def policy_days(self, since: datetime, until: datetime) -> list[PolicyDay]: ...
+    def statuses_noted_since(self) -> datetime | None: ...
+    def lead_histories(self, since: datetime, until: datetime) -> Iterator[list[LeadHistory]]: ...
+    def status_moves(self, since: datetime, until: datetime) -> Iterator[list[StatusMove]]: ...
+    def standing_leads(self) -> list[StandingLeads]: ...
+    def rule_counts(self, since: datetime, until: datetime) -> list[RuleCount]: ...
 
     # daemon
     def schedules(self) -> dict[str, ScheduleRow]: ...
@@ -565,6 +626,7 @@ class Store(Protocol):
     def reviews(self, state: str = "open", limit: int = 1000) -> list[Review]: ...
     def review(self, review_id: str) -> Review | None: ...
     def accept_review(self, review_id: str, candidate: Candidate | None, at: datetime) -> None: ...
+    def close_reviews(self, person_id: str, kind: str, decision: str) -> None: ...
     def reject_review(self, review_id: str, at: datetime) -> None: ...
     def find_persons(self, keys: Sequence[Key], text: str, limit: int) -> list[str]: ...
     def export_persons(self) -> Iterator[tuple[PersonView, dict[str, Any]]]: ...

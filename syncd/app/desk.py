@@ -26,6 +26,11 @@ def accept_review(store: Store, review_id: str, candidate: str | None, *, is_new
     if review.kind == ACTION_UNKNOWN:
         advice = f'Do it at the source by hand if it is missing; "syncd review reject {review_id}" closes the question.'
         raise ConfigError("An action whose outcome nobody knows is never sent again.", advice=advice)
+    if review.kind == "conversion":
+        raise ConfigError(
+            "What a lead joins is said when it is converted.",
+            advice=f'"syncd lead convert {review.person_id} --account ID" (or "--account new") does it and closes the question.',
+        )
     if is_new == (candidate is not None):
         raise ConfigError("Say who it is: one candidate, or somebody new.", advice="Use --candidate ID or --new.")
     chosen = next((one for one in review.candidates if candidate in (one.subject_id, one.subject_id[:15])), None)

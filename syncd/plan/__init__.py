@@ -9,6 +9,7 @@ from syncd.plan.facts import is_old as is_old
 from syncd.plan.facts import standing_record as standing_record
 from syncd.plan.guard import GUARD_FLOOR as GUARD_FLOOR
 from syncd.plan.guard import guard_reason as guard_reason
+from syncd.plan.once import named_rule as named_rule
 from syncd.plan.once import rule_name as rule_name
 from syncd.plan.planner import PlanSettings as PlanSettings
 from syncd.plan.planner import plan_person as plan_person

@@ -65,13 +65,22 @@ def carry_conversion(policy: Policy, verdict: Verdict, facts: Facts, one: Conver
 
 
 def convert(
-    converting: Converting, one: Convertible, opening: dict[str, Value], one_open_per: str, why: Provenance, carried: Carried
+    converting: Converting,
+    one: Convertible,
+    opening: dict[str, Value],
+    one_open_per: str,
+    why: Provenance,
+    carried: Carried,
+    chosen: Joined | None = None,
 ) -> Carried:
-    """`carried` with the conversion, what must go before it, or the question that stands in its way."""
+    """`carried` with the conversion, what must go before it, or the question that stands in its way.
+
+    `chosen` is what a person has decided that the lead joins.
+    """
     lead = one.record.row
     if not one.schema.lead_statuses.get(converting.status):
         return _with_note(carried, "status_not_in_org")
-    joined = join(converting, lead, one.prospects)
+    joined = chosen or join(converting, lead, one.prospects)
     if isinstance(joined, Question):
         return _asked(joined, one, carried)
     if not joined.account_id and one.prospects.founder not in ("", one.view.person_id):

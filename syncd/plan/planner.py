@@ -22,6 +22,7 @@ from syncd.model import (
 from syncd.plan.consent import ConsentWrite, consent_writes, is_withdrawn
 from syncd.plan.facts import standing_record
 from syncd.plan.fields import diff, fitting
+from syncd.plan.observed import kept_notes
 from syncd.plan.source_actions import ActionWrite
 from syncd.plan.standards import CONVERT, Carried
 from syncd.plan.survivorship import Golden, golden, provenance_of
@@ -100,6 +101,8 @@ class _Planner:
             stays_dirty = self._plan_standards() or stays_dirty
         elif self._view.state is PersonState.REVIEW:
             self._notes["person"] = "waits_for_review"
+        if self._carry_out is not None and self._carried is None:
+            self._notes.update(kept_notes(self._view.notes))
         return PersonPlan(
             person_id=self._view.person_id,
             operations=tuple(self._operations),

@@ -17,6 +17,7 @@ from syncd.model import OperationKind, OrgRecord, OrgSchema, PersonView, Provena
 from syncd.plan.canonical import same
 from syncd.plan.field_actions import ON_RECORD, field_actions, kept_of_old
 from syncd.plan.fields import fitting
+from syncd.plan.observed import observed_decisions, observed_notes
 from syncd.plan.once import rule_name
 from syncd.plan.policy_tasks import Asking
 from syncd.plan.source_actions import ActionWrite, ask_sources
@@ -155,10 +156,10 @@ def carry(
     due = {rule_id: at for rule_id, at in waiting.items() if rule_id not in over} | verdict.starts
     if verdict.look_at is not None:
         due[""] = verdict.look_at
-    for one in verdict.asked:
-        if one.outcome == "observed":
-            notes[f"policy:{one.rule_id}"] = f"would:{one.rule_id}"
+    notes |= observed_notes(verdict)
     fired = {*tasks.rules, *at_sources.rules, *on_record.done, *_put_away(verdict, record, owner_of)} - on_record.unfinished
+    decisions = [decision_of(policy, verdict, rule_id) for rule_id in sorted(fired)]
+    decisions += observed_decisions(policy, verdict, view.notes, _version(policy))
     return Carried(
         fields=fields,
         before={name: record.row.owner_id if name == "OwnerId" else record.row.fields.get(name) for name in fields},
@@ -167,7 +168,7 @@ def carry(
         tasks=tasks.writes,
         postponed=tasks.postponed,
         actions=at_sources.writes,
-        decisions=tuple(decision_of(policy, verdict, rule_id) for rule_id in sorted(fired)),
+        decisions=tuple(decisions),
         due=due,
         notes=notes,
     )

@@ -56,11 +56,12 @@ class Conversions:
                     ways.setdefault(view.person_id, rule.converting or Converting(""))
         self._prospects = find_prospects(self._ctx.store, views, ways)
         self._founding = {}
-        self._ask_active(owners_of(views, self._prospects))
+        self.ask_active(owners_of(views, self._prospects))
         owed = sorted({sf_id for view in views for sf_id in set_on(view) if is_owed(view, sf_id)})
         self._untouched = self._untouched_of(owed) if owed else frozenset()
 
-    def _ask_active(self, sf_ids: set[str]) -> None:
+    def ask_active(self, sf_ids: set[str]) -> None:
+        """Ask the org which of these users are active, as far as it was not asked yet."""
         wanted = sorted(sf_ids - self._active.keys())
         if wanted:
             self._active |= self._session.org.active_users(wanted)
@@ -104,7 +105,7 @@ class Conversions:
         if not met.founder:
             founder = next((self._founding[key] for key in met.keys if key in self._founding), "")
             met = msgspec.structs.replace(met, founder=founder)
-        self._ask_active({sf_id for name, sf_id in settings.owners.items() if name.startswith("user:")})
+        self.ask_active({sf_id for name, sf_id in settings.owners.items() if name.startswith("user:")})
         active = {sf_id for sf_id, is_active in self._active.items() if is_active}
         return Convertible(
             view=view,

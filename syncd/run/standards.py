@@ -16,12 +16,15 @@ from syncd.policy import ActionKind, Decision, Policy, evaluate
 from syncd.ports import StoredFacts
 from syncd.run.context import OrgSession, PassContext
 from syncd.run.converting import Conversions
+from syncd.run.lacks import tell_lacks
 
 SETTLED = "policy_digest"
 """Setting: the policy under which a pass has come to its end."""
 _MARKING = "policy_marking"
 OWN_USER = "own_user_id"
 """Setting: who syncd is in the org, for those who explain without asking it."""
+PUBLISHED = "policy_published"
+"""Setting: digest of the policy that was published last, for people to read."""
 _PER_SLICE = 1_000
 _DUE_PER_PASS = 20_000
 """People whose date has come, looked at in one pass at most: the rest comes with the next one."""
@@ -40,16 +43,15 @@ class Standards:
         if ctx.store.setting(OWN_USER) != session.identity.user_id:
             ctx.store.put_setting(OWN_USER, session.identity.user_id)
         self._active: dict[str, bool] = {}
+        lacks = _lacking_statuses(ctx, session)
         self._settings = StandardsSettings(
             external_id_field=ctx.settings.external_id_field,
             own_user_id=session.identity.user_id,
-            owners=_owners(ctx, session),
+            owners=_owners(ctx, session, lacks),
             secret=ctx.secret,
             may_act=may_act(ctx, session),
         )
-        named = {name for program in ctx.policy.programs for name in program.statuses}
-        for status in sorted(named - session.schema.lead_statuses.keys()):
-            ctx.miss(f'The policy names the lead status "{status}", which the org does not have; nobody is moved there.')
+        tell_lacks(ctx, lacks)
         self._previous = {
             one.means.previous_owner_field for one in ctx.policy.rules if one.means and one.means.previous_owner_field
         }
@@ -159,16 +161,26 @@ def named_owners(policy: Policy) -> set[str]:
     return found - {""}
 
 
-def _owners(ctx: PassContext, session: OrgSession) -> dict[str, str]:
-    """The ids of the queues and users that rules name, as far as the org has them."""
+def _lacking_statuses(ctx: PassContext, session: OrgSession) -> dict[str, str]:
+    """Statuses of the policy that the org does not have, by key; a deleted one is noticed when the schema is read anew, within the hour."""
+    named = {name for program in ctx.policy.programs for name in program.statuses}
+    return {
+        f"status:{status}": f'The policy names the lead status "{status}", which the org does not have; nobody is moved there.'
+        for status in sorted(named - session.schema.lead_statuses.keys())
+    }
+
+
+def _owners(ctx: PassContext, session: OrgSession, lacks: dict[str, str]) -> dict[str, str]:
+    """The ids of the queues and users that rules name, as far as the org has them; the others are added to `lacks`."""
     found = {}
     for one in sorted(name for name in named_owners(ctx.policy) if ":" in name):
         kind, _, name = one.partition(":")
         try:
             found[one] = session.org.owner_id(kind, name)
         except ConfigError as error:
-            ctx.miss(f"The policy names an owner that cannot be given leads, so nobody is moved there. {error}")
+            sentence = f"The policy names an owner that cannot be given leads, so nobody is moved there. {error}"
+            lacks[f"owner:{one}"] = sentence
     return found
 
 
-__all__ = ["OWN_USER", "SETTLED", "Standards", "mark_people", "settle_policy"]
+__all__ = ["OWN_USER", "PUBLISHED", "SETTLED", "Standards", "mark_people", "settle_policy"]

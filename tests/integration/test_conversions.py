@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from syncd.app.convert import Converted, ConvertWish
+from syncd.errors import ConfigError
 from syncd.model import OperationKind, RunStatus
 from syncd.sandbox import SandboxOrg
 from tests.hot import with_owner
@@ -305,7 +307,7 @@ def test_no_second_opportunity_while_one_is_open_on_the_account(world: World) ->
 
 def test_a_reps_change_of_the_new_opportunity_is_left_alone(world: World) -> None:
     """Its values are set once, and only while nobody has touched it."""
-    world.org.faults.add("unavailable", path="composite/sobjects", method="PATCH", skip=1, times=-1)
+    world.org.faults.add("row_lock", rows='"Amount"', times=-1)
     world.drop([row(1, title="Boss")])
     world.run()
     (opened,) = living(world, "Opportunity")
@@ -326,3 +328,79 @@ def test_the_plan_shows_a_conversion_and_an_undo_says_that_it_stays(world: World
     kept = {one.reason for one in house.undo(run_id).plan.kept}
     house.close()
     assert "conversion_stays" in kept
+
+
+# ---------------------------------------------------------------- because a person says so
+
+
+def by_hand(world: World, who: str, **wish: str) -> Converted:
+    """`syncd lead convert`."""
+    world.clock.advance(5)
+    house = world.open()
+    try:
+        return house.convert_lead(who, ConvertWish(**wish))
+    finally:
+        house.close()
+
+
+def test_a_person_answers_the_question_by_converting(world: World) -> None:
+    """The account that they name is joined, the question is closed, and no pass does it again."""
+    there = [account(world.org, f"Acme {n}", Website="acme.test") for n in (1, 2)]
+    lead = qualified(world, company="Acme", email="ada@acme.test")
+    with pytest.raises(ConfigError, match="2 accounts fit this lead"):
+        by_hand(world, "ada@acme.test")
+    found = by_hand(world, "ada@acme.test", account=there[1], opportunity="Acme - 20 seats", owner="Rep1")
+    assert (found.lead_id, found.account_id) == (lead["Id"], there[1])
+    (contact,), (opened,) = living(world, "Contact"), living(world, "Opportunity")
+    assert (contact["Id"], contact["OwnerId"]) == (found.contact_id, world.org.users["rep1"])
+    assert (opened["Id"], opened["Name"]) == (found.opportunity_id, "Acme - 20 seats")
+    house = world.open()
+    assert house.store.reviews() == []
+    house.close()
+    for _ in range(3):
+        assert wrote(world.run()) == 0
+    with pytest.raises(ConfigError, match="no open lead"):
+        by_hand(world, "ada@acme.test")
+
+
+def test_by_hand_it_works_without_a_policy_and_consent_still_goes_first(make_world: Callable[..., World]) -> None:
+    world = with_owner(make_world(mapping=MAPPING))
+    there = account(world.org, "Acme")
+    contact = world.org.create("Contact", {"LastName": "Lastb", "FirstName": "Firstb", "AccountId": there}, user="rep2")
+    world.drop([row(1), row(2, company="")])
+    world.run()
+    world.org.edit(contact, {"Email": "person1@example.com"}, user="rep2")
+    world.org.edit(world.lead("person1@example.com")["Id"], {"HasOptedOutOfEmail": True})
+    world.run()
+    with pytest.raises(ConfigError, match="knows no accounts"):
+        by_hand(world, "person1@example.com")
+    with pytest.raises(ConfigError, match="would make a second one"):
+        by_hand(world, "person1@example.com", account="new")
+    with pytest.raises(ConfigError, match="no account 0015"):
+        by_hand(world, "person1@example.com", account="0015g00000ZZZZZAAA")
+    found = by_hand(world, "person1@example.com", account=there)
+    assert (found.contact_id, found.account_id) == (contact, there)
+    assert world.org.find(contact)[1]["HasOptedOutOfEmail"] is True  # type: ignore[index]
+    with pytest.raises(ConfigError, match="has no company"):
+        by_hand(world, "person2@example.com", account="new")
+
+
+def test_an_answer_lost_by_hand_is_looked_up(world: World) -> None:
+    world.drop([row(1)])
+    world.run()
+    world.org.faults.add("cut_after", path="/services/Soap")
+    found = by_hand(world, "person1@example.com")
+    assert found.account_id == living(world, "Account")[0]["Id"]
+    assert len([one for one in world.org.audit if one.action == "convert"]) == 1
+
+
+def test_who_is_not_qualified_is_converted_only_if_a_person_insists(world: World) -> None:
+    world.drop([row(1)])
+    world.run()
+    house = world.open()
+    try:
+        with pytest.raises(ConfigError, match="does not call this person qualified"):
+            house.check_qualified("person1@example.com", is_forced=False)
+        house.check_qualified("person1@example.com", is_forced=True)
+    finally:
+        house.close()
