@@ -138,20 +138,6 @@ class OutboxStore:
             statement = statement.where(o.kind.in_([str(kind) for kind in kinds]))
         return self._read(statement)
 
-    def actions(self, states: Sequence[OperationState], sources: Sequence[str], limit: int, after: str = "") -> list[Operation]:
-        """Open actions at these sources, oldest first, those after one of them."""
-        o = t.operation.c
-        here = and_(text(t.OPEN_STATES_SQL), o.kind == "action", o.source.in_(list(sources)), o.operation_id > after)
-        statement = t.OPERATIONS.where(and_(here, o.state.in_([str(state) for state in states])))
-        return self._read(statement.order_by(o.operation_id + "").limit(limit))
-
-    def acting_sources(self) -> set[str]:
-        """Names of the sources at which an action waits, is under way or in doubt."""
-        o = t.operation.c
-        is_open = and_(text(t.OPEN_STATES_SQL), o.kind == "action", o.state != "held")
-        with self.db.read() as connection:
-            return set(connection.execute(select(o.source).where(is_open).distinct()).scalars())
-
     def open_conversions(self) -> list[Operation]:
         """Conversions that are planned, held, sent or without an answer: what accounts they make is not in the mirror yet."""
         o = t.operation.c
@@ -236,14 +222,6 @@ class OutboxStore:
             values: dict[str, Any] = {"state": "superseded", "finished_at": at, "sent_at": None}
             connection.execute(update(t.operation).where(here).values(**values))
             _ask_to_plan(connection, here)
-
-    def put_off(self, operation_ids: Sequence[str], code: str) -> None:
-        """What was tried and not carried out, for the reason `code`, waits for another try; the tries are counted."""
-        o = t.operation.c
-        with self.db.write() as connection:
-            here = among(connection, o.operation_id, operation_ids)
-            values: dict[str, Any] = {"state": "planned", "attempt": o.attempt + 1, "code": code, "sent_at": None}
-            connection.execute(update(t.operation).where(here).values(**values))
 
     def set_operation_states(self, operation_ids: Sequence[str], state: OperationState, *, dirty: bool, at: datetime) -> None:
         """Move operations to `state`; with `dirty` their people are planned again."""

@@ -14,6 +14,7 @@ from syncd import __version__
 from syncd.clock import Clock
 from syncd.errors import StoreError
 from syncd.store import tables as t
+from syncd.store.actions import ActionStore
 from syncd.store.daemon import DaemonStore
 from syncd.store.decisions import DecisionStore
 from syncd.store.desk import DeskStore
@@ -49,6 +50,7 @@ class SqlStore(
     ReportStore,
     SearchStore,
     OutboxStore,
+    ActionStore,
     MirrorStore,
     DeskStore,
     DaemonStore,
