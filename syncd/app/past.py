@@ -81,6 +81,7 @@ class Horizon:
         groups = {name: name.partition(".")[0] for name in names}
         self.of_lead = frozenset(name for name, group in groups.items() if group == "lead")
         self.of_record = frozenset(name for name, group in groups.items() if group in ("lead", "org")) | _OF_RECORD
+        self.asks_activity = "activity" in groups.values()
         self.of_account = frozenset(name for name, group in groups.items() if group == "account")
 
 
@@ -129,14 +130,17 @@ class Past:
         yield from self._touched_at
         for record in self._view.records:
             yield max(record.source_at, self._history.arrived.get(record.ref, _LONG_AGO))
+        horizon = self._horizon
         rows = [one.row for one in self._view.org_records]
-        for row in (*rows, *([self._account] if self._account is not None else [])):
+        if self._account is not None and horizon.of_account:
+            rows.append(self._account)
+        for row in rows:
             yield row.stamp
             if (at := created_at(row)) is not None:
                 yield at
         for changes in self._history.statuses.values():
-            yield from (one.at for one in changes)
-        for activities in self._history.activities.values():
+            yield from (one.at for one in changes if one.modified_by not in horizon.own)
+        for activities in self._history.activities.values() if horizon.asks_activity else ():
             for one in activities:
                 yield from (at for at in (one.created_at, one.at, one.done_at, one.stamp) if at is not None)
 

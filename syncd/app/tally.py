@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from syncd.policy import Policy
-from syncd.policy.model import Facts, Section, Verdict, Wanted
-from syncd.policy.reads import Reads
+from syncd.policy.model import Asked, Facts, Section, Verdict, Wanted
+from syncd.policy.reads import Names, Reads, Resting
 
 SAMPLES = 5
 """People named for each rule."""
@@ -98,6 +98,7 @@ class Counting:
         """Nothing is counted yet."""
         self.tally = Tally()
         self._reads = reads
+        self._resting: dict[Names, Resting] = {}
         self._section = {rule.rule_id: rule.section for rule in policy.rules}
 
     def note(self, facts: Facts, verdict: Verdict, beside: Verdict | None = None) -> bool:
@@ -112,23 +113,26 @@ class Counting:
         self._note_actions(verdict, beside)
         also = {(one.rule_id, one.outcome) for one in beside.asked} if beside is not None else set()
         for one in verdict.asked:
-            is_unsure = one.rule_id in unsure
-            if one.outcome == "blocked" and not is_unsure:
-                continue
-            count = tally.rules.get(one.rule_id)
-            if count is None:
-                count = tally.rules[one.rule_id] = RuleCount(samples=[])
-            count.unsure += is_unsure
-            if one.outcome == "fired":
-                count.fired += 1
-                count.anyway += (one.rule_id, "fired") in also
-                count.unsure_fired += is_unsure
-            elif one.outcome == "observed":
-                count.observed += 1
-            if one.outcome != "blocked" and len(count.samples) < SAMPLES:
-                sf_id = facts.standing.sf_id if facts.standing is not None else ""
-                count.samples.append(Sample(facts.person_id, sf_id, date.fromisoformat(facts.day)))
+            if one.outcome != "blocked" or one.rule_id in unsure:
+                self._note_rule(one, facts, is_unsure=one.rule_id in unsure, is_anyway=(one.rule_id, "fired") in also)
         return moves
+
+    def _note_rule(self, answer: Asked, facts: Facts, *, is_unsure: bool, is_anyway: bool) -> None:
+        count = self.tally.rules.get(answer.rule_id)
+        if count is None:
+            count = self.tally.rules[answer.rule_id] = RuleCount(samples=[])
+        count.unsure += is_unsure
+        if answer.outcome == "blocked":
+            return
+        if answer.outcome == "fired":
+            count.fired += 1
+            count.anyway += is_anyway
+            count.unsure_fired += is_unsure
+        else:
+            count.observed += 1
+        if len(count.samples) < SAMPLES and all(one.person_id != facts.person_id for one in count.samples):
+            sf_id = facts.standing.sf_id if facts.standing is not None else ""
+            count.samples.append(Sample(facts.person_id, sf_id, date.fromisoformat(facts.day)))
 
     def note_real_moves(self, moves: Iterable[tuple[str, str]]) -> None:
         """Count what syncd really did."""
@@ -139,9 +143,13 @@ class Counting:
         unknown = facts.unknown
         if not unknown:
             return set()
+        seen = self.tally.unknown
         for name in unknown:
-            _count(self.tally.unknown, name)
-        found = self._reads.rest_on(verdict.asked, unknown)
+            seen[name] = seen.get(name, 0) + 1
+        resting = self._resting.get(unknown)
+        if resting is None:
+            resting = self._resting[unknown] = self._reads.resting(unknown)
+        found = resting.of(verdict.asked)
         self.tally.unsure += bool(found)
         return found
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from syncd.cli import simulate
 from syncd.cli.output import Output, shown
 from syncd.cli.shared import Json, globals_of, house
 
@@ -33,7 +34,7 @@ _BLOCKED = {
 
 def register(app: typer.Typer) -> None:
     """Add the `policy` commands to `app`."""
-    policy = typer.Typer(no_args_is_help=True, help="The company's lead standards: check, explain.")
+    policy = typer.Typer(no_args_is_help=True, help="The company's lead standards: check, explain, simulate.")
     app.add_typer(policy, name="policy")
 
     @policy.command(
@@ -81,6 +82,8 @@ Examples:
             output.json(msgspec.to_builtins(found))
         else:
             _show(output, found)
+
+    simulate.register(policy)
 
 
 def _show(output: Output, found: Explanation) -> None:

@@ -13,8 +13,7 @@ from syncd.policy.policy import Policy
 NEWS = "news"
 """Stands for when the newest news came: no variable, but intent and evidence rest on it."""
 
-_NOT_ASKED = ("status", "no_target", "held")
-"""A rule blocked by one of these did not get as far as its condition."""
+_NOT_ASKED = ("no_target", "held")
 
 Names = frozenset[str]
 
@@ -34,14 +33,40 @@ class Reads(msgspec.Struct, frozen=True):
     about_evidence: Names
     applies: Names
 
-    def rest_on(self, answers: Iterable[Asked], unknown: Names) -> set[str]:
-        """Ids of the rules whose answers rest on a variable of `unknown`; "" where the program does."""
-        found = {"" for _ in self.applies & unknown}
+    def resting(self, unknown: Names) -> Resting:
+        """The rules whose answers may rest on a variable of `unknown`; to be asked once for each such set and kept."""
+        return Resting(
+            program=bool(self.applies & unknown),
+            rules=frozenset(rule_id for rule_id, names in self.rules.items() if names & unknown),
+            by_status=frozenset(rule_id for rule_id, names in self.rules.items() if "status" in names & unknown),
+            by_evidence=self.about_evidence if NEWS in unknown else frozenset(),
+        )
+
+
+class Resting(msgspec.Struct, frozen=True):
+    """Ids of rules that may rest on unknown values: all, those that could not tell the status, and those about evidence."""
+
+    program: bool
+    rules: Names
+    by_status: Names
+    by_evidence: Names
+
+    def of(self, answers: Iterable[Asked]) -> set[str]:
+        """Ids of the rules whose answers do rest on them; "" where the choice of the program does.
+
+        A rule that was not asked in this status, or not of this target, did not get as far as its condition.
+        """
+        found = {""} if self.program else set()
+        rules, by_status, by_evidence = self.rules, self.by_status, self.by_evidence
         for one in answers:
-            names = self.rules.get(one.rule_id, frozenset())
-            if one.blocked in _NOT_ASKED:
-                names = names & {"status"} if one.blocked == "status" else frozenset()
-            if names & unknown or (one.blocked == "rep_edit" and NEWS in unknown and one.rule_id in self.about_evidence):
+            blocked = one.blocked
+            if blocked == "status":
+                names = by_status
+            elif blocked in _NOT_ASKED:
+                continue
+            else:
+                names = rules
+            if one.rule_id in names or (blocked == "rep_edit" and one.rule_id in by_evidence):
                 found.add(one.rule_id)
         return found
 
