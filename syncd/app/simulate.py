@@ -26,7 +26,7 @@ from syncd.run.mapping_process import prepare
 
 _WORKERS = 2
 _PARTS_PER_WORKER = 16
-_ALONE = 5_000
+ALONE = 5_000
 """Fewer people than this are not worth a second process."""
 
 Progress = Callable[[int], None]
@@ -87,8 +87,10 @@ def first_day(text: str, now: datetime, zone: str) -> date:
     return found
 
 
-def simulate(job: Job, progress: Progress | None = None) -> Tally:
+def simulate(job: Job, progress: Progress | None = None, *, alone: int = ALONE) -> Tally:
     """Judge everybody and count; `progress` is told how many people each step looked at. Writes nothing.
+
+    Fewer people than `alone` are judged in this process.
 
     Raises:
         ConfigError: A policy is wrong.
@@ -100,7 +102,7 @@ def simulate(job: Job, progress: Progress | None = None) -> Tally:
     finally:
         store.close()
     whole = Tally()
-    if sum(size for _, size in parts) < _ALONE:
+    if sum(size for _, size in parts) < alone:
         parts = parts and [("", sum(size for _, size in parts))]
         found: Iterable[Tally] = (_Bench(job).judge(*part) for part in parts)
     else:
@@ -152,10 +154,13 @@ class _Bench:
     def judge(self, after: str, limit: int) -> Tally:
         """The sums of one part of everybody."""
         counting = Counting(self._policy, self._reads)
-        if self._days is None:
-            self._judge_today(counting, after, limit)
-        else:
-            self._judge_past(self._days, counting, after, limit)
+        try:
+            if self._days is None:
+                self._judge_today(counting, after, limit)
+            else:
+                self._judge_past(self._days, counting, after, limit)
+        finally:
+            self._store.close()  # connections alone: the next part opens them again
         return counting.tally
 
     def _judge_today(self, counting: Counting, after: str, limit: int) -> None:

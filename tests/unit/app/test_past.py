@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from syncd.app.past import Lacking
-from syncd.policy.model import Facts
+from syncd.model import OrgRow
+from syncd.policy.model import Facts, Rule, Section
 from syncd.ports import PastActivity
 from tests.pasts import BOT, OWN, REP, Somebody, org_contact, org_lead, record
-from tests.policies import NOW, NURTURE, OPEN, QUALIFIED, WORKING, ago, full_policy
+from tests.policies import NOW, NURTURE, OPEN, QUALIFIED, WORKING, ago, full_policy, when
 
 POLICY = full_policy()
 START = ago(days=90)
@@ -190,3 +191,12 @@ def test_what_the_mirror_lacks_is_unknown_at_any_time_of_who_is_in_the_org(days:
     nowhere = on(Somebody(records=[record("a", ago(days=30), Rating="Hot")]), days, lacking=lacking)
     assert "lead.Rating" not in nowhere.unknown
     assert nowhere.golden == {"Rating": "Hot"}
+
+
+def test_an_account_is_known_since_its_stamp_while_the_record_that_leads_there_is() -> None:
+    policy = full_policy(rules=(Rule("x", Section.STATUS, to_status=WORKING, when=when('account.Industry == "Steel"')),))
+    account = OrgRow("Account", "001A", {"Industry": "Steel"}, ago(days=10))
+    past = Somebody(rows=[org_lead(ago(days=20), ago(days=50), OPEN)], account=account).past(policy, START)
+    found = [past.at(ago(days=days), "2026-05-01") for days in (30, 15, 5)]
+    assert [one.facts.account for one in found if one is not None] == [{}, {}, {"Industry": "Steel"}]
+    assert ["account.Industry" in one.facts.unknown for one in found if one is not None] == [True, True, False]
