@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from syncd.app.past import Lacking
+from syncd.app.horizon import Lacking
 from syncd.app.simulate import Job, Progress, Written, first_day, simulate
 from syncd.app.tally import Tally
 from syncd.clock import Clock

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from syncd.app.past import Horizon, Lacking, Past
+from syncd.app.horizon import Horizon, Lacking
+from syncd.app.past import Past
 from syncd.model import FieldValue, Lane, Lead, OrgRecord, OrgRow, PersonRecord, PersonState, PersonView, RecordRef, Touch
 from syncd.plan import facts_of, golden
 from syncd.policy import Facts, Policy

@@ -13,76 +13,27 @@ Whether an owner is active, and open opportunities, are known of today only.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
 
+from syncd.app.horizon import Horizon
+from syncd.app.past_activity import Activity, activity_at
 from syncd.model import OrgRecord, OrgRow, PersonRecord, PersonView, Value
 from syncd.plan import golden
 from syncd.plan.facts import created_at, has_opted_out, news_at, stated
 from syncd.policy.model import Facts, Standing, StatusChange
-from syncd.policy.reads import NEWS, Names
-from syncd.ports import PastActivity, StatusRow, StoredHistory
+from syncd.policy.reads import NEWS
+from syncd.ports import StatusRow, StoredHistory
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _STATUS = frozenset({"status", "status_at", "days_in_status", "lead.Status", "org.Status"})
 _NEVER_CHANGED = frozenset({"CreatedDate", "CreatedById", "Id"})
-_OF_RECORD = frozenset({"owner.is_active", "owner.is_queue", "person.edited_at"})
-_OF_EVENTS = frozenset({"activity.next_event_at", "activity.last_at"})
-_OF_TASKS = frozenset({"activity.open_tasks", "activity.last_at"})
-
-
-class Lacking(NamedTuple):
-    """Variables whose values the mirror does not hold: of a Lead, of a Contact, and of anybody."""
-
-    lead: Names = frozenset()
-    contact: Names = frozenset()
-    always: Names = frozenset()
-
-    def of(self, standing: Standing | None) -> Names:
-        """Those of somebody who has this record; without one what sources say is all there is."""
-        if standing is None:
-            return self.always
-        return self.always | (self.lead if standing.object == "Lead" else self.contact)
-
-
-class Horizon:
-    """What all people of one replay share.
-
-    Attributes:
-        start, now: From when to when it goes; the store was read at `now`.
-        names: Variables that the policy reads: nothing else is worth telling.
-        machines: Whose changes are no person's; `own` is syncd itself.
-        starts: Source to the instant before which nothing is news.
-        lacking: What the mirror does not hold.
-    """
-
-    def __init__(
-        self,
-        start: datetime,
-        now: datetime,
-        names: Names,
-        machines: frozenset[str],
-        own: frozenset[str],
-        starts: Mapping[str, datetime | None],
-        lacking: Lacking,
-    ) -> None:
-        """Sort the names by what they are about."""
-        self.start = start
-        self.now = now
-        self.names = names
-        self.machines = machines
-        self.own = own
-        self.starts = starts
-        self.lacking = lacking
-        groups = {name: name.partition(".")[0] for name in names}
-        self.of_lead = frozenset(name for name, group in groups.items() if group == "lead")
-        self.of_record = frozenset(name for name, group in groups.items() if group in ("lead", "org")) | _OF_RECORD
-        self.asks_activity = "activity" in groups.values()
-        self.of_account = frozenset(name for name, group in groups.items() if group == "account")
+_NO_ACTIVITY = Activity(unknown=frozenset({"activity.open_opportunities"}))
+"""Open opportunities are known of today only."""
 
 
 class Known(NamedTuple):
@@ -171,7 +122,8 @@ class Past:
         if is_blurred:
             known = stands.fields if stands is not None else {}
             unknown |= {name for name in horizon.of_lead if known.get(name[5:]) in (None, "")} | {"person.sources", NEWS}
-        activity = self._activity_at(record, at, unknown, is_now=is_now)
+        activity = self._activity_at(record, at, is_now=is_now)
+        unknown |= activity.unknown
         is_opted_out = self._opted_out_at(there, at, unknown, is_blurred=is_blurred)
         account = self._account_at(record, at, unknown, is_now=is_now)
         facts = msgspec.structs.replace(
@@ -185,9 +137,9 @@ class Past:
             sources=today.sources if is_now else tuple(sorted({one.ref.source for one in there})),
             has_opted_out=is_opted_out,
             account=account,
-            open_tasks=activity[0],
-            next_event_at=activity[1],
-            last_activity_at=activity[2],
+            open_tasks=activity.open_tasks,
+            next_event_at=activity.next_event_at,
+            last_activity_at=activity.last_at,
             open_opportunities=today.open_opportunities if is_now else 0,
             fired=self._history.fired,
             waiting={},
@@ -303,58 +255,23 @@ class Past:
     # ------------------------------------------------------------------ what belongs to it
 
     def _account_at(self, record: OrgRecord | None, at: datetime, unknown: set[str], *, is_now: bool) -> dict[str, Value]:
-        account = self._account
         if is_now or record is None:
             return self._today.account if is_now else {}
-        if record.row.stamp <= at and (account is None or account.stamp <= at):
+        rows = (one.row for one in self._view.org_records)
+        linking = [row for row in rows if not row.is_deleted and (row.object == "Contact" or row.is_converted)]
+        if self._account is not None:
+            linking.append(self._account)
+        if all(row.stamp <= at for row in (record.row, *linking)):
             return self._today.account
         unknown |= self._horizon.of_account
         return {}
 
-    def _activity_at(
-        self, record: OrgRecord | None, at: datetime, unknown: set[str], *, is_now: bool
-    ) -> tuple[int, datetime | None, datetime | None]:
-        """Open tasks, the next event, and the last task or event that is over."""
-        today = self._today
+    def _activity_at(self, record: OrgRecord | None, at: datetime, *, is_now: bool) -> Activity:
+        today, history = self._today, self._history.activities
         if is_now:
-            return today.open_tasks, today.next_event_at, today.last_activity_at
-        unknown.add("activity.open_opportunities")
-        history = self._history.activities
-        if not history or record is None:
-            return 0, None, None
-        found = [one for sf_id in {record.row.sf_id, record.row.contact_id} for one in history.get(sf_id, ())]
-        open_tasks = 0
-        soon: list[datetime] = []
-        over: list[datetime] = []
-        for one in found:
-            if not _was_there(one, at):
-                continue
-            if one.is_task:
-                is_open = _was_open(one, at)
-                if is_open is None:
-                    unknown |= _OF_TASKS
-                elif is_open:
-                    open_tasks += 1
-                elif one.at is not None and one.at <= at:
-                    over.append(one.at)
-            elif one.stamp > at:
-                unknown |= _OF_EVENTS
-            elif one.at is not None:
-                (soon if one.at > at else over).append(one.at)
-        return open_tasks, min(soon, default=None), max(over, default=None)
-
-
-def _was_there(one: PastActivity, at: datetime) -> bool:
-    """Whether a task or event was made already, or may have been; one that is deleted was there until then."""
-    return (one.created_at or _LONG_AGO) <= at and not (one.is_deleted and one.stamp <= at)
-
-
-def _was_open(one: PastActivity, at: datetime) -> bool | None:
-    """Whether a task was open; None where that cannot be told."""
-    if one.stamp <= at:
-        return one.is_open
-    if one.is_deleted or one.created_at is None:
-        return None
-    if one.done_at is not None:
-        return one.done_at > at
-    return True if one.is_open else None
+            return Activity(today.open_tasks, today.next_event_at, today.last_activity_at)
+        if record is None or not history:
+            return _NO_ACTIVITY
+        ids = {record.row.sf_id, record.row.contact_id}
+        found = activity_at((one for sf_id in ids for one in history.get(sf_id, ())), at)
+        return found._replace(unknown=found.unknown | _NO_ACTIVITY.unknown)

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from syncd.app.past import Horizon, Lacking, Past
+from syncd.app.horizon import Horizon, Lacking
+from syncd.app.past import Past
 from syncd.app.replay import Days, replay
 from syncd.app.tally import Counting, Tally
 from syncd.errors import ConfigError

@@ -16,7 +16,7 @@ from syncd.policy import evaluate
 from syncd.policy.reads import reads_of
 from syncd.ports import PastActivity
 from tests.carrying import carry_out
-from tests.pasts import BOT, OWN, REP, Somebody, org_lead, record
+from tests.pasts import BOT, OWN, REP, Somebody, org_contact, org_lead, record
 from tests.policies import BERLIN, CONVERTED, LIVE, NOW, ago, full_policy
 from tests.property.test_policy import policy_values
 
@@ -64,12 +64,17 @@ def people(draw: Any) -> dict[str, Any]:
         "statuses": [],
         "activities": [],
         "row": None,
+        "contact": None,
     }
+    if draw(st.integers(0, 2)) == 0:
+        made_at, stamp = instants(draw, start, 2)
+        found["contact"] = org_contact(stamp, made_at, Title=draw(st.sampled_from(("Head of Sales", "Clerk"))))
     if draw(st.integers(0, 5)):
         created_at = instants(draw, start, 1)[0]
         moves = [created_at, *instants(draw, created_at, draw(st.integers(0, 3)))]
         changes = [(at, draw(statuses), draw(editors)) for at in moves]
-        found["row"], found["statuses"] = _lead(draw, created_at, changes, instants(draw, moves[-1], 1)[0])
+        stamp = draw(st.sampled_from((moves[-1], *instants(draw, moves[-1], 1))))
+        found["row"], found["statuses"] = _lead(draw, created_at, changes, stamp)
         found["activities"] = [draw(activity(created_at)) for _ in range(draw(st.integers(0, 3)))]
     return found
 
@@ -104,7 +109,7 @@ def activity(draw: Any, since: datetime) -> PastActivity:
 
 
 def somebody(found: dict[str, Any], **more: Any) -> Somebody:
-    rows = [found["row"]] if found["row"] is not None else []
+    rows = [one for one in (found["row"], found["contact"]) if one is not None]
     names = ("records", "touches", "statuses", "activities", "account", "arrived")
     return Somebody(rows=rows, **{name: found[name] for name in names}, **more)
 
@@ -113,7 +118,7 @@ def somebody(found: dict[str, Any], **more: Any) -> Somebody:
 def two_futures(draw: Any) -> tuple[dict[str, Any], dict[str, Any], datetime]:
     """Two people who are one up to an instant, and that instant: whatever came or changed since differs."""
     one = draw(people())
-    at = draw(st.sampled_from(sorted(_moments(one)))) + timedelta(seconds=draw(st.integers(-1, 86_400)))
+    at = draw(st.sampled_from(sorted(_moments(one), reverse=True))) + timedelta(seconds=draw(st.integers(-1, 86_400)))
     other = dict(one)
 
     def later() -> datetime:
@@ -140,7 +145,12 @@ def two_futures(draw: Any) -> tuple[dict[str, Any], dict[str, Any], datetime]:
             stamp = instants(draw, max(at, changes[-1][0]), 1)[0]
             other["statuses"] = changes
             other["row"] = org_lead(stamp, created_at, changes[-1][1], draw(editors), is_converted=is_converted, **draw(values))
-    if one["account"].stamp > at:
+    contact: OrgRow | None = one["contact"]
+    if contact is not None and contact.stamp > at:
+        made_at = datetime.fromisoformat(str(contact.fields["CreatedDate"]))
+        other["contact"] = org_contact(later(), made_at, Title="VP") if made_at <= at else None
+        other["account"] = OrgRow("Account", "001B", {"Industry": "Other"}, one["account"].stamp) if made_at <= at else None
+    elif one["account"].stamp > at:
         other["account"] = OrgRow("Account", "001A", {"Industry": "Other"}, later())
     return one, other, at
 
@@ -150,8 +160,7 @@ def _moments(found: dict[str, Any]) -> set[datetime]:
     seen = {found["account"].stamp, *(at for _, at in found["touches"]), *(at for at, *_ in found["statuses"])}
     seen |= {one.source_at for one in found["records"]} | set(found["arrived"].values())
     seen |= {at for one in found["activities"] for at in (one.created_at, one.at, one.stamp)}
-    if found["row"] is not None:
-        seen.add(found["row"].stamp)
+    seen |= {one.stamp for one in (found["row"], found["contact"]) if one is not None}
     return {at for at in seen if at < ago(days=2)} or {ago(days=30)}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from syncd.app.past import Lacking
+from syncd.app.horizon import Lacking
 from syncd.model import OrgRow
 from syncd.policy.model import Facts, Rule, Section
 from syncd.ports import PastActivity
