@@ -305,6 +305,34 @@ class StoredFacts(msgspec.Struct, frozen=True, gc=False):
     waiting: dict[str, datetime] = {}
 
 
+class PastActivity(msgspec.Struct, frozen=True, gc=False):
+    """One task or event as the mirror has it now. `at` is when an event begins; `done_at` when a task was completed, None if nobody says."""
+
+    is_task: bool
+    is_open: bool
+    is_deleted: bool
+    stamp: datetime
+    created_at: datetime | None = None
+    at: datetime | None = None
+    done_at: datetime | None = None
+
+
+class StoredHistory(msgspec.Struct, frozen=True, gc=False):
+    """What is known of one person's past besides the view and the facts of now, for a replay that begins at some instant.
+
+    Attributes:
+        statuses: By id of the lead, oldest first; also of leads that are deleted now.
+        activities: By id of the lead or contact.
+        arrived: Records that syncd has known only since after that beginning, and since when.
+        fired: Rule to when it last fired before that beginning.
+    """
+
+    statuses: dict[str, tuple[StatusRow, ...]] = {}
+    activities: dict[str, tuple[PastActivity, ...]] = {}
+    arrived: dict[RecordRef, datetime] = {}
+    fired: dict[str, datetime] = {}
+
+
 class PolicyDay(msgspec.Struct, frozen=True, gc=False):
     """How often something happened on a day of which not all rows are kept; `kind` is `decision` or `status_change`."""
 
@@ -583,6 +611,14 @@ class Store(Protocol):
     def facts_stream(
         self, machine_users: Iterable[str], after: str = "", limit: int | None = None, now: datetime | None = None
     ) -> Iterator[list[tuple[PersonView, StoredFacts]]]: ...
+    def history_stream(
+        self,
+        machine_users: Iterable[str],
+        since: datetime,
+        after: str = "",
+        limit: int | None = None,
+        now: datetime | None = None,
+    ) -> Iterator[list[tuple[PersonView, StoredFacts, StoredHistory]]]: ...
     def stream_parts(self, count: int) -> list[tuple[str, int]]: ...
     def mark_due(self, now: datetime, limit: int) -> int: ...
     def next_due(self) -> datetime | None: ...

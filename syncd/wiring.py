@@ -8,8 +8,8 @@ import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from functools import cached_property
+from datetime import datetime
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -40,7 +40,8 @@ from syncd.run.context import Actor, Company, Source
 from syncd.run.ids import OperationIds
 from syncd.run.standards import OWN_USER
 from syncd.salesforce import ClientCredentials, JwtBearer, OrgSettings, SalesforceOrg
-from syncd.store import open_journal, open_store
+from syncd.simulations import Simulations, news_from
+from syncd.store import open_journal, open_reader, open_store
 
 """What a pass spends on forgetting at its end, at most."""
 Wrap = Callable[[Any, str], Any]
@@ -83,7 +84,7 @@ def open_house(
     return House(settings, clock, types, sessions, make_id or OperationIds(SystemClock()), wrap, source_sessions)
 
 
-class House(Passes, Checks):
+class House(Passes, Checks, Simulations):
     """One configured syncd in this process."""
 
     def __init__(
@@ -196,20 +197,13 @@ class House(Passes, Checks):
         """
         if schema is None and self._policy is not None:
             return self._policy
-        path = self.settings.folder / self.settings.policy
-        try:
-            text = path.read_text(encoding="utf-8")
-            if schema is None and self._policy_text is not None and self._policy_text[0] == text:
-                return self._policy_text[1]
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"The policy {self.settings.policy} cannot be read.", advice="Check policy: in syncd.yaml."
-            ) from error
-        types = {name: source.type for name, source in self.settings.sources.items()}
-        loaded = load_policy(text, self.settings.policy, schema, types)
-        problems = [*run_tests(loaded), *not_carried_out(loaded), *action_problems(loaded, self._named_in(loaded))]
-        if problems:
-            raise ConfigError(problems)
+        file = self.settings.policy
+        text = self.policy_text(self.settings.folder / file, file)
+        if schema is None and self._policy_text is not None and self._policy_text[0] == text:
+            return self._policy_text[1]
+        loaded, not_done = self.policy_of(text, file, schema)
+        if not_done:
+            raise ConfigError(not_done)
         if schema is None:
             self._policy_text = text, loaded
         return loaded
@@ -221,6 +215,35 @@ class House(Passes, Checks):
             with suppress(ConfigError):
                 found[name] = self.connector_of(self.settings.sources[name])[:2]
         return found
+
+    def policy_text(self, path: Path, file: str, advice: str = "Check policy: in syncd.yaml.") -> str:
+        """What is in a policy's file.
+
+        Raises:
+            ConfigError: It cannot be read.
+        """
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"The policy {file} cannot be read.", advice=advice) from error
+
+    def policy_of(self, text: str, file: str, schema: OrgSchema | None = None) -> tuple[Policy, list[ConfigProblem]]:
+        """A policy, checked, and what of it this version does not carry out.
+
+        Raises:
+            ConfigError: Everything that is wrong with it.
+        """
+        types = {name: source.type for name, source in self.settings.sources.items()}
+        loaded = load_policy(text, file, schema, types)
+        wrong = [*run_tests(loaded), *action_problems(loaded, self._named_in(loaded))]
+        not_done = not_carried_out(loaded)
+        if wrong:
+            raise ConfigError(wrong)
+        return loaded, not_done
+
+    def reader(self) -> Callable[[], Store]:
+        """Opens the store for reading alone, in any process."""
+        return partial(open_reader, self.settings.store_url)
 
     def explain_policy(self, text: str) -> Explanation:
         """Why the policy decides as it does about the one person who answers to `text`.
@@ -342,16 +365,12 @@ class House(Passes, Checks):
 
     def _start_of(self, name: str, common: SourceSettings) -> datetime | None:
         """From when on a source's records are news (DESIGN 3.3 `start_from`); None for all of them."""
-        if common.start_from == "all":
-            return None
-        if common.start_from != "now":
-            return datetime.fromisoformat(common.start_from).replace(tzinfo=UTC)
         key = f"start_from:{name}"
-        found = self.store.setting(key)
-        if found is None:
+        noted = self.store.setting(key) if common.start_from == "now" else None
+        if common.start_from == "now" and noted is None:
             self.store.put_setting(key, self.clock.now().isoformat())
-            found = self.store.setting(key)
-        return datetime.fromisoformat(str(found))
+            noted = self.store.setting(key)
+        return news_from(common.start_from, noted, self.clock.now())
 
     def _assignment_of(self, common: SourceSettings, *, live: bool) -> Assignment:
         owner = common.assignment.owner

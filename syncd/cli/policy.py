@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from syncd.cli import publish
+from syncd.cli import publish, simulate
 from syncd.cli.output import Output, show_decided, shown
 from syncd.cli.shared import Json, globals_of, house
 
@@ -34,7 +34,7 @@ _BLOCKED = {
 
 def register(app: typer.Typer) -> None:
     """Add the `policy` commands to `app`."""
-    policy = typer.Typer(no_args_is_help=True, help="The company's lead standards: check, explain, publish.")
+    policy = typer.Typer(no_args_is_help=True, help="The company's lead standards: check, explain, simulate, publish.")
     app.add_typer(policy, name="policy")
 
     @policy.command(
@@ -89,6 +89,7 @@ Examples:
             _show(output, found)
 
     publish.register(policy)
+    simulate.register(policy)
 
 
 def _show(output: Output, found: Explanation) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from syncd.model import Lane, OrgRecord, PersonView
+from syncd.model import Lane, OrgRecord, OrgRow, PersonRecord, PersonView, Value
 from syncd.plan.own_echo import OwnEcho, own_echoes
 from syncd.plan.survivorship import Golden
 from syncd.policy import Facts, Policy, Standing, StatusChange, TouchFact
@@ -58,7 +58,7 @@ def facts_of(
         person_id=view.person_id,
         now=now,
         day=now.astimezone(ZoneInfo(policy.time_zone)).date().isoformat(),
-        golden={name: one.value for name, one in golden.fields.items() if not one.is_default and one.value is not None},
+        golden=stated(golden),
         standing=None if record is None else _standing(record, stored, machine_users),
         touches=touches,
         first_at=stored.first_at if stored is not None else now,
@@ -75,6 +75,11 @@ def facts_of(
     )
 
 
+def stated(golden: Golden) -> dict[str, Value]:
+    """What the sources say, by Lead field; defaults and cleared fields say nothing."""
+    return {name: one.value for name, one in golden.fields.items() if not one.is_default and one.value is not None}
+
+
 def _standing(record: OrgRecord, stored: StoredFacts | None, machine_users: frozenset[str]) -> Standing:
     row = record.row
     statuses = stored.statuses.get(row.sf_id, ()) if stored is not None else ()
@@ -88,7 +93,7 @@ def _standing(record: OrgRecord, stored: StoredFacts | None, machine_users: froz
         owner_id=row.owner_id,
         is_owner_active=stored.owners.get(row.owner_id) if stored is not None else None,
         is_converted=row.is_converted,
-        created_at=_instant(row.fields.get("CreatedDate")),
+        created_at=created_at(row),
         edited_at=max(edits, default=None),
         statuses=tuple(StatusChange(one.status, one.at, one.by_person) for one in statuses),
     )
@@ -143,6 +148,12 @@ def _news_at(
     return max(news, default=None)
 
 
+def news_at(records: Iterable[PersonRecord], starts: Mapping[str, datetime | None]) -> datetime | None:
+    """The newest source time of what is news, by the records alone."""
+    news = [one.source_at for one in records if _is_news(one.lane, one.ref.source, one.source_at, starts)]
+    return max(news, default=None)
+
+
 def is_old(view: PersonView, starts: Mapping[str, datetime | None]) -> bool:
     """Whether nothing of the person is news: every record is older than `start_from`, or came by a back-fill."""
     return not any(_is_news(one.lane, one.ref.source, one.source_at, starts) for one in view.records)
@@ -156,8 +167,18 @@ def is_led_by_person(facts: Facts) -> bool:
 
 def has_opted_out(view: PersonView) -> bool:
     """Whether any record of the person says so, here or in the org: the strictest word counts."""
-    stated = any(_OPT_OUT in one.lead.opt_outs for one in view.records)
-    return stated or any(one.row.fields.get(_OPT_OUT) is True for one in view.org_records if not one.row.is_deleted)
+    return is_opted_out(view.records, (one.row for one in view.org_records))
+
+
+def is_opted_out(records: Iterable[PersonRecord], rows: Iterable[OrgRow]) -> bool:
+    """Whether any of a person's records, or any living one of the org, says so."""
+    is_said = any(_OPT_OUT in one.lead.opt_outs for one in records)
+    return is_said or any(row.fields.get(_OPT_OUT) is True for row in rows if not row.is_deleted)
+
+
+def created_at(row: OrgRow) -> datetime | None:
+    """When the record was made; None where that is not mirrored."""
+    return _instant(row.fields.get("CreatedDate"))
 
 
 def _instant(value: object) -> datetime | None:

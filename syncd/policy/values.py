@@ -6,6 +6,7 @@ a condition reads a declared kind itself, so only what is asked for is parsed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -83,18 +84,23 @@ def build_values(facts: Facts) -> Values:
         "criteria": {},
         "qualified": None,
     }
-    for name in facts.unknown:
-        forget(values, name)
+    if facts.unknown:
+        forget(values, facts.unknown)
     return values
 
 
-def forget(values: Values, name: str) -> None:
-    """Take away what cannot be told. The groups are copied, they may be shared."""
-    group, _, part = name.partition(".")
-    if not part:
-        values[group] = None
-    elif isinstance(values.get(group), dict):
-        values[group] = {key: value for key, value in values[group].items() if key != part}
+def forget(values: Values, names: Iterable[str]) -> None:
+    """Take away what cannot be told. The groups are copied, each once: they may be shared."""
+    copied: set[str] = set()
+    for name in names:
+        group, _, part = name.partition(".")
+        if not part:
+            values[group] = None
+        elif isinstance(values.get(group), dict):
+            if group not in copied:
+                copied.add(group)
+                values[group] = values[group].copy()
+            values[group].pop(part, None)
 
 
 def canonical(value: Any) -> Value:

@@ -64,7 +64,16 @@ def open_org(ctx: PassContext) -> OrgSession:
 
 
 def mirrored_fields(schema: OrgSchema, mapped: Iterable[str], policy: Policy) -> dict[str, tuple[str, ...]]:
-    """Fields to read per object: keys, consent, what mappings name, and what a policy with programs asks for, as far as the user may see them."""
+    """What is wanted, as far as the user may see it."""
+    return {
+        name: tuple(field for field in fields if field in schema.objects[name].fields)
+        for name, fields in wanted_fields(mapped, policy).items()
+        if name in schema.objects
+    }
+
+
+def wanted_fields(mapped: Iterable[str], policy: Policy) -> dict[str, tuple[str, ...]]:
+    """Fields to read per object: keys, consent, what mappings name, and what a policy with programs asks for."""
     wanted = {
         "Lead": [*KEY_FIELDS, *_LEAD_FIELDS, *CONSENT_FIELDS, *sorted(mapped)],
         "Contact": [*KEY_FIELDS, *CONSENT_FIELDS],
@@ -78,11 +87,7 @@ def mirrored_fields(schema: OrgSchema, mapped: Iterable[str], policy: Policy) ->
         for name, fields in asked.fields.items():
             if name in wanted:
                 wanted[name] += sorted(fields)
-    return {
-        name: tuple(dict.fromkeys(field for field in fields if field in schema.objects[name].fields))
-        for name, fields in wanted.items()
-        if name in schema.objects
-    }
+    return {name: tuple(dict.fromkeys(fields)) for name, fields in wanted.items()}
 
 
 def people_fields(session: OrgSession) -> dict[str, tuple[str, ...]]:

@@ -40,6 +40,8 @@ _PRAGMAS = {
 _WRITER_CACHE = "PRAGMA cache_size = -8000"
 """The writer's own pages stay valid. More than this made no pass faster, only larger (bench/mailchimp.py)."""
 
+_READ_ONLY = {"query_only": "1"}
+
 _OLDEST_SQLITE = (3, 35)
 """RETURNING, UPDATE ... FROM, and more than 999 parameters (sqlite.org, release history)."""
 
@@ -55,13 +57,14 @@ _T = TypeVar("_T")
 class Database:
     """One engine with its two kinds of transaction. Safe for threads; SQLite writes take turns."""
 
-    def __init__(self, url: str, clock: Clock, pragmas: Mapping[str, str] | None = None) -> None:
+    def __init__(self, url: str, clock: Clock, pragmas: Mapping[str, str] | None = None, *, is_read_only: bool = False) -> None:
         """Open `url` (`sqlite:///path` or `postgresql://...`); a new SQLite file is readable by its owner only.
 
-        `pragmas` stand in for the store's own of the same name; those that are not among them are set first.
+        `pragmas` stand in for the store's own of the same name; those that are not among them are set first. With `is_read_only`
+        the database itself refuses every write, and no file is made.
         """
         self.clock = clock
-        given = dict(pragmas or {})
+        given = dict(pragmas or {}) | (_READ_ONLY if is_read_only else {})
         self._pragmas = {**{name: value for name, value in given.items() if name not in _PRAGMAS}, **_PRAGMAS, **given}
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
@@ -75,12 +78,15 @@ class Database:
                 advice="Use a newer Python, or PostgreSQL (store.url).",
             )
         if self.path is not None and not self.path.exists():
+            if is_read_only:
+                raise StoreError(f"There is no store {self.path} yet.", advice='"syncd run --once" makes it.')
             self._touch(self.path)
         if self.is_sqlite:
             self.engine: Engine = create_engine(parsed, connect_args={"cached_statements": _STATEMENTS_KEPT})
         else:
             # Positional parameters: rows go to the driver as tuples (bulk.py).
-            self.engine = create_engine(parsed, pool_pre_ping=True, paramstyle="format")
+            options = {"postgresql_readonly": True} if is_read_only else {}
+            self.engine = create_engine(parsed, pool_pre_ping=True, paramstyle="format", execution_options=options)
         self._turn = threading.RLock()
         self._writer: Connection | None = None
         self._lock_file: int | None = None

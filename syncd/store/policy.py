@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
 
 from syncd.model import OrgRow, PersonView
-from syncd.ports import StoredFacts
+from syncd.ports import StoredFacts, StoredHistory
 from syncd.store import tables as t
 from syncd.store.bulk import among
 from syncd.store.engine import Database, chunks
 from syncd.store.facts import Person, facts_of, opportunities_of, standings_in, standings_of
+from syncd.store.history import Arrivals, histories_of
 from syncd.store.people import org_row_of
 from syncd.store.standing import ACCOUNT
 
@@ -24,6 +27,7 @@ class FactStore:
     """Facts for policies."""
 
     db: Database
+    _arrivals: Arrivals | None = None
 
     def _views(self, connection: Connection, ids: Sequence[str]) -> list[PersonView]:
         """Given by PeopleStore."""
@@ -52,9 +56,28 @@ class FactStore:
         In the order in which people came, so that every table is read from its beginning to its end and no page of it twice:
         `after` is the last person that was seen, `limit` how many are looked at.
         """
+        pages = self._pages(frozenset(machine_users), after, limit, now or self.db.clock.now(), _nothing)
+        return ([(view, facts) for view, facts, _ in page] for page in pages)
+
+    def history_stream(
+        self,
+        machine_users: Iterable[str],
+        since: datetime,
+        after: str = "",
+        limit: int | None = None,
+        now: datetime | None = None,
+    ) -> Iterator[list[tuple[PersonView, StoredFacts, StoredHistory]]]:
+        """The same with what is known of the time from `since` on, for one replay: what arrived when is read once and kept."""
+        if self._arrivals is None or self._arrivals.since != since:
+            self._arrivals = Arrivals(self.db, since)
+        more = partial(histories_of, since=since, arrivals=self._arrivals)
+        return self._pages(frozenset(machine_users), after, limit, now or self.db.clock.now(), more)
+
+    def _pages(
+        self, machines: frozenset[str], after: str, limit: int | None, at: datetime, more: Callable[..., Mapping[str, Any]]
+    ) -> Iterator[list[tuple[PersonView, StoredFacts, Any]]]:
+        """Pages of views, facts and what `more` gives of these people, by their ids."""
         p = t.person.c
-        machines = frozenset(machine_users)
-        at = now or self.db.clock.now()
         with self.db.read() as connection:
             number = 0 if not after else connection.execute(select(p.number).where(p.person_id == after)).scalar_one()
         left = limit
@@ -68,9 +91,10 @@ class FactStore:
                 people = [Person(*row[:3]) for row in rows if row.state in ("active", "review")]
                 views = self._views(connection, [one.person_id for one in people])
                 facts = facts_of(connection, people, standings_in(views), machines, at)
+                others = more(connection, people, views)
             number = rows[-1].number
             left = None if left is None else left - len(rows)
-            yield [(view, facts[view.person_id]) for view in views]
+            yield [(view, facts[view.person_id], others.get(view.person_id)) for view in views]
 
     def stream_parts(self, count: int) -> list[tuple[str, int]]:
         """`after` and `limit` of up to `count` streams that together see everybody, for as many processes."""
@@ -132,3 +156,9 @@ class FactStore:
         with self.db.read() as connection:
             found = [opportunities_of(connection, column, ids) for column in (r.account_id, r.contact_id)]
         return frozenset(one for known in found for one in known)
+
+
+def _nothing(connection: Connection, people: Sequence[Person], views: Sequence[PersonView]) -> dict[str, Any]:
+    """More of nobody."""
+    del connection, people, views
+    return {}

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import and_, exists, func, insert, inspect, select, text
 
 from syncd import __version__
-from syncd.clock import Clock
+from syncd.clock import Clock, SystemClock
 from syncd.errors import StoreError
 from syncd.store import tables as t
 from syncd.store.actions import ActionStore
@@ -58,9 +58,9 @@ class SqlStore(
 ):
     """`syncd.ports.Store` on SQLAlchemy Core; its rooms are the base classes. Safe for threads."""
 
-    def __init__(self, url: str, clock: Clock, scratch: Path | None = None) -> None:
+    def __init__(self, url: str, clock: Clock, scratch: Path | None = None, *, is_read_only: bool = False) -> None:
         """Open `url`; `scratch` is a folder to remove on close."""
-        self.db = Database(url, clock)
+        self.db = Database(url, clock, is_read_only=is_read_only)
         self.together = Together(self.db)
         self._scratch = scratch
 
@@ -85,6 +85,17 @@ class SqlStore(
             self.put_setting("schema", SCHEMA_VERSION)
             self.put_setting("oldest_program", __version__)
         return SCHEMA_VERSION
+
+    def demand_current(self) -> None:
+        """Make sure that the schema is this program's, without changing it.
+
+        Raises:
+            StoreError: It is another one, or there is none.
+        """
+        found = self._schema_version()
+        if found != SCHEMA_VERSION:
+            what = "There is no store yet" if found is None else f"The store has schema {found}, not {SCHEMA_VERSION}"
+            raise StoreError(f"{what}.", advice='"syncd run --once" makes it, or brings it up to this version.')
 
     def _schema_version(self) -> str | None:
         with self.db.read() as connection:
@@ -225,4 +236,19 @@ def open_store(url: str, *, clock: Clock) -> SqlStore:
     return store
 
 
-__all__ = ["SqlStore", "open_store"]
+def open_reader(url: str) -> SqlStore:
+    """Open the store at `url` for reading alone, beside whoever works on it: the database refuses every write.
+
+    Raises:
+        StoreError: There is none, or it is not of this program's version.
+    """
+    store = SqlStore(url, SystemClock(), is_read_only=True)
+    try:
+        store.demand_current()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+__all__ = ["SqlStore", "open_reader", "open_store"]

@@ -86,7 +86,7 @@ def _related_values(row: OrgRow) -> tuple[Any, ...]:
     fields = row.fields
     who_id, account_id, contact_id = (str(fields.get(name) or "") for name in ("WhoId", "AccountId", "ContactId"))
     is_open = row.object != "Event" and not row.is_deleted and fields.get("IsClosed") is not True
-    at = next((found for name in _INSTANTS[row.object] if (found := _moment(fields.get(name))) is not None), None)
+    at = next((found for name in _INSTANTS[row.object] if (found := moment_of(fields.get(name))) is not None), None)
     if row.object != "Opportunity":
         contact_id = ""
     key = (row.object, row.sf_id, "" if row.object == "Opportunity" else who_id, account_id, contact_id)
@@ -98,7 +98,7 @@ def _stored_values(row: Any) -> tuple[Any, ...]:
     return (*key, None if row.at is None else micros(row.at), row.fields, micros(row.stamp), row.is_deleted)
 
 
-def _moment(value: Value) -> datetime | None:
+def moment_of(value: Value) -> datetime | None:
     """An instant, or the begin of a day in UTC; None if it is neither."""
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else None
