@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -12,8 +12,10 @@ from syncd.connector import Connector, Health, Session
 from syncd.errors import ConfigError, ConfigProblem
 from syncd.mapping import Mapping as LeadMapping
 from syncd.model import OrgSchema
-from syncd.policy import Finding, Policy, check_policy
-from syncd.salesforce import FieldUse, SalesforceOrg, live_findings
+from syncd.policy import Enforcement, Finding, Policy, check_policy
+from syncd.policy.model import Rule
+from syncd.salesforce import DealUse, FieldUse, PolicyUse, SalesforceOrg, Severity, live_findings, policy_findings
+from syncd.salesforce import Finding as OrgFinding
 
 
 class Checks:
@@ -72,8 +74,13 @@ class Checks:
         Raises:
             ConfigError: Everything that is wrong with it.
         """
-        schema = self.salesforce.schema() if live else None
-        return self.policy(), _of_policy(check_policy(self.policy(schema), schema))
+        if not live:
+            return self.policy(), _of_policy(check_policy(self.policy()))
+        schema = self.salesforce.schema()
+        policy = self.policy(schema)
+        found = policy_findings(self.salesforce, schema, _use_of(policy))
+        rows = [*_of_policy(check_policy(policy, schema)), *_of_org(one for one in found if one.severity is not Severity.OK)]
+        return self.policy(), rows
 
     def check(self, *, live: bool) -> list[dict[str, str]]:
         """Findings on configuration, mappings and policy; with `live` also on sources and the org.
@@ -119,12 +126,19 @@ class Checks:
                 )
         policy = self.policy()
         expected = self.settings.salesforce.expected_org_id
-        statuses = [policy.status_on_create] if policy.status_on_create else []
-        found = live_findings(self.salesforce, uses, expected_org_id=expected, statuses=statuses, tasks=list(tasks))
-        rows = [_finding(one.severity.value, one.subject, one.message, one.advice) for one in found]
+        owners = dict.fromkeys([*self._assigned(), *_owners_of(policy)])
+        found = live_findings(
+            self.salesforce, uses, expected_org_id=expected, owners=owners, tasks=list(tasks), policy=_use_of(policy)
+        )
+        rows = _of_org(found)
         if not any(row["severity"] == "error" for row in rows):
             rows += self._check_against_org()
         return rows
+
+    def _assigned(self) -> list[tuple[str, str]]:
+        """The queues and users to whom sources assign new leads."""
+        given = [source.common.assignment.owner for source in self.settings.sources.values()]
+        return [pair for one in given if not isinstance(one, str) for pair in one.items()]
 
     def _check_against_org(self) -> list[dict[str, str]]:
         """Mappings and policy once more, against the org's own fields and statuses."""
@@ -139,6 +153,50 @@ class Checks:
             except ConfigError as error:
                 rows += [_finding("error", subject, str(problem)) for problem in error.problems]
         return rows
+
+
+def _use_of(policy: Policy) -> PolicyUse:
+    """What a live check must look at for the policy's sake."""
+    processes: dict[str, dict[str, None]] = {}
+    for program in policy.programs:
+        processes.setdefault(program.record_type, {}).update(dict.fromkeys(program.statuses))
+    converting = [rule for rule in policy.rules if rule.converting is not None]
+    opening = [rule for rule in policy.rules if rule.opening is not None]
+    owners = [rule.converting.owner for rule in converting if rule.converting is not None]
+    return PolicyUse(
+        statuses=(policy.status_on_create,) if policy.status_on_create else (),
+        processes={name: tuple(statuses) for name, statuses in processes.items()},
+        conversions=tuple(_place(policy, rule) for rule in converting),
+        converted=tuple(rule.converting.status for rule in converting if rule.converting is not None),
+        queues=tuple(one.removeprefix("queue:") for one in owners if one.startswith("queue:")),
+        deals=tuple(_deal_of(policy, rule) for rule in opening),
+        is_observed=all(rule.enforcement is Enforcement.OBSERVE for rule in (*converting, *opening)),
+    )
+
+
+def _deal_of(policy: Policy, rule: Rule) -> DealUse:
+    opening = rule.opening
+    if opening is None:
+        raise ValueError(rule.rule_id)
+    more = {"Amount": opening.amount is not None, "CurrencyIsoCode": bool(opening.currency)}
+    fields = (*(name for name, is_there in more.items() if is_there), *opening.fields)
+    return DealUse(_place(policy, rule), opening.record_type, fields)
+
+
+def _owners_of(policy: Policy) -> list[tuple[str, str]]:
+    """The queues and users to whom rules give leads and contacts; queues of conversions are looked at by their members."""
+    named = [name for rule in policy.rules for name in (rule.owner, *(one.options.get("to", "") for one in rule.actions))]
+    named += [rule.means.owner for rule in policy.rules if rule.means is not None]
+    named += [one.owner for rule in policy.rules if (one := rule.converting) is not None and one.owner.startswith("user:")]
+    return [(kind, name) for kind, _, name in (one.partition(":") for one in named) if name]
+
+
+def _place(policy: Policy, rule: Rule) -> str:
+    return f"{policy.file} line {rule.line}"
+
+
+def _of_org(found: Iterable[OrgFinding]) -> list[dict[str, str]]:
+    return [_finding(one.severity.value, one.subject, one.message, one.advice) for one in found]
 
 
 def _of_policy(found: Sequence[Finding]) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from syncd import log
+from syncd.app.convert import Converted, ConvertWish, LeadConversion
 from syncd.app.undo import UndoPlan, carry_out, plan_undo
 from syncd.config.settings import ConfiguredSource
 from syncd.errors import ConfigError
@@ -100,6 +101,7 @@ class Passes(Works):
             StoreError: Another syncd is at work on it.
         """
         self.store.acquire_lease(LEASE, self._owner)
+        self.note_policy()
         recover(self._context(self.store, self.org, {}, force=False, progress=no_progress))
 
     def _context(self, store: Store, org: Org, sources: Mapping[str, Source], *, force: bool, progress: Progress) -> PassContext:
@@ -142,6 +144,7 @@ class Passes(Works):
         if dry_run:
             return self._rehearse(names, force=force, progress=progress)
         self.store.acquire_lease(LEASE, self._owner)
+        self.note_policy()
         sources = self._sources(self.unpaused(names), live=True)
         ctx = self._context(self.store, self.org, sources, force=force, progress=progress)
         ctx.journal = self.journal if self.pushed_sources() else None
@@ -216,6 +219,26 @@ class Passes(Works):
 
     def undo(self, run_id: str, *, is_preview: bool = False) -> Undoing:
         """Prepare the undo of a run; a preview may be looked at beside a running daemon, and must not be carried out."""
+        ctx, session = self._opened(is_preview=is_preview)
+        return Undoing(ctx, session, plan_undo(ctx, session, run_id, self._make_id))
+
+    def convert_lead(self, text: str, wish: ConvertWish) -> Converted:
+        """Convert the lead of the one person who answers to `text`, because a person says so; a run of its own.
+
+        Raises:
+            ConfigError: It cannot be done, or a person must say more.
+            StoreError: A daemon works on the store.
+        """
+        ctx, session = self._opened(is_preview=False)
+        conversion = LeadConversion(ctx, session, text, wish, self._make_id)
+        conversion.prepare()
+        found: list[Converted] = []
+        _as_run(ctx, lambda: found.append(conversion.carry_out()))
+        self.keep_budget()
+        return found[0]
+
+    def _opened(self, *, is_preview: bool) -> tuple[PassContext, OrgSession]:
+        """What an errand of a person works with, the org looked at; a preview takes nothing over."""
         if not is_preview:
             self.store.acquire_lease(LEASE, self._owner)
         ctx = self._context(
@@ -225,7 +248,7 @@ class Passes(Works):
             recover(ctx)
         session = open_org(ctx)
         refresh_mirror(ctx, session)
-        return Undoing(ctx, session, plan_undo(ctx, session, run_id, self._make_id))
+        return ctx, session
 
 
 class Undoing:
@@ -239,14 +262,22 @@ class Undoing:
 
     def carry_out(self) -> dict[str, int]:
         """Do it; gives operations by state. The undo is a run of its own."""
-        store, clock = self._ctx.store, self._ctx.clock
-        store.start_run(self._ctx.run_id, clock.now(), [])
-        result = carry_out(self._ctx, self._session, self.plan)
+        return _as_run(self._ctx, lambda: carry_out(self._ctx, self._session, self.plan))
+
+
+def _as_run(ctx: PassContext, work: Callable[[], object]) -> dict[str, int]:
+    """Do an errand of a person as a run of its own; gives its operations by state. Writes the store."""
+    store, clock = ctx.store, ctx.clock
+    store.start_run(ctx.run_id, clock.now(), [])
+    try:
+        work()
+    finally:
+        states = [one.state for one in store.operations_of_run(ctx.run_id)]
+        result = {str(state): states.count(state) for state in sorted(set(states))}
         status = RunStatus.OK if set(result) <= {"done"} else RunStatus.PARTIAL
-        counts = dict(store.operation_counts(self._ctx.run_id))
-        summary = Summary(self._ctx.run_id, status, {}, counts, self._ctx.org.api_calls, 0.0)
-        store.finish_run(self._ctx.run_id, clock.now(), status, msgspec.to_builtins(summary))
-        return result
+        summary = Summary(ctx.run_id, status, {}, dict(store.operation_counts(ctx.run_id)), ctx.org.api_calls, 0.0)
+        store.finish_run(ctx.run_id, clock.now(), status, msgspec.to_builtins(summary))
+    return result
 
 
 @cache

@@ -104,7 +104,7 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
 class Review(msgspec.Struct, frozen=True, gc=False):
     """A question for a person.
 
-    `kind`: `several_matches`, `clashing_names`, `weak_match`, `merge`, `on_deleted`, `duplicate_rule`.
+    `kind`: `several_matches`, `clashing_names`, `weak_match`, `merge`, `on_deleted`, `duplicate_rule`, `conversion`.
 
     `candidates` are Candidate values as the resolver saw them (names and e-mail: personal data, stored only).
     """
@@ -342,6 +342,62 @@ class PolicyDay(msgspec.Struct, frozen=True, gc=False):
     count: int
 
 
+class StatusMove(msgspec.Struct, frozen=True, gc=False):
+    """A move that syncd made and the org took: of a status, or only of a flag or an owner (both statuses "" then).
+
+    `rule` is its provenance, `policy NAME DIGEST: RULE`.
+    """
+
+    sf_id: str
+    at: datetime
+    rule: str
+    from_status: str = ""
+    to_status: str = ""
+
+
+class LeadHistory(msgspec.Struct, frozen=True, gc=False):
+    """A lead over time, for reports.
+
+    Attributes:
+        statuses: Those that are kept, oldest first.
+        source: Of the person's oldest record; "" for a lead that no source knows.
+        created_at: When the org made it; None where it is not mirrored.
+        first_at: When syncd first heard of the person; None for a lead that no source knows.
+        is_news: Whether something of the person came otherwise than by a back-fill; for a lead that no source knows, too.
+        touches: When the person did something, without back-fills; sorted.
+        tasks: When tasks about the lead were completed; sorted.
+        moves: What syncd moved, by time.
+    """
+
+    sf_id: str
+    statuses: tuple[StatusRow, ...]
+    source: str = ""
+    created_at: datetime | None = None
+    is_converted: bool = False
+    first_at: datetime | None = None
+    is_news: bool = True
+    touches: tuple[datetime, ...] = ()
+    tasks: tuple[datetime, ...] = ()
+    moves: tuple[StatusMove, ...] = ()
+
+
+class StandingLeads(msgspec.Struct, frozen=True, gc=False):
+    """How many leads that are neither deleted nor converted stand in a status; `source` as in LeadHistory."""
+
+    status: str
+    source: str
+    count: int
+
+
+class RuleCount(msgspec.Struct, frozen=True, gc=False):
+    """How often the log says of a rule that it fired or would have."""
+
+    rule_id: str
+    section: str
+    outcome: str
+    count: int
+
+
 class RunRow(msgspec.Struct, frozen=True, gc=False):
     """One run as listed."""
 
@@ -509,6 +565,7 @@ class Store(Protocol):
     def operations(
         self, states: Sequence[OperationState], limit: int, run_id: str | None = None, other_than: Sequence[str] = ()
     ) -> list[Operation]: ...
+    def open_conversions(self) -> list[Operation]: ...
     def held_persons(self, run_id: str) -> int: ...
     def operations_needing_echo(self, limit: int, other_than: Sequence[str] = ()) -> list[Operation]: ...
     def operations_of(self, person_id: str) -> list[Operation]: ...
@@ -530,6 +587,9 @@ class Store(Protocol):
     def put_holds(self, person_id: str, holds: Sequence[Hold], bases: Mapping[tuple[str, str], Mapping[str, Value]]) -> None: ...
 
     def accounts_by(self, kind: str, values: Iterable[str]) -> dict[str, tuple[OrgRow, ...]]: ...
+
+    def accounts_of_domains(self, domains: Iterable[str]) -> dict[str, tuple[OrgRow, ...]]: ...
+    def with_open_opportunities(self, sf_ids: Iterable[str]) -> frozenset[str]: ...
 
     # policy
     def note_statuses(self, is_wanted: bool) -> None: ...
@@ -557,6 +617,11 @@ class Store(Protocol):
     ) -> Iterator[DecisionRow]: ...
     def status_changes(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[StatusRow]: ...
     def policy_days(self, since: datetime, until: datetime) -> list[PolicyDay]: ...
+    def statuses_noted_since(self) -> datetime | None: ...
+    def lead_histories(self, since: datetime, until: datetime) -> Iterator[list[LeadHistory]]: ...
+    def status_moves(self, since: datetime, until: datetime) -> Iterator[list[StatusMove]]: ...
+    def standing_leads(self) -> list[StandingLeads]: ...
+    def rule_counts(self, since: datetime, until: datetime) -> list[RuleCount]: ...
 
     # daemon
     def schedules(self) -> dict[str, ScheduleRow]: ...
@@ -585,6 +650,7 @@ class Store(Protocol):
     def reviews(self, state: str = "open", limit: int = 1000) -> list[Review]: ...
     def review(self, review_id: str) -> Review | None: ...
     def accept_review(self, review_id: str, candidate: Candidate | None, at: datetime) -> None: ...
+    def close_reviews(self, person_id: str, kind: str, decision: str) -> None: ...
     def reject_review(self, review_id: str, at: datetime) -> None: ...
     def find_persons(self, keys: Sequence[Key], text: str, limit: int) -> list[str]: ...
     def export_persons(self) -> Iterator[tuple[PersonView, dict[str, Any]]]: ...
@@ -628,3 +694,4 @@ class Org(Protocol):
     def convert(self, rows: Sequence[Conversion]) -> list[ConversionOutcome]: ...
     def owner_id(self, kind: str, name: str) -> str: ...
     def active_users(self, sf_ids: Sequence[str]) -> dict[str, bool]: ...
+    def queue_members(self, queue_id: str) -> list[str]: ...

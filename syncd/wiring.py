@@ -11,10 +11,13 @@ from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from syncd import log, metrics
 from syncd.app.explain import explain_lead
+from syncd.app.kpi import KpiReport, kpi
 from syncd.app.lanes import PlannedRange, plan_range, stale_counts, start_range
+from syncd.app.publish import note_published, render
 from syncd.checks import Checks
 from syncd.clock import Clock, SystemClock
 from syncd.config import Settings, SourceSettings, load_settings, secret_options, show_settings, validate_options
@@ -237,9 +240,55 @@ class House(Passes, Checks, Simulations):
         Raises:
             ConfigError: There is no such person, or more than one, or the policy has no programs.
         """
-        machines = {*self.settings.salesforce.machine_users, self.store.setting(OWN_USER) or ""}
+        machines = self._machine_users()
         starts = {name: one.start_from for name, one in self._sources([], live=False).items()}
         return explain_lead(self.store, self.policy(), text, now=self.clock.now(), machine_users=machines, starts=starts)
+
+    def check_qualified(self, text: str, *, is_forced: bool) -> None:
+        """Make sure that the policy calls the person qualified, if it says when somebody is, or that whoever asks insists.
+
+        Raises:
+            ConfigError: They are not qualified, or it is not known.
+        """
+        policy = self.policy()
+        if is_forced or not policy.programs or policy.standards.qualified is None:
+            return
+        found = self.explain_policy(text)
+        if found.program and found.is_qualified is not True:
+            raise ConfigError(
+                "The policy does not call this person qualified, and only who is qualified is converted.",
+                advice=f'"syncd policy explain {found.person_id}" tells why; --force converts all the same.',
+            )
+
+    def kpi(self, since: str, until: str) -> KpiReport:
+        """How leads moved from one day to before another; see `syncd.app.kpi`.
+
+        Raises:
+            ConfigError: A day that is none, an empty period, or a policy that is wrong.
+        """
+        return kpi(self.store, self.policy(), since=since, until=until, now=self.clock.now(), machine_users=self._machine_users())
+
+    def policy_page(self, name: str) -> str:
+        """The standards as a page, as the name of its file asks for it; see `syncd.app.publish`.
+
+        Raises:
+            ConfigError: The policy is wrong or has no programs; no kind of page is called so.
+        """
+        policy = self.policy()
+        return render(policy, self.clock.now().astimezone(ZoneInfo(policy.time_zone)).date(), name)
+
+    def publish_policy(self, digest: str) -> None:
+        """Remember that this version of the policy was published.
+
+        Raises:
+            ConfigError: Another version is at work.
+            StoreError: Another syncd is at work on the store.
+        """
+        self.store.acquire_lease(LEASE, self._owner)
+        note_published(self.store, self.policy(), digest)
+
+    def _machine_users(self) -> set[str]:
+        return {*self.settings.salesforce.machine_users, self.store.setting(OWN_USER) or ""}
 
     def secret(self) -> bytes:
         """The key behind person ids: configured, or made once and kept in the store."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any
+
+import msgspec
 
 from syncd.app.lanes import ranges
 from syncd.app.status import status
@@ -13,6 +16,7 @@ from syncd.config import Settings
 from syncd.config.settings import ConfiguredSource
 from syncd.connector import Connector, PushConnector, Session
 from syncd.document import Problems
+from syncd.errors import ConfigError
 from syncd.mapping import Mapping as LeadMapping
 from syncd.model import Lane
 from syncd.policy import Policy
@@ -22,6 +26,9 @@ from syncd.run.hot import LANES
 from syncd.run.standards import SETTLED
 from syncd.salesforce import SLOW_FROM, SalesforceOrg
 from syncd.schedule import DEFAULT_INTERVAL_SECONDS, Plan, next_time, why_wrong
+
+_RUNNING_POLICY = "policy_running"
+"""Setting: name and digest of the policy that is at work, and since when."""
 
 
 class Works:
@@ -103,8 +110,35 @@ class Works:
             one["next_at"] = next_time(plans[name], row.started_at) if is_planned and row is not None and row.started_at else None
             one["received"] = backlog[name].count if name in backlog else 0
         day, _, count = (self.store.setting("budget_used") or "").partition(" ")
+        found["policy"] = self._policy_at_work()
         found["api_calls"] = {"day": day, "ours": int(count or 0), "daily_share": self.settings.salesforce.api_budget.daily_share}
         return found
+
+    def note_policy(self) -> None:
+        """Remember which policy is at work, and since when. Writes the store when it is another one."""
+        policy = self.policy()
+        known = self._noted_policy()
+        if known is None or (known["digest"], known["name"]) != (policy.digest, policy.name):
+            noted = {"name": policy.name, "digest": policy.digest, "since_at": self.clock.now()}
+            self.store.put_setting(_RUNNING_POLICY, msgspec.json.encode(noted).decode())
+
+    def _noted_policy(self) -> dict[str, Any] | None:
+        text = self.store.setting(_RUNNING_POLICY)
+        return msgspec.json.decode(text) if text else None
+
+    def _policy_at_work(self) -> dict[str, Any] | None:
+        """The policy of the last pass, or of the daemon; None before the first. `on_disk` is the version of the file, "" if it is not right."""
+        found = self._noted_policy()
+        if found is None:
+            return None
+        try:
+            policy: Policy | None = self.policy()
+        except ConfigError:
+            policy = None
+        is_settled = self.store.setting(SETTLED) == found["digest"] if policy is None or policy.programs else True
+        on_disk = "" if policy is None else policy.digest[:8]
+        since_at = datetime.fromisoformat(found["since_at"])
+        return {**found, "version": found["digest"][:8], "since_at": since_at, "on_disk": on_disk, "is_settled": is_settled}
 
     def first_fills(self) -> set[str]:
         """Sources that were never read to their end: that may take long, and others must not wait for it."""

@@ -46,11 +46,11 @@ class Tail:
 
     def note(self, rows: Iterable[Row]) -> None:
         """Remember what was read, as far as it may become the tail."""
-        for row in rows:
-            self._rows[row.made.key] = (row.second, _hash(row))
-        if self._rows:
-            newest = max(second for second, _ in self._rows.values())
-            self._rows = {key: one for key, one in self._rows.items() if one[0] == newest}
+        read = {row.made.key: row for row in rows}
+        before = {key: one for key, one in self._rows.items() if key not in read}
+        newest = max([second for second, _ in before.values()] + [row.second for row in read.values()], default=0)
+        self._rows = {key: one for key, one in before.items() if one[0] == newest}
+        self._rows |= {key: (row.second, _hash(row)) for key, row in read.items() if row.second == newest}
 
     def state(self) -> dict[str, Any] | None:
         """For the cursor, at the end of a window; as before when nothing was read."""

@@ -20,6 +20,11 @@ def accept_review(store: Store, review_id: str, candidate: str | None, *, is_new
     review = store.review(review_id)
     if review is None or review.state != "open":
         raise ConfigError(f"There is no open review {review_id}.", advice='"syncd review list" shows the open ones.')
+    if review.kind == "conversion":
+        raise ConfigError(
+            "What a lead joins is said when it is converted.",
+            advice=f'"syncd lead convert {review.person_id} --account ID" (or "--account new") does it and closes the question.',
+        )
     if is_new == (candidate is not None):
         raise ConfigError("Say who it is: one candidate, or somebody new.", advice="Use --candidate ID or --new.")
     chosen = next((one for one in review.candidates if candidate in (one.subject_id, one.subject_id[:15])), None)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from syncd.app.leads import one_lead
+import msgspec
+
+from syncd.app.leads import decided_about, one_lead
 from syncd.errors import ConfigError
 from syncd.plan import facts_of, golden
 from syncd.policy import Explanation, Policy, evaluate, explain
@@ -32,4 +34,4 @@ def explain_lead(
     machines = frozenset(machine_users)
     stored = store.person_facts([view.person_id], machines, now)[view.person_id]
     facts = facts_of(view, golden(view.records), stored, policy, now=now, machine_users=machines, starts=starts)
-    return explain(policy, facts, evaluate(policy, facts))
+    return msgspec.structs.replace(explain(policy, facts, evaluate(policy, facts)), decided=decided_about(store, view.person_id))

@@ -11,7 +11,11 @@ import msgspec
 from syncd.errors import ConfigError
 from syncd.model import Operation, PersonView
 from syncd.normalise.keys import email_key, phone_key
+from syncd.policy import Decided
 from syncd.ports import Key, Store
+
+_DECISIONS = 30
+"""Of one person, shown at most."""
 
 
 class LeadCard(msgspec.Struct, frozen=True):
@@ -29,6 +33,7 @@ class LeadCard(msgspec.Struct, frozen=True):
     org_records: list[dict[str, Any]]
     operations: list[dict[str, Any]]
     holds: list[dict[str, Any]]
+    decided: tuple[Decided, ...] = ()
     forgotten_before: datetime | None = None
 
 
@@ -77,8 +82,15 @@ def show_lead(store: Store, text: str) -> LeadCard:
         org_records=[_org_record(view, index) for index in range(len(view.org_records))],
         operations=[_operation(one) for one in store.operations_of(view.person_id)],
         holds=[msgspec.to_builtins(hold) for hold in view.holds],
+        decided=decided_about(store, view.person_id),
         forgotten_before=store.pruned_before(),
     )
+
+
+def decided_about(store: Store, person_id: str) -> tuple[Decided, ...]:
+    """What rules of the policy made of a person, and would have made; the newest first, some of many."""
+    rows = store.decisions_of(person_id)[-_DECISIONS:]
+    return tuple(Decided(one.at, one.rule_id, one.outcome, one.from_status, one.to_status, one.policy) for one in reversed(rows))
 
 
 def export_leads(store: Store) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from syncd.app.undo_tasks import leads_to_keep, tasks_kept
+from syncd.app.undo_tasks import MADE, leads_to_keep, made_kept
 from syncd.errors import ConfigError
 from syncd.model import (
     CONSENT_FIELDS,
@@ -69,12 +69,16 @@ def plan_undo(ctx: PassContext, session: OrgSession, run_id: str, make_id: Calla
     machines = ctx.settings.machine_users | {session.identity.user_id}
     operations: list[Operation] = []
     kept: list[Kept] = []
-    tasks = tasks_kept(session, done, machines)
-    worked_on = leads_to_keep(done, tasks)
+    made = made_kept(session, done, machines)
+    worked_on = leads_to_keep(done, made)
     for one in done:
-        if one.kind is OperationKind.TASK:
-            if tasks[one.operation_id]:
-                kept.append(Kept(one.operation_id, one.sf_id, "", tasks[one.operation_id]))
+        if one.kind is OperationKind.CONVERT or (one.object == "Opportunity" and one.kind not in MADE):
+            # The org takes no conversion back, and what was set on its opportunity stays with it (G7).
+            kept.append(Kept(one.operation_id, one.sf_id, "", "conversion_stays"))
+            continue
+        if one.kind in MADE:
+            if made[one.operation_id]:
+                kept.append(Kept(one.operation_id, one.sf_id, "", made[one.operation_id]))
             else:
                 operations.append(_reverse(ctx, one, OperationKind.DELETE, {}, {}, make_id()))
             continue

@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from syncd import __version__
-from syncd.cli import daily, desk, leads, policy, setup, sources
+from syncd.cli import daily, desk, leads, policy, report, setup, sources
 from syncd.cli.shared import Globals
 
 app = typer.Typer(
@@ -50,6 +50,7 @@ sources.register(app)
 leads.register(app)
 desk.register(app)
 policy.register(app)
+report.register(app)
 
 
 def invoke(arguments: Sequence[str]) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from syncd.cli.output import Output, show_ranges, show_summary, shown
+from syncd.cli.output import Output, show_policy, show_ranges, show_summary, shown
 from syncd.cli.shared import Json, ask_daemon, globals_of, house, summary_of
 from syncd.errors import ConfigError, StoreError
 from syncd.model import Operation
@@ -130,6 +130,7 @@ Examples:
         output.line(
             f"People known: {found['persons']}. Open dead letters: {found['dead_letters']}. Open questions: {found['reviews']}."
         )
+        show_policy(output, found["policy"])
         calls = found["api_calls"]
         if calls["day"]:
             output.line(

@@ -106,7 +106,11 @@ def _show_review(output: Output, one: Review) -> None:
         ("id", "kind", "name", "e-mail"),
         [(c.subject_id, c.kind, f"{c.first_name} {c.last_name}".strip(), c.email) for c in one.candidates],
     )
-    if one.state == "open":
+    if one.state == "open" and one.kind == "conversion":
+        output.say(
+            f'Next: "syncd lead convert {one.person_id} --account ID" (or "--account new"), or "syncd review reject {one.review_id}".'
+        )
+    elif one.state == "open":
         first = one.candidates[0].subject_id if one.candidates else "ID"
         output.say(
             f'Next: "syncd review accept {one.review_id} --candidate {first}" or "... --new", or "syncd review reject {one.review_id}".'

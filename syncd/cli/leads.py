@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from syncd.cli.output import Output, shown
-from syncd.cli.shared import Json, globals_of, house
+from syncd.cli.output import Output, show_decided, shown
+from syncd.cli.shared import Json, Yes, ask_daemon, confirm, globals_of, house
+from syncd.errors import StoreError
 
 if TYPE_CHECKING:
     from syncd.app.leads import LeadCard
@@ -17,8 +18,9 @@ Who = Annotated[str, typer.Argument(help="An e-mail, phone, Salesforce id, perso
 
 def register(app: typer.Typer) -> None:
     """Add the `lead` commands to `app`."""
-    lead = typer.Typer(no_args_is_help=True, help="People: find, show, export.")
+    lead = typer.Typer(no_args_is_help=True, help="People: find, show, export, convert.")
     app.add_typer(lead, name="lead")
+    _convert(lead)
 
     @lead.command(
         help="""People who answer to WHO.
@@ -95,6 +97,50 @@ Examples:
             )
 
 
+def _convert(lead: typer.Typer) -> None:
+    @lead.command(
+        help="""Convert a lead to an account and a contact now, whatever the policy's condition says. It cannot be undone.
+
+The account is found as the policy's convert rule says, unless you name it; a person who opted out stays opted out.
+
+Examples:
+  syncd lead convert ada@example.com
+  syncd lead convert 00Q5g00000AbCdEFGH --account 0015g00000AbCdEFGH --yes
+  syncd lead convert ada@example.com --account new --owner jo@acme.com --opportunity "Acme - 20 seats"
+"""
+    )
+    def convert(
+        context: typer.Context,
+        who: Who,
+        account: Annotated[str, typer.Option("--account", help="Id of the account to join, or: new.")] = "",
+        owner: Annotated[str, typer.Option("--owner", help="User name of who gets what is made.")] = "",
+        status: Annotated[str, typer.Option("--status", help="The converted status, if there are several.")] = "",
+        opportunity: Annotated[str, typer.Option("--opportunity", help="Make an opportunity of this name too.")] = "",
+        force: Annotated[bool, typer.Option("--force", help="Also if the policy does not call the person qualified.")] = False,
+        yes: Yes = False,
+        as_json: Json = False,
+    ) -> None:
+        import msgspec
+
+        from syncd.app.convert import Converted, ConvertWish
+
+        output = globals_of(context).output(as_json=as_json)
+        wish = ConvertWish(account, owner, status, opportunity)
+        with house(context) as opened:
+            opened.check_qualified(who, is_forced=force)
+            confirm("The lead will be converted; Salesforce takes no conversion back.", "convert", yes=yes)
+            try:
+                found = opened.convert_lead(who, wish)
+            except StoreError as error:
+                document = {"who": who, "wish": msgspec.to_builtins(wish)}
+                found = msgspec.convert(ask_daemon(opened, output, error, "convert", document)["converted"], Converted)
+        if as_json:
+            output.json(found)
+            return
+        made = f", opportunity {found.opportunity_id}" if found.opportunity_id else ""
+        output.line(f"Lead {found.lead_id} is contact {found.contact_id} of account {found.account_id}{made}.", "green")
+
+
 def _joined(*parts: object) -> str:
     return " ".join(str(part) for part in parts if part)
 
@@ -140,6 +186,7 @@ def _show_card(output: Output, card: LeadCard) -> None:
             output.line(f"      {change['field']}: {shown(change['before'])} -> {shown(change['after'])}{because}", "dim")
     if card.forgotten_before is not None:
         output.line(f"  Of what ended before {card.forgotten_before:%Y-%m-%d} only the last write of each field is kept.", "dim")
+    show_decided(output, card.decided)
     for hold in card.holds:
         output.line(f"Held: {hold['field']} ({hold['reason']})")
     leftover = {name: note for name, note in card.notes.items() if name not in card.golden}

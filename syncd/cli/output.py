@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from syncd.policy import Decided
     from syncd.run.one_pass import Summary
 
 
@@ -84,6 +85,31 @@ def show_ranges(output: Output, sources: Mapping[str, Any]) -> None:
     ]
     if rows:
         output.table("Ranges read once more (UTC)", ("source", "stream", "from", "until", "cursor moved"), rows)
+
+
+def show_decided(output: Output, decided: Sequence[Decided]) -> None:
+    """What rules have done about somebody, and what observed ones would have; nothing if there is nothing."""
+    rows = [(one.at, one.rule_id, one.outcome, one.from_status, one.to_status, one.policy) for one in decided]
+    if rows:
+        output.table(
+            "Decided (observed: it would have, and began to at that time)",
+            ("at", "rule", "outcome", "from", "to", "policy"),
+            rows,
+        )
+
+
+def show_policy(output: Output, found: Mapping[str, Any] | None) -> None:
+    """The policy at work, of a status document; nothing before the first pass."""
+    if found is None:
+        return
+    name = f"{found['name']} " if found["name"] else ""
+    output.line(f"Policy: {name}{found['version']}, at work since {shown(found['since_at'])}.")
+    if not found["is_settled"]:
+        output.line("Not everybody was looked at under it yet.", "yellow")
+    if not found["on_disk"]:
+        output.line('The file on disk has a mistake; the version above goes on. "syncd policy check" says where.', "red")
+    elif found["on_disk"] != found["version"]:
+        output.line(f"The file on disk is another version, {found['on_disk']}: loaded with the next reload or pass.", "yellow")
 
 
 NOTE_WORDS = {

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from syncd.cli import simulate
-from syncd.cli.output import Output, shown
+from syncd.cli import publish, simulate
+from syncd.cli.output import Output, show_decided, shown
 from syncd.cli.shared import Json, globals_of, house
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ _BLOCKED = {
 
 def register(app: typer.Typer) -> None:
     """Add the `policy` commands to `app`."""
-    policy = typer.Typer(no_args_is_help=True, help="The company's lead standards: check, explain, simulate.")
+    policy = typer.Typer(no_args_is_help=True, help="The company's lead standards: check, explain, simulate, publish.")
     app.add_typer(policy, name="policy")
 
     @policy.command(
         help="""Check the policy: syntax, names, its own tests, unreachable statuses, rules that can never fire; with --live also
-against the org's statuses, fields and picklists.
+against the org's statuses, lead processes, fields and picklists, and the rights that conversions and opportunities need.
 
 Examples:
   syncd policy check
@@ -54,11 +54,16 @@ Examples:
         output = globals_of(context).output(as_json=as_json)
         with house(context) as opened:
             policy, findings = opened.check_policy(live=live)
+        is_wrong = any(one["severity"] == "error" for one in findings)
         if as_json:
-            output.json({"ok": True, "policy": policy.name, "digest": policy.digest, "findings": findings})
-            return 0
+            output.json({"ok": not is_wrong, "policy": policy.name, "digest": policy.digest, "findings": findings})
+            return 1 if is_wrong else 0
         for one in findings:
-            output.line(f"{one['severity']:>7}  {one['subject']}: {one['message']} {one['advice']}".rstrip(), "yellow")
+            color = "red" if one["severity"] == "error" else "yellow"
+            output.line(f"{one['severity']:>7}  {one['subject']}: {one['message']} {one['advice']}".rstrip(), color)
+        if is_wrong:
+            output.line("The org is not ready for the policy: mend what is marked as error.", "red")
+            return 1
         name = f' "{policy.name}"' if policy.name else ""
         sums = f"{len(policy.programs)} programs, {len(policy.rules)} rules, {len(policy.tests)} tests"
         output.line(f"The policy{name} is right: {sums}. Version {policy.digest[:8]}.", "green")
@@ -84,6 +89,7 @@ Examples:
             _show(output, found)
 
     simulate.register(policy)
+    publish.register(policy)
 
 
 def _show(output: Output, found: Explanation) -> None:
@@ -111,5 +117,6 @@ def _show(output: Output, found: Explanation) -> None:
         output.line(f"{change.rule_id} would move them to {change.to_status}: {_BLOCKED.get(change.blocked, change.blocked)}.")
         for clause in change.missing:
             output.line(f"    {clause.text}: {clause.why}", "dim")
+    show_decided(output, found.decided)
     if found.look_at is not None:
         output.line(f"Looked at again: {shown(found.look_at)}, or when something happens.")

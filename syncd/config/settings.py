@@ -101,6 +101,18 @@ class DaemonSettings(_Part):
     )
 
 
+class ReloadSettings(_Part):
+    """When the daemon loads a changed configuration by itself."""
+
+    watch_seconds: float | None = Field(
+        default=5.0,
+        gt=0,
+        le=3600,
+        description="How often syncd.yaml, mappings and policy are looked at; a change that stands still for one look is loaded as by SIGHUP. "
+        "null = by SIGHUP only.",
+    )
+
+
 class HttpSettings(_Part):
     """Where webhooks, health and metrics listen (the daemon)."""
 
@@ -224,6 +236,7 @@ class Settings(_Part):
     policy: str = Field(default="mappings/policy.yaml", description="The policy; relative to syncd.yaml.")
     http: HttpSettings = Field(default=HttpSettings(), description="Where the daemon listens.")
     daemon: DaemonSettings = Field(default=DaemonSettings(), description="The life of the daemon.")
+    reload: ReloadSettings = Field(default=ReloadSettings(), description="Changes on disk.")
     guard: GuardSettings = Field(default=GuardSettings(), description="The blast-radius guard.")
     log: LogSettings = Field(default=LogSettings(), description="What is logged.")
     allow_literal_secrets: bool = Field(default=False, description="Secrets may stand in this file: for sandboxes only.")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
 from syncd import events
+from syncd.app.convert import ConvertWish
 from syncd.app.lanes import range_document
 from syncd.daemon.agenda import Agenda
 from syncd.daemon.lanes import Errand, LiveLane
@@ -47,7 +48,7 @@ class Requests:
         carry_out = self._kinds.get(one.kind)
         if carry_out is None:
             self._end(one, lambda: _refuse(f'This daemon does not know the request "{one.kind}".'))
-        elif one.kind == "backfill":
+        elif one.kind in ("backfill", "publish"):
             self._end(one, lambda: carry_out(self, one.document))
             self._agenda.wake()
         else:
@@ -87,6 +88,10 @@ class Requests:
         self._house.start_backfill(planned)
         return {"range": range_document(planned.range), "is_new": planned.backfill is not None}
 
+    def _publish(self, document: Answer) -> Answer:
+        self._house.publish_policy(document["digest"])
+        return {}
+
     def _undo(self, document: Answer) -> Answer:
         # Nobody may plan meanwhile: what is undone is what a plan would write again.
         with Turn(self._house.company.turns, Lane.POLICY):
@@ -94,7 +99,19 @@ class Requests:
             operations = undoing.carry_out()
         return {"kept": msgspec.to_builtins(undoing.plan.kept), "operations": operations}
 
-    _kinds: dict[str, Callable[[Requests, Answer], Answer]] = {"run": _run, "pull": _pull, "backfill": _backfill, "undo": _undo}  # noqa: RUF012
+    def _convert(self, document: Answer) -> Answer:
+        with Turn(self._house.company.turns, Lane.POLICY):
+            converted = self._house.convert_lead(document["who"], msgspec.convert(document["wish"], ConvertWish))
+        return {"converted": msgspec.to_builtins(converted)}
+
+    _kinds: ClassVar[dict[str, Callable[[Requests, Answer], Answer]]] = {
+        "run": _run,
+        "pull": _pull,
+        "backfill": _backfill,
+        "undo": _undo,
+        "convert": _convert,
+        "publish": _publish,
+    }
 
 
 def _refuse(message: str) -> Answer:

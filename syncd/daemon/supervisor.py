@@ -21,6 +21,8 @@ from prometheus_client import multiprocess
 from syncd import events
 from syncd.config import Settings, load_settings
 from syncd.daemon.child import Child
+from syncd.daemon.files import FileWatch
+from syncd.daemon.listening import listen
 from syncd.daemon.notify import Notifier
 from syncd.daemon.wire import ENGINE_DOWN, ENGINE_UP, EXIT_TAKEN
 from syncd.errors import ConfigError, StoreError
@@ -32,7 +34,6 @@ _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 60.0
 _STEADY_SECONDS = 300.0
 """A process that has run for so long starts again without a pause."""
-_BACKLOG = 1_024
 _EXIT_CONFIG = 2
 _NAMES = ("intake", "engine")
 
@@ -46,7 +47,8 @@ def run_daemon(config: Path, *, debug: bool = False) -> int:
     """
     settings = load_settings(config, os.environ, connector_types())
     configure("debug" if debug else settings.log.level, json=settings.log.as_json)
-    return Supervisor(config.resolve(), settings, get_log(process="supervisor"), debug=debug).run()
+    # Not resolved: a link may lead to another file tomorrow.
+    return Supervisor(config.absolute(), settings, get_log(process="supervisor"), debug=debug).run()
 
 
 class Supervisor:
@@ -58,6 +60,7 @@ class Supervisor:
         self._settings = settings
         self._log = log
         self._debug = debug
+        self._files = FileWatch(config, settings, time.monotonic())
         self._notifier = Notifier(os.environ)
         self._selector = selectors.DefaultSelector()
         self._children: dict[str, Child] = {}
@@ -78,7 +81,7 @@ class Supervisor:
         Raises:
             StoreError: Another syncd is at work on the store. ConfigError: The address to listen at is taken.
         """
-        self._listener = self._listen()
+        self._listener = listen(self._settings.http.host, self._settings.http.port)
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK)
         self._metrics = Path(tempfile.mkdtemp(prefix="syncd-metrics-"))
         inside, outside = socket.socketpair()
@@ -116,8 +119,12 @@ class Supervisor:
         now = time.monotonic()
         if self._signals:
             return self._drain(now)
-        if self._is_reload_wanted and not self._next:
-            self._begin_reload()
+        if not self._next:
+            if self._files.look(now):
+                self._log.info(events.CONFIG_CHANGED)
+                self._is_reload_wanted = True
+            if self._is_reload_wanted:
+                self._begin_reload()
         self._look_at_next(now)
         for name in _NAMES:
             if not self._look_at(name, now):
@@ -182,10 +189,13 @@ class Supervisor:
     # ------------------------------------------------------------------ reload: all or nothing
 
     def _begin_reload(self) -> None:
-        """Load the new configuration in two new processes beside the two at work."""
+        """Load the new configuration in two new processes beside the two at work, the engine first: it looks at all of it."""
         self._is_reload_wanted = False
+        with contextlib.suppress(ConfigError):  # which the engine will tell
+            self._files.follow(load_settings(self._config, os.environ, connector_types()))
+        self._files.note_begun()
         self._notifier.say("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1_000}")
-        self._next = {name: self._start(name) for name in _NAMES}
+        self._next = {"engine": self._start("engine")}
 
     def _look_at_next(self, now: float) -> None:
         if not self._next:
@@ -198,7 +208,11 @@ class Supervisor:
             self._notifier.say("READY=1", "STATUS=the new configuration was refused; the one before goes on")
             self._log.error(events.CONFIG_REFUSED, problem="The running configuration goes on.")
         elif all(child.is_loaded for child in self._next.values()):
-            self._replace()
+            if "intake" not in self._next:
+                self._next["intake"] = self._start("intake")
+            else:
+                self._files.note_taken()
+                self._replace()
 
     def _replace(self) -> None:
         """The new intake goes before the old one ends; the new engine after it, as there is one at a time."""
@@ -279,19 +293,3 @@ class Supervisor:
             self._is_reload_wanted = True
         else:
             self._signals += 1
-
-    def _listen(self) -> socket.socket:
-        http = self._settings.http
-        family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((http.host, http.port))
-            listener.listen(_BACKLOG)
-        except OSError as error:
-            listener.close()
-            raise ConfigError(
-                f"Nothing can listen at {http.host}:{http.port}: {error.strerror}.",
-                advice="Change http.host or http.port in syncd.yaml, or stop what listens there.",
-            ) from error
-        return listener

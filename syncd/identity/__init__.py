@@ -4,8 +4,13 @@ Exact evidence only: strong keys are claims (one person each); phones and shared
 Several matches never pick one silently. The rules are explained in docs/explanation/identity.md.
 """
 
+from syncd.identity.keys import ACCOUNT_DOMAIN as ACCOUNT_DOMAIN
+from syncd.identity.keys import ACCOUNT_NAME as ACCOUNT_NAME
+from syncd.identity.keys import CONTACT_DOMAIN as CONTACT_DOMAIN
 from syncd.identity.keys import RECORD_CLAIM as RECORD_CLAIM
 from syncd.identity.keys import LeadKeys as LeadKeys
+from syncd.identity.keys import account_keys as account_keys
+from syncd.identity.keys import domain_keys as domain_keys
 from syncd.identity.keys import lead_keys as lead_keys
 from syncd.identity.keys import org_keys as org_keys
 from syncd.identity.keys import person_id_for as person_id_for

@@ -7,12 +7,15 @@ import hashlib
 import msgspec
 
 from syncd.model import Lead, OrgRow, RecordRef, Value
-from syncd.normalise.keys import email_key, is_role_mailbox, phone_key
+from syncd.normalise.keys import company_key, domain_of, email_key, is_freemail, is_role_mailbox, phone_key
 
 Key = tuple[str, str]
 
 RECORD_CLAIM = "record"
 """The kind of the claim that a source record itself is; the store keeps it as the record's own row."""
+
+ACCOUNT_DOMAIN, ACCOUNT_NAME, CONTACT_DOMAIN = "account_domain", "account_name", "contact_domain"
+"""Kinds of the keys by which accounts are found; the last one leads to them through their contacts."""
 
 _PHONE_FIELDS = ("Phone", "MobilePhone")
 
@@ -42,7 +45,12 @@ def lead_keys(ref: RecordRef, lead: Lead) -> LeadKeys:
 
 
 def org_keys(row: OrgRow) -> tuple[Key, ...]:
-    """Keys under which a record of the org is found again: mailbox, phones, and the external id (which names the person)."""
+    """Keys under which a record of the org is found again: mailbox, phones, and the external id (which names the person).
+
+    Of an account the domain of its website and its name.
+    """
+    if row.object == "Account":
+        return account_keys(str(row.fields.get("Name") or ""), str(row.fields.get("Website") or ""))
     keys: list[Key] = []
     mailbox = _mailbox_key(row.fields.get("Email"))
     if mailbox is not None:
@@ -52,6 +60,19 @@ def org_keys(row: OrgRow) -> tuple[Key, ...]:
     if row.external_id:
         keys.append(("external_id", row.external_id))
     return tuple(dict.fromkeys(keys))
+
+
+def domain_keys(row: OrgRow) -> tuple[Key, ...]:
+    """The domain of a contact's mailbox, by which the account of colleagues is found; none where anybody can have a mailbox."""
+    domain = domain_of(str(row.fields.get("Email") or "")) if row.object == "Contact" else ""
+    return ((CONTACT_DOMAIN, domain),) if domain and not is_freemail(domain) else ()
+
+
+def account_keys(name: str, address: str) -> tuple[Key, ...]:
+    """What a company is found by: its name, and the domain of a website or mailbox unless anybody can have a mailbox there."""
+    domain = domain_of(address)
+    keys = [(ACCOUNT_DOMAIN, domain)] if domain and not is_freemail(domain) else []
+    return (*keys, *((ACCOUNT_NAME, one) for one in sorted(company_key(name))))
 
 
 def record_claim(ref: RecordRef) -> Key:

@@ -20,9 +20,11 @@ class OperationKind(StrEnum):
     RESTORE = "restore"
     DELETE = "delete"
     TASK = "task"
+    CONVERT = "convert"
+    OPPORTUNITY = "opportunity"
 
 
-CREATING = (OperationKind.CREATE, OperationKind.TASK)
+CREATING = (OperationKind.CREATE, OperationKind.TASK, OperationKind.OPPORTUNITY)
 """Kinds that make a record: upserts by external id."""
 
 
@@ -68,7 +70,7 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         operation_id: Unique, sortable by planning time.
         sf_id: `""` for a create and for a task; then `external_id` names it.
-        fields: What is sent; None clears. The external id is added by the push stage.
+        fields: What is sent; None clears. The external id is added by the push stage. Of a conversion see `syncd.plan.conversions`.
         before: What the org held at planning time, same keys; empty for a create.
         provenance: Why, per field.
         is_guarded: Archives, clears, converts, moves back, unsubscribes or deletes: held until the pass is counted.
@@ -102,6 +104,13 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
     def external_id(self) -> str:
         """The external id value under which it creates."""
         return self.own_id or self.person_id
+
+    @property
+    def written(self) -> dict[str, Value]:
+        """Those of `fields` that the record itself shows afterwards: of a conversion its status, the rest says how it is made."""
+        if self.kind is not OperationKind.CONVERT:
+            return self.fields
+        return {name: value for name, value in self.fields.items() if name == "Status"}
 
     @property
     def target(self) -> str:

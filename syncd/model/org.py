@@ -69,6 +69,8 @@ class OrgSchema(msgspec.Struct, frozen=True, gc=False):
         default_status: The status that the org gives to a new lead, "" if it does not say.
         opportunity_stages: Active ones by API name, in order; (is closed, is won).
         record_types: Object to developer name to id, of the active ones without the master; {} for an object without any.
+        closed_record_types: Object to those of them with which the integration user may create nothing.
+        default_record_types: Object to the one that its records get by themselves; left out where that is the master.
         is_multi_currency: Amounts name their currency.
         currencies: ISO codes of the active ones; () unless `is_multi_currency`.
     """
@@ -78,6 +80,8 @@ class OrgSchema(msgspec.Struct, frozen=True, gc=False):
     default_status: str = ""
     opportunity_stages: dict[str, tuple[bool, bool]] = {}
     record_types: dict[str, dict[str, str]] = {}
+    closed_record_types: dict[str, frozenset[str]] = {}
+    default_record_types: dict[str, str] = {}
     is_multi_currency: bool = False
     currencies: tuple[str, ...] = ()
 

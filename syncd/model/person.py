@@ -50,8 +50,8 @@ class PersonView(msgspec.Struct, frozen=True, gc=False):
     a withdrawal of consent goes to all of them (G6). `was_create_sent`: a create of this person went out before,
     whatever came of it, so a repetition leaves assignment off (DESIGN 5.3). `failures` counts its
     writes in state failed since the last one that was done: passing faults do not repeat without end. `tasks` are its operations
-    of that kind, whatever became of them, oldest first; they count in none of the others but open and refused ones. `notes` are
-    the reasons of the last plan.
+    of that kind, whatever became of them, oldest first; they count in none of the others but open and refused ones. `conversions` are those that convert
+    a lead or write an opportunity, likewise. `notes` are the reasons of the last plan.
     """
 
     person_id: str
@@ -65,6 +65,7 @@ class PersonView(msgspec.Struct, frozen=True, gc=False):
     was_create_sent: bool = False
     failures: int = 0
     tasks: tuple[Operation, ...] = ()
+    conversions: tuple[Operation, ...] = ()
     notes: dict[str, str] = {}
 
 

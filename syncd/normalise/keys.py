@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -31,6 +32,11 @@ _ROLES = frozenset(
     sprzedaz obsluga zamowienia
     """.split()
 )
+
+_HOST = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?(?://)?(?:[^/?#@]*@)?([^/?#:]*).*$", re.DOTALL)
+_DOMAIN = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
+
+_JOINTS = str.maketrans(dict.fromkeys("-/,;:|+_", " ") | {"&": " and "})
 
 _DIGRAPHS = str.maketrans(
     {
@@ -80,6 +86,29 @@ def is_role_mailbox(email: str) -> bool:
 def is_freemail(domain: str) -> bool:
     """Whether anybody can have a mailbox at `domain`, so that it says nothing about a company."""
     return domain.strip().casefold() in _FREEMAIL
+
+
+def domain_of(text: str) -> str:
+    """The host of a mailbox or of a web address in comparison form (lower case, punycode, without `www.`); `""` if it is none."""
+    text = unicodedata.normalize("NFC", text.strip().casefold())
+    host = text.rpartition("@")[2] if "@" in text and "/" not in text else _HOST.sub(r"\1", text)
+    host = host.strip(".").removeprefix("www.")
+    try:
+        host = host.encode("ascii" if host.isascii() else "idna").decode()
+    except UnicodeError:
+        return ""
+    return host if _DOMAIN.fullmatch(host) else ""
+
+
+@lru_cache(maxsize=10_000)
+def company_key(text: str) -> frozenset[str]:
+    """The foldings of a company's name: case, accents, spaces and punctuation do not count, every word and letter does."""
+    plain = one_line(text).casefold()
+    found = {
+        " ".join(filter(None, (_letters(word) for word in plain.translate(table).translate(_JOINTS).split())))
+        for table in (_DIGRAPHS, _SIMPLE)
+    }
+    return frozenset(found - {""})
 
 
 def phone_key(text: str, region: str | None) -> str | None:

@@ -8,6 +8,7 @@ from syncd.plan.guard import GUARD_FLOOR as GUARD_FLOOR
 from syncd.plan.guard import guard_reason as guard_reason
 from syncd.plan.planner import PlanSettings as PlanSettings
 from syncd.plan.planner import plan_person as plan_person
+from syncd.plan.policy_tasks import named_rule as named_rule
 from syncd.plan.policy_tasks import rule_name as rule_name
 from syncd.plan.standards import StandardsSettings as StandardsSettings
 from syncd.plan.standards import carry as carry

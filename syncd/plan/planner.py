@@ -22,7 +22,8 @@ from syncd.model import (
 from syncd.plan.consent import ConsentWrite, consent_writes, is_withdrawn
 from syncd.plan.facts import standing_record
 from syncd.plan.fields import diff, fitting
-from syncd.plan.standards import Carried
+from syncd.plan.observed import kept_notes
+from syncd.plan.standards import CONVERT, Carried
 from syncd.plan.survivorship import Golden, golden, provenance_of
 from syncd.plan.tasks import TASK, TaskSettings, TaskWrite, owed_tasks, wish_for_tasks
 from syncd.policy import Decision
@@ -99,6 +100,8 @@ class _Planner:
             stays_dirty = self._plan_standards() or stays_dirty
         elif self._view.state is PersonState.REVIEW:
             self._notes["person"] = "waits_for_review"
+        if self._carry_out is not None and self._carried is None:
+            self._notes.update(kept_notes(self._view.notes))
         return PersonPlan(
             person_id=self._view.person_id,
             operations=tuple(self._operations),
@@ -122,6 +125,9 @@ class _Planner:
                 # A lead on its way to the org: looked at as soon as it is there.
                 self._carried = Carried(due={"": self._at})
                 return False
+            if CONVERT in self._view.notes:
+                # What was asked then is not asked once more.
+                self._notes[CONVERT] = self._view.notes[CONVERT]
             return True
         self._carried = carried = self._carry_out(record)
         self._notes.update(carried.notes)
@@ -143,7 +149,13 @@ class _Planner:
                 self._carried = msgspec.structs.replace(carried, due={**carried.due, "": self._at})
         self._add_tasks(carried.tasks)
         self._add_tasks(carried.postponed, OperationState.SUPERSEDED)
-        return False
+        for one in carried.writes:
+            operation = self._operation(
+                one.kind, one.object, one.sf_id, one.fields, one.before, one.provenance, is_guarded=one.is_guarded
+            )
+            self._add(msgspec.structs.replace(operation, own_id=one.own_id, attempt=one.attempt))
+        self._review = self._review or carried.review
+        return carried.waits
 
     def _document(self) -> dict[str, GoldenValue]:
         document = {name: GoldenValue(one.value, one.provenance, one.is_default) for name, one in self._golden.fields.items()}

@@ -41,7 +41,11 @@ def rule_name(policy: Policy, rule_id: str) -> str:
 
 def rule_of(provenance: Mapping[str, Provenance]) -> str:
     """The id of the policy's rule behind a write; "" if another reason is behind it."""
-    said = next((one.rule for one in provenance.values()), "")
+    return named_rule(next((one.rule for one in provenance.values()), ""))
+
+
+def named_rule(said: str) -> str:
+    """The id in what `rule_name` made; "" if something else is behind it."""
     return said.partition(": ")[2] if said.startswith(_PREFIX) else ""
 
 

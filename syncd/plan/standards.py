@@ -12,14 +12,17 @@ from datetime import datetime
 import msgspec
 
 from syncd.errors import ConfigProblem
-from syncd.model import OrgRecord, OrgSchema, PersonView, Provenance, Value
+from syncd.model import OperationKind, OrgRecord, OrgSchema, PersonView, Provenance, Value
 from syncd.plan.canonical import same
 from syncd.plan.fields import fitting
+from syncd.plan.observed import observed_decisions, observed_notes
 from syncd.plan.policy_tasks import Asking, rule_name
 from syncd.plan.tasks import TASK, TaskWrite
 from syncd.policy import ActionKind, Enforcement, Policy, Section, Target, Verdict
-from syncd.ports import DecisionRow
+from syncd.ports import DecisionRow, Review
 
+CONVERT = "convert"
+"""Where the notes of a plan tell why somebody is not converted."""
 _ADVICE = "Give the rule enforcement: observe, or leave it out."
 
 
@@ -41,12 +44,28 @@ class StandardsSettings(msgspec.Struct, frozen=True, gc=False):
     secret: bytes = b""
 
 
+class PolicyWrite(msgspec.Struct, frozen=True, gc=False):
+    """One write of its own that a policy asks for; the attributes are those of `syncd.model.Operation`."""
+
+    kind: OperationKind
+    object: str
+    sf_id: str
+    fields: dict[str, Value]
+    before: dict[str, Value]
+    provenance: dict[str, Provenance]
+    is_guarded: bool = False
+    own_id: str = ""
+    attempt: int = 0
+
+
 class Carried(msgspec.Struct, frozen=True, gc=False):
     """What of a verdict is written now.
 
     Attributes:
         fields: Of the record, all in one write; empty for none. `before` holds what the org has.
         is_backward: Whether the guard must count it.
+        writes: Conversions, and what goes with them.
+        review: A question that must be answered first. `waits`: more comes of it once what is under way is over.
         postponed: Tasks that nobody can be given yet; kept, and made once the record has a user as its owner.
         due: Dates of the person, as in PersonPlan; once `fields` are on their way, "" is at once.
         notes: Reason words for `lead show`.
@@ -58,6 +77,9 @@ class Carried(msgspec.Struct, frozen=True, gc=False):
     is_backward: bool = False
     tasks: tuple[TaskWrite, ...] = ()
     postponed: tuple[TaskWrite, ...] = ()
+    writes: tuple[PolicyWrite, ...] = ()
+    review: Review | None = None
+    waits: bool = False
     decisions: tuple[DecisionRow, ...] = ()
     due: dict[str, datetime] = {}
     notes: dict[str, str] = {}
@@ -70,8 +92,6 @@ def not_carried_out(policy: Policy) -> list[ConfigProblem]:
         wrong = []
         if rule.enforcement is Enforcement.OBSERVE:
             continue
-        if rule.section in (Section.CONVERT, Section.OPPORTUNITY):
-            wrong.append((rule.line, f"{rule.section} rules are"))
         if rule.section is Section.ARCHIVE and rule.means is not None and not (rule.means.status or rule.means.flag):
             wrong.append((rule.line, "archiving by an owner alone is"))
         wrong += [(one.line or rule.line, f"{one.kind} actions are") for one in rule.actions if one.kind is not ActionKind.TASK]
@@ -110,9 +130,9 @@ def carry(
     due = {rule_id: at for rule_id, at in waiting.items() if rule_id not in over} | verdict.starts
     if verdict.look_at is not None:
         due[""] = verdict.look_at
-    for one in verdict.asked:
-        if one.outcome == "observed":
-            notes[f"policy:{one.rule_id}"] = f"would:{one.rule_id}"
+    notes |= observed_notes(verdict)
+    decisions = [decision_of(policy, verdict, rule_id) for rule_id in tasks.rules]
+    decisions += observed_decisions(policy, verdict, view.notes, _version(policy))
     why = Provenance(rule=rule_name(policy, verdict.rule_id))
     return Carried(
         fields=fields,
@@ -121,7 +141,7 @@ def carry(
         is_backward=verdict.is_backward,
         tasks=tasks.writes,
         postponed=tasks.postponed,
-        decisions=tuple(_decision(policy, verdict, rule_id) for rule_id in tasks.rules),
+        decisions=tuple(decisions),
         due=due,
         notes=notes,
     )
@@ -212,7 +232,8 @@ def _writable(
     return found
 
 
-def _decision(policy: Policy, verdict: Verdict, rule_id: str) -> DecisionRow:
+def decision_of(policy: Policy, verdict: Verdict, rule_id: str) -> DecisionRow:
+    """What the log keeps of a rule that was carried out."""
     rule = policy.rule(rule_id)
     return DecisionRow(
         rule_id,
@@ -230,4 +251,4 @@ def _decision(policy: Policy, verdict: Verdict, rule_id: str) -> DecisionRow:
     )
 
 
-__all__ = ["Carried", "StandardsSettings", "carry", "not_carried_out"]
+__all__ = ["CONVERT", "Carried", "PolicyWrite", "StandardsSettings", "carry", "decision_of", "not_carried_out"]

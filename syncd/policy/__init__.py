@@ -16,6 +16,7 @@ from syncd.policy.decide import decide as decide
 from syncd.policy.evaluate import evaluate as evaluate
 from syncd.policy.evaluate import values_of as values_of
 from syncd.policy.expected import run_tests as run_tests
+from syncd.policy.explain import Decided as Decided
 from syncd.policy.explain import Explanation as Explanation
 from syncd.policy.explain import explain as explain
 from syncd.policy.load import load_policy as load_policy

@@ -23,7 +23,7 @@ def org_findings(policy: Policy, org: OrgSchema) -> Iterator[Finding]:
         yield from _program(program, org)
     yield from _fields(policy, org)
     for rule in policy.rules:
-        yield from _rule(rule, org)
+        yield from _rule(policy, rule, org)
     yield from _currency(policy, org)
     yield from _objects(policy, org)
     for _, expression in expressions_of(policy):
@@ -46,7 +46,7 @@ def _program(program: Program, org: OrgSchema) -> Iterator[Finding]:
                 yield Finding(program.line, Level.WARNING, message, "Leads in it are reported as illegal; add it, or map it.")
 
 
-def _rule(rule: Rule, org: OrgSchema) -> Iterator[Finding]:
+def _rule(policy: Policy, rule: Rule, org: OrgSchema) -> Iterator[Finding]:
     if rule.converting is not None:
         status = rule.converting.status
         if org.lead_statuses.get(status) is False:
@@ -54,16 +54,21 @@ def _rule(rule: Rule, org: OrgSchema) -> Iterator[Finding]:
             message = f'converts to "{status}", which is no converted status in Salesforce'
             yield _about(rule, message, f"Known: {', '.join(converted)}.", "status")
     if rule.opening is not None:
-        yield from _opening(rule, org)
+        yield from _opening(policy, rule, org)
 
 
-def _opening(rule: Rule, org: OrgSchema) -> Iterator[Finding]:
+def _opening(policy: Policy, rule: Rule, org: OrgSchema) -> Iterator[Finding]:
     opening, described = rule.opening, org.objects.get("Opportunity")
     if opening is None or described is None:
         return  # `_objects` says so
     stages = org.opportunity_stages
     if stages and opening.stage not in stages:
         yield _about(rule, f'has no active stage "{opening.stage}" in Salesforce', suggest(opening.stage, stages), "stage")
+    elif stages and stages[opening.stage][0]:
+        known = ", ".join(name for name, (is_closed, _) in stages.items() if not is_closed)
+        yield _about(
+            rule, f'makes opportunities in the stage "{opening.stage}", which is closed', f"Open ones: {known}.", "stage"
+        )
     types = org.record_types.get("Opportunity")
     if opening.record_type and types is not None and opening.record_type not in types:
         message = f'names a record type that Opportunity does not have: "{opening.record_type}"'
@@ -72,6 +77,9 @@ def _opening(rule: Rule, org: OrgSchema) -> Iterator[Finding]:
         yield from _writable(described.fields, "Opportunity", name, rule.line, rule.rule_id, "fields", is_new=True)
     if org.is_multi_currency and opening.currency and opening.currency not in org.currencies:
         yield _about(rule, f"is in {opening.currency}, which the org does not have", "", "currency")
+    if org.is_multi_currency and opening.amount is not None and not (opening.currency or policy.currency):
+        message = "gives an amount, and the org has several currencies"
+        yield _about(rule, message, "Write currency: in the rule or at the top of the file.", "amount")
 
 
 def _fields(policy: Policy, org: OrgSchema) -> Iterator[Finding]:

@@ -48,10 +48,22 @@ class Change(msgspec.Struct, frozen=True):
     missing: tuple[Reason, ...] = ()
 
 
+class Decided(msgspec.Struct, frozen=True):
+    """What the log keeps of one rule: that it `fired`, or was `observed` when it began to hold; `policy` is the version that said so."""
+
+    at: datetime | None
+    rule_id: str
+    outcome: str
+    from_status: str
+    to_status: str
+    policy: str
+
+
 class Explanation(msgspec.Struct, frozen=True):
     """The verdict with its reasons.
 
     Attributes:
+        decided: The log of this person, newest first; given by who reads the store.
         meaning, next_action: Of the present status, in the company's words.
         changes: What would change the status: the moving rules that are asked in it and did not fire.
         look_at: When the answer may change although nothing happens; None for never.
@@ -70,6 +82,7 @@ class Explanation(msgspec.Struct, frozen=True):
     points: tuple[Points, ...]
     changes: tuple[Change, ...]
     look_at: datetime | None
+    decided: tuple[Decided, ...] = ()
 
 
 def explain(policy: Policy, facts: Facts, verdict: Verdict) -> Explanation:

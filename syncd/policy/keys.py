@@ -163,6 +163,7 @@ SECTIONS: Mapping[str, tuple[Key, ...]] = {
         ("owner", "text", _CONVERT_OWNER, "`account`", "account"),
         ("match", "names", "how an existing account is found, in this order: `domain`, `alias`, `name`", "`[domain, alias, name]`", "[domain]"),
         ("aliases", "mapping", "company as people write it to the name of the account", "", "{acme deutschland: Acme GmbH}"),
+        ("shared_domains", "names", "domains that say nothing of a company: of an agency, a university; free-mail never does", "", "[agency.example]"),
         ("opportunity", "id", "id of an opportunity rule: made with the conversion when its own condition holds", "none", "strong_intent"),
     ),
     "opportunity": _keys(

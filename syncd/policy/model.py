@@ -179,6 +179,7 @@ class Converting(msgspec.Struct, frozen=True):
         owner: account, lead, `user:NAME` or `queue:NAME` (its members by rotation); never the integration user.
         match: How an existing account is found, in order: `domain`, `alias`, `name`.
         aliases: Company name as written (lower case) to account name.
+        shared_domains: Domains of mailboxes that say nothing of a company: of agencies, universities, a group of companies.
         opportunity: Made with the conversion when its condition holds; None: never.
     """
 
@@ -187,6 +188,7 @@ class Converting(msgspec.Struct, frozen=True):
     match: tuple[str, ...] = ("domain", "alias", "name")
     aliases: dict[str, str] = {}
     opportunity: str = ""
+    shared_domains: frozenset[str] = frozenset()
 
 
 class Rule(msgspec.Struct, frozen=True):

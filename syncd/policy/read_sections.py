@@ -133,7 +133,8 @@ class SectionReader:
         match = reader.texts(node, "match")
         found = [text for text, one in match if reader.known(text, one, _MATCHES, f'match has no "{text}".')]
         owner = read_owner(reader, node, "owner", ("account", "lead")) or "account"
-        return {"converting": Converting(status, owner, tuple(found) or _MATCHES, aliases, opening)}
+        shared = frozenset(text.strip().lower() for text, _ in reader.texts(node, "shared_domains"))
+        return {"converting": Converting(status, owner, tuple(found) or _MATCHES, aliases, opening, shared)}
 
     def _opportunity(self, rule: Rule, node: Node) -> dict[str, object]:
         reader = self._reader

@@ -29,7 +29,7 @@ _CONFLICT_ATTEMPTS = 8
 _NAP_SECONDS = 0.02
 """Who waits for the second process looks as often whether a hot lead waits."""
 
-_MOST_UNDER_WAY = 3
+_MOST_UNDER_WAY = 5
 """Batches on their way to the store: enough to keep the thread busy while pages are stored."""
 
 

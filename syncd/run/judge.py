@@ -22,6 +22,14 @@ _SPIKE_SHARE = 0.2
 """reference/salesforce.md 8.3: the same refusal of more than a fifth of 20 or more is configuration, not data."""
 
 
+_WORDS = {"Task": "make some tasks", "Opportunity": "save some opportunities", "Lead": "convert some leads"}
+
+
+def _is_aside(operation: Operation) -> bool:
+    """Whether how a write fares says nothing of the others: it must not stop a pass."""
+    return operation.kind is OperationKind.CONVERT or operation.object in ("Task", "Opportunity")
+
+
 class Judge:
     """Judges the answers of one pass; safe for threads."""
 
@@ -43,7 +51,7 @@ class Judge:
             self.failed |= {
                 operation.person_id
                 for operation, result in zip(batch, results, strict=True)
-                if result.state is OperationState.FAILED and operation.kind is not OperationKind.TASK
+                if result.state is OperationState.FAILED and operation.object not in ("Task", "Opportunity")
             }
         return results
 
@@ -52,9 +60,11 @@ class Judge:
         fault = answer.fault
         if fault is None:
             sf_id = answer.sf_id or operation.sf_id
-            return OperationResult(operation.operation_id, OperationState.DONE, sf_id=sf_id, operation=operation)
-        if operation.kind is OperationKind.TASK and fault.recovery is not Recovery.PAUSE:
-            return self._task_result(operation, fault)
+            # Whoever was converted goes on as a contact: planned once more.
+            dirty = operation.kind is OperationKind.CONVERT
+            return OperationResult(operation.operation_id, OperationState.DONE, sf_id=sf_id, dirty=dirty, operation=operation)
+        if _is_aside(operation) and fault.recovery is not Recovery.PAUSE:
+            return self._aside_result(operation, fault)
         if fault.recovery is Recovery.RERESOLVE and operation.attempt + 1 < _MAX_ATTEMPTS:
             self._session.mirrored_at = None
             return self._result(operation, OperationState.SUPERSEDED, fault, dirty=True)
@@ -69,25 +79,38 @@ class Judge:
             return self._result(operation, OperationState.FAILED, fault, dirty=True)
         return self._result(operation, OperationState.REFUSED, fault, dead=True)
 
-    def _task_result(self, operation: Operation, fault: OrgFault) -> OperationResult:
-        """A task that was not made never stops or holds anything else; it is tried again in the next passes, or set aside."""
+    def _aside_result(self, operation: Operation, fault: OrgFault) -> OperationResult:
+        """A task, opportunity or conversion that was not made never stops or holds anything else; it is tried again, asked about, or set aside."""
+        if operation.kind is OperationKind.CONVERT and fault.recovery is Recovery.DUPLICATE:
+            return self._duplicate(operation, fault)
+        if operation.kind is OperationKind.CONVERT and fault.recovery is Recovery.UNKNOWN:
+            # IsConverted is asked before anything is repeated.
+            return self._result(operation, OperationState.UNKNOWN, fault)
         if operation.attempt + 1 < _MAX_ATTEMPTS:
             if fault.recovery is Recovery.RERESOLVE or fault.code == "INVALID_CROSS_REFERENCE_KEY":
                 # Whom it is about was deleted, converted or merged meanwhile: the next look at the org tells.
+                if operation.kind is OperationKind.CONVERT:
+                    self._session.mirrored_at = None
                 return self._result(operation, OperationState.SUPERSEDED, fault, dirty=True)
             if fault.recovery not in (Recovery.REFUSED, Recovery.DUPLICATE):
-                self._ctx.miss(f"Salesforce could not make some tasks ({fault.code})")
+                self._ctx.miss(f"Salesforce could not {_WORDS[operation.object]} ({fault.code})")
                 return self._result(operation, OperationState.FAILED, fault, dirty=True)
+        if operation.object != "Task":
+            # One notice for each cause; the dead letters say whom it met.
+            self._ctx.miss(f"Salesforce refused to {_WORDS[operation.object]} ({fault.code}): see syncd deadletter list")
         return self._result(operation, OperationState.REFUSED, fault, dead=True)
 
     def _duplicate(self, operation: Operation, fault: OrgFault) -> OperationResult:
         """The org's duplicate rule knows somebody like this: a person decides, the admins' rule stays on."""
-        kinds = {"00Q": "Lead", "003": "Contact"}
+        is_conversion = operation.kind is OperationKind.CONVERT
+        kinds = {"00Q": "Lead", "003": "Contact"} | ({"001": "Account"} if is_conversion else {})
         review = Review(
-            kind="duplicate_rule",
+            kind="conversion" if is_conversion else "duplicate_rule",
             person_id=operation.person_id,
             candidates=tuple(Candidate(kinds[one[:3]], one) for one in fault.matches if one[:3] in kinds),
-            reason="A duplicate rule of the org refused this lead: it may be somebody who is there already.",
+            reason="A duplicate rule of the org refused to convert this lead: it would make an account or contact that is there already."
+            if is_conversion
+            else "A duplicate rule of the org refused this lead: it may be somebody who is there already.",
             source=operation.source,
             run_id=self._ctx.run_id,
             at=self._ctx.clock.now(),
@@ -109,13 +132,13 @@ class Judge:
         for index, result in enumerate(results):
             if result.state is OperationState.REFUSED and not result.review:
                 self._spikes[result.code, str(batch[index].kind)] += 1
-        is_of_tasks = batch[0].kind is OperationKind.TASK
+        is_aside = _is_aside(batch[0])
         for (code, kind), count in self._spikes.items():
-            if (kind == OperationKind.TASK) is not is_of_tasks or count < _SPIKE_COUNT or count <= _SPIKE_SHARE * self._answers:
+            if kind not in {str(one.kind) for one in batch} or count < _SPIKE_COUNT or count <= _SPIKE_SHARE * self._answers:
                 continue
             self._ctx.log.error(events.CONFIG_SPIKE_DETECTED, stage="push", reason=code, count=count)
             message = f"Salesforce refused {count} of {self._answers} writes with {code} ({kind}): this looks like configuration."
-            if is_of_tasks:
+            if is_aside:
                 self._ctx.miss(message)
             else:
                 self.stop(message, code)

@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 import msgspec
 
 from syncd import events
+from syncd.identity import LeadKeys
 from syncd.model import Lead
 from syncd.ports import InboxRow
 from syncd.run.context import LEADS_PER_COMMIT, PassContext
@@ -24,14 +25,15 @@ WORTH_A_PROCESS = 2_000
 
 _PATIENCE_SECONDS = 15.0
 """A batch takes some 20 ms to map there, and starting the process a second or two: after this it hangs."""
-_LEADS = msgspec.json.Decoder(list[Lead])
+_MAPPED = msgspec.json.Decoder(list[tuple[Lead, LeadKeys]])
 
 
 class Batch(NamedTuple):
-    """Waiting records and, where the second process has mapped them, their leads in the same order."""
+    """Waiting records and, where the second process has mapped them, their leads and the keys of these in the same order."""
 
     rows: list[InboxRow]
     leads: list[Lead] | None = None
+    keys: list[LeadKeys] | None = None
 
 
 class Batches:
@@ -75,7 +77,10 @@ class Batches:
         self._taken += len(rows)
         if self._is_usable and self._taken >= WORTH_A_PROCESS and len(rows) == LEADS_PER_COMMIT:
             self._begin_next([*held, *rows])
-        return Batch(rows, self._leads(ahead[1]) if ahead is not None else None)
+        mapped = self._mapped(ahead[1]) if ahead is not None else None
+        if mapped is None:
+            return Batch(rows)
+        return Batch(rows, [lead for lead, _ in mapped], [keys for _, keys in mapped])
 
     def _rows(self, held: Sequence[InboxRow]) -> list[InboxRow]:
         with self._ctx.watch.stage("take"):
@@ -87,11 +92,11 @@ class Batches:
         rows = self._rows(held)
         if not rows:
             return
-        places = {name: place for place, name in enumerate(self._names)}
+        refs = [(row.ref.source, row.ref.stream, row.ref.key) for row in rows]
         try:
             if self._pool is None:
                 self._pool = self._start()
-            task = self._pool.submit(map_payloads, [places[row.ref.source] for row in rows], [row.payload for row in rows])
+            task = self._pool.submit(map_payloads, refs, [row.payload for row in rows])
         except (OSError, RuntimeError) as error:  # a broken pool is a RuntimeError
             self._give_up(error)
             return
@@ -106,14 +111,14 @@ class Batches:
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(1, mp_context=context, initializer=prepare, initargs=(origins,))
 
-    def _leads(self, task: Future[bytes]) -> list[Lead] | None:
+    def _mapped(self, task: Future[bytes]) -> list[tuple[Lead, LeadKeys]] | None:
         try:
             found = task.result(max(0.0, self._next_at + _PATIENCE_SECONDS - self._clock.monotonic()))
         except Exception as error:  # noqa: BLE001 - whatever went wrong there, the same batch is mapped here, record by record
             self._give_up(error)
             return None
         with self._ctx.watch.stage("map"):
-            return _LEADS.decode(found)
+            return _MAPPED.decode(found)
 
     def _give_up(self, error: Exception) -> None:
         if not self._is_usable:

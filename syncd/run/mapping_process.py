@@ -1,4 +1,4 @@
-"""The second process of a long pass: payloads in, leads out. Imports the mapping and nothing else, so that it stays small."""
+"""The second process of a long pass: payloads in, leads and their keys out. Imports what is pure and no more, so that it stays small."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from syncd.identity.keys import lead_keys
 from syncd.mapping import Mapping, load_mapping
+from syncd.model import RecordRef
 
 
 class Origin(NamedTuple):
@@ -26,7 +28,7 @@ class Origin(NamedTuple):
     digest: str
 
 
-_mappings: list[tuple[str, Mapping]] = []
+_mappings: dict[str, Mapping] = {}
 
 
 def prepare(origins: Sequence[Origin]) -> None:
@@ -43,7 +45,7 @@ def prepare(origins: Sequence[Origin]) -> None:
         mapping = load_mapping(one.text, one.file, name=one.name)
         if mapping.digest != one.digest:
             raise RuntimeError(f"the mapping {one.name} came out as another one")
-        _mappings.append((one.source, mapping))
+        _mappings[one.source] = mapping
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
 
@@ -53,10 +55,10 @@ def _follow(parent: BaseProcess) -> None:
     os._exit(0)
 
 
-def map_payloads(places: Sequence[int], payloads: Sequence[bytes]) -> bytes:
-    """The leads of one batch as JSON, which holds numbers of any size; `places` says whose each payload is, in the order of `prepare`."""
-    leads = []
-    for place, payload in zip(places, payloads, strict=True):
-        source, mapping = _mappings[place]
-        leads.append(mapping.map(payload, source=source))
-    return msgspec.json.encode(leads)
+def map_payloads(refs: Sequence[tuple[str, str, str]], payloads: Sequence[bytes]) -> bytes:
+    """The leads of one batch, each with its keys, as JSON, which holds numbers of any size; `refs`: source, stream and key of each."""
+    mapped = []
+    for (source, stream, key), payload in zip(refs, payloads, strict=True):
+        lead = _mappings[source].map(payload, source=source)
+        mapped.append((lead, lead_keys(RecordRef(source, stream, key), lead)))
+    return msgspec.json.encode(mapped)

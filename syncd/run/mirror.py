@@ -9,25 +9,28 @@ from typing import Self
 
 from syncd import events
 from syncd.errors import GuardError
-from syncd.identity import org_keys
+from syncd.identity import domain_keys, org_keys
 from syncd.model import CONSENT_FIELDS, OrgRow, OrgSchema
 from syncd.policy import Policy, needs, written_fields
+from syncd.ports import Key
 from syncd.run.context import OrgSession, PassContext
 
 KEY_FIELDS = ("FirstName", "LastName", "Email", "Phone", "MobilePhone")
 """What identity needs of every Lead and Contact."""
 
 _LEAD_FIELDS = ("Company", "Status")
-_POLICY_LEAD_FIELDS = ("OwnerId", "CreatedDate", "ConvertedAccountId")
+_POLICY_LEAD_FIELDS = ("OwnerId", "CreatedDate", "ConvertedAccountId", "ConvertedOpportunityId")
 _POLICY_CONTACT_FIELDS = ("AccountId", "CreatedDate")
 _RELATED_FIELDS = {
-    "Account": ("Name", "Website"),
+    "Account": ("Name", "Website", "BillingCountry"),
     "Task": ("WhoId", "IsClosed", "CompletedDateTime", "ActivityDate", "CreatedDate"),
     "Event": ("WhoId", "StartDateTime", "ActivityDateTime", "ActivityDate", "CreatedDate"),
-    "Opportunity": ("AccountId", "ContactId", "IsClosed", "CloseDate"),
+    "Opportunity": (
+        "AccountId", "ContactId", "IsClosed", "CloseDate", "Name", "StageName", "Amount", "CurrencyIsoCode", "RecordTypeId",
+    ),
     "User": ("Name", "IsActive"),
-}
-"""What the store files these records by (`syncd.store.standing`)."""
+}  # fmt: skip
+"""What the store files these records by (`syncd.store.standing`), and what syncd writes itself."""
 
 _REFRESH_SECONDS = 2.0
 _ROWS_PER_COMMIT = 500
@@ -130,8 +133,9 @@ class Look:
 
 def refresh_mirror(ctx: PassContext, session: OrgSession) -> None:
     """Read what changed in the org since the last look; the first time, everything. Writes the store."""
-    # Fields that were not read before have no value in the mirror: read everything once more.
-    digest = hashlib.blake2b(repr(sorted(session.fields.items())).encode(), digest_size=16).hexdigest()
+    # Fields that were not read before have no value in the mirror, and keys that nobody asked for are not there: read everything once more.
+    read = (sorted(session.fields.items()), _converts(ctx.policy))
+    digest = hashlib.blake2b(repr(read).encode(), digest_size=16).hexdigest()
     is_same = ctx.store.setting("mirror_fields") == digest
     since = {name: ctx.store.mirror_cursor(name) if is_same else None for name in session.fields}
     count = 0
@@ -145,12 +149,20 @@ def refresh_mirror(ctx: PassContext, session: OrgSession) -> None:
     ctx.log.debug(events.MIRROR_REFRESHED, stage="mirror", count=count)
 
 
+def _converts(policy: Policy) -> bool:
+    """Whether accounts are looked for."""
+    return any(one.converting is not None for one in policy.rules)
+
+
 def put_rows(ctx: PassContext, rows: Sequence[OrgRow]) -> int:
     """Store rows of the org in slices with the keys that identity finds them by; gives how many changed."""
     changed = 0
+    converts = _converts(ctx.policy)
     for start in range(0, len(rows), _ROWS_PER_COMMIT):
         part = rows[start : start + _ROWS_PER_COMMIT]
-        key_sets: Mapping[str, Sequence[tuple[str, str]]] = {row.sf_id: org_keys(row) for row in part}
+        key_sets: Mapping[str, Sequence[Key]] = {
+            row.sf_id: (*org_keys(row), *domain_keys(row)) if converts else org_keys(row) for row in part
+        }
         changed += ctx.store.put_org_rows(part, key_sets, ctx.clock.now())
     return changed
 

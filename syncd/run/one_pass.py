@@ -26,6 +26,9 @@ from syncd.run.remap import put_stale
 from syncd.run.send import Sender
 from syncd.run.standards import mark_people, settle_policy
 
+_RELEASES = 6
+"""What was written may lead to more: a status to a conversion, that to those of colleagues who join the new account."""
+
 EXIT_CODES = {RunStatus.OK: 0, RunStatus.PARTIAL: 3, RunStatus.FAILED: 1, RunStatus.STOPPED: 4}
 
 
@@ -185,10 +188,12 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
         # What had no answer is settled before guarded operations are judged: they may belong to the same persons.
         if settle_unknown(ctx, session, wait=True) == 0:
             pusher.push_until_clean()
-        pusher.release_held()
-        settle_unknown(ctx, session, wait=True)
-        pusher.push_until_clean()
-        _follow_up(ctx, pusher)
+        for _ in range(_RELEASES):
+            was_held = pusher.release_held()
+            settle_unknown(ctx, session, wait=True)
+            pusher.push_until_clean()
+            if not _follow_up(ctx, pusher) and not was_held:
+                break
         with ctx.turn.aside():
             sender.drain()
         read_echoes(ctx, session)
@@ -202,10 +207,12 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
         )
 
 
-def _follow_up(ctx: PassContext, pusher: Pusher) -> None:
-    """What a policy asks for once a status is entered, or a new lead is there, comes in the same pass."""
-    if ctx.policy.programs and not ctx.pushing_stopped and ctx.store.mark_due(ctx.clock.now(), LEADS_PER_ROUND * 20):
-        pusher.push_until_clean()
+def _follow_up(ctx: PassContext, pusher: Pusher) -> bool:
+    """What a policy asks for once a status is entered, or a new lead is there, comes in the same pass; gives whether there was any."""
+    if not ctx.policy.programs or ctx.pushing_stopped or not ctx.store.mark_due(ctx.clock.now(), LEADS_PER_ROUND * 20):
+        return False
+    pusher.push_until_clean()
+    return True
 
 
 def _rounds(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ingest, sender: Sender, pusher: Pusher) -> None:

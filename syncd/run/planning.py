@@ -67,7 +67,9 @@ class Planning:
 
     def _adapted(self, view: PersonView, operation: Operation) -> Operation:
         """Hold what is guarded until the pass is counted; leave assignment off where it must not run (DESIGN 5.3)."""
-        if operation.kind is OperationKind.TASK:
+        if operation.kind is OperationKind.OPPORTUNITY and self.standards is not None and self.standards.is_new:
+            return msgspec.structs.replace(operation, state=OperationState.HELD)
+        if operation.object in ("Task", "Opportunity"):
             return operation
         if view.failures:
             operation = msgspec.structs.replace(operation, attempt=view.failures)

@@ -15,6 +15,7 @@ from syncd.model import Lane, Operation, OperationKind, OperationState, OrgRow, 
 from syncd.plan import GUARD_FLOOR, guard_reason
 from syncd.ports import PersonPlan
 from syncd.run.context import IDS_PER_READ, LEADS_PER_ROUND, OrgSession, PassContext
+from syncd.run.converting import with_contacts
 from syncd.run.late import settle_late_matches
 from syncd.run.mirror import put_rows, refresh_mirror
 from syncd.run.outage import note_guard
@@ -63,8 +64,8 @@ class Pusher:
         with self._ctx.turn.aside():
             self._sender.drain()
 
-    def release_held(self) -> None:
-        """Judge the operations held in this pass and send them, or stop.
+    def release_held(self) -> bool:
+        """Judge the operations held in this pass and send them, or stop; gives whether there were any.
 
         Raises:
             GuardError: They would change more than the configured share; they stay held for `--force`.
@@ -72,7 +73,7 @@ class Pusher:
         store = self._ctx.store
         guarded = store.held_persons(self._ctx.run_id)
         if not guarded or self._ctx.pushing_stopped:
-            return
+            return False
         reason = None if self._ctx.settings.force else self._why_stopped(guarded + self._ctx.guarded_before)
         if reason:
             note_guard(self._ctx, guarded)
@@ -85,6 +86,7 @@ class Pusher:
             self._send(self._fresh_only(part))
             self._ctx.turn.breathe()
         self._ctx.guarded_before += guarded
+        return True
 
     def _why_stopped(self, guarded: int) -> str | None:
         """Why so many guarded writes are not carried out, None if they may be; a handful is not worth counting everybody."""
@@ -109,8 +111,12 @@ class Pusher:
         stale: list[Operation] = []
         for operation in held:
             row = records.get((operation.object, operation.sf_id))
-            same = row is not None and all(row.fields.get(name) == value for name, value in operation.before.items())
-            (fresh if same else stale).append(operation)
+            same = (
+                row is not None
+                and not row.is_converted
+                and all(row.fields.get(name) == value for name, value in operation.before.items())
+            )
+            (fresh if same or not operation.sf_id else stale).append(operation)
         if stale:
             ids = [operation.operation_id for operation in stale]
             self._ctx.store.set_operation_states(ids, OperationState.SUPERSEDED, dirty=True, at=self._ctx.clock.now())
@@ -151,7 +157,10 @@ class Pusher:
     def _planned(self, ids: Sequence[str]) -> tuple[list[PersonView], list[PersonPlan]]:
         """People and their plans; who has appeared in the org meanwhile is linked and planned another time."""
         with self._ctx.watch.stage("plan"):
-            views = with_reach(self._ctx, self._ctx.store.person_views(ids))
+            views = self._ctx.store.person_views(ids)
+            if self._planning.standards is not None:
+                views = with_contacts(self._ctx, views)
+            views = with_reach(self._ctx, views)
             plans = self._plans(views)
         if any(operation.kind is OperationKind.CREATE for plan in plans for operation in plan.operations):
             settled = settle_late_matches(self._ctx, views, plans)

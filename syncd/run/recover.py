@@ -14,6 +14,7 @@ from syncd.model import CREATING, Operation, OperationKind, OperationState, OrgR
 from syncd.plan import canonical
 from syncd.ports import OperationResult
 from syncd.run.context import IDS_PER_READ, OrgSession, PassContext
+from syncd.run.converting import adopt
 from syncd.run.echo import echo_base
 from syncd.run.mirror import put_rows
 
@@ -69,6 +70,9 @@ def _settle(ctx: PassContext, session: OrgSession, unknown: Sequence[Operation])
     limit = timedelta(seconds=ctx.settings.request_timeout_seconds)
     rows = _look_up(session, unknown)
     put_rows(ctx, [row for row in rows.values() if row is not None and row.object in session.fields])
+    adopt(
+        ctx, session, {one.person_id: _made_by(row) for one in unknown if _is_conversion(one, row := rows.get(one.operation_id))}
+    )
     results: list[OperationResult] = []
     for operation in unknown:
         row = rows.get(operation.operation_id)
@@ -99,10 +103,20 @@ def _look_up(session: OrgSession, unknown: Sequence[Operation]) -> dict[str, Org
     return found
 
 
+def _is_conversion(operation: Operation, row: OrgRow | None) -> bool:
+    return operation.kind is OperationKind.CONVERT and row is not None and row.is_converted
+
+
+def _made_by(lead: OrgRow | None) -> dict[str, str]:
+    """What a converted lead became."""
+    return {"Account": str(lead.fields.get("ConvertedAccountId") or ""), "Contact": lead.contact_id} if lead is not None else {}
+
+
 def is_intended(operation: Operation, row: OrgRow | None, schema: OrgSchema) -> bool:
     """Whether the org holds what `operation` meant to write. Pure.
 
-    A create is done when its external id exists: what else differs is the org's or a person's doing.
+    A create is done when its external id exists: what else differs is the org's or a person's doing. So is a conversion when the
+    lead is converted: that happens once, by whomever.
     """
     if operation.kind is OperationKind.DELETE:
         return row is None or row.is_deleted
@@ -110,6 +124,8 @@ def is_intended(operation: Operation, row: OrgRow | None, schema: OrgSchema) -> 
         return False
     if operation.kind in CREATING:
         return True
+    if operation.kind is OperationKind.CONVERT:
+        return row.is_converted
     described = schema.objects.get(operation.object)
     fields = described.fields if described else {}
     return all(

@@ -174,8 +174,13 @@ class RehearsalOrg:
         return self._org.owner_id(kind, name)
 
     def active_users(self, sf_ids: Sequence[str]) -> dict[str, bool]:
+        """The real ones; whoever a pretended lead would be assigned to is one of them."""
+        real = [one for one in sf_ids if one != _PRETENDED_OWNER]
+        return dict.fromkeys(sf_ids, True) | (self._org.active_users(real) if real else {})
+
+    def queue_members(self, queue_id: str) -> list[str]:
         """The real ones."""
-        return self._org.active_users(sf_ids)
+        return self._org.queue_members(queue_id)
 
     def _written(self, row: OrgRow, changed: Mapping[str, Value]) -> OrgRow:
         return msgspec.structs.replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
@@ -43,7 +43,9 @@ class Resolving:
         self._meet = meet
         self.refs = {row.ref for row in taken.rows}
         self.keys: set[Key] = set()
-        self._leads: Sequence[Lead | None] = taken.leads or [None] * len(taken.rows)
+        nothing = [None] * len(taken.rows)
+        self._leads: Sequence[Lead | None] = taken.leads or nothing
+        self._keys: Sequence[LeadKeys | None] = taken.keys or nothing
 
     def resolve(self) -> list[ResolvedRecord]:
         """What each record became, in order."""
@@ -53,7 +55,8 @@ class Resolving:
             known = dict(self._ctx.store.known_records(self.refs))
             owners = {ref: one.person_id for ref, one in known.items() if one.person_id}
         with watch.stage("map"):
-            mapped = [self._map(row, lead, known) for row, lead in zip(self._rows, self._leads, strict=True)]
+            taken = zip(self._rows, self._leads, self._keys, strict=True)
+            mapped = [self._map(row, lead, keys, known) for row, lead, keys in taken]
             self.keys = {key for one in mapped if one.keys for key in (*one.keys.claims, *one.keys.evidence)}
         self._meet(frozenset(), self.keys)
         if self._look is not None:
@@ -81,8 +84,8 @@ class Resolving:
         views = (_view(one, rows) for one, rows in new.items() if ("external_id", one) not in known)
         return [planning.within_limits(planning.plan(view)) for view in views]
 
-    def _map(self, row: InboxRow, lead: Lead | None, known: dict[RecordRef, KnownRecord]) -> _Mapped:
-        """`lead` is what the second process made of the row, None if it must be mapped here."""
+    def _map(self, row: InboxRow, lead: Lead | None, keys: LeadKeys | None, known: dict[RecordRef, KnownRecord]) -> _Mapped:
+        """`lead` and `keys` are what the second process made of the row, None if it must be mapped here."""
         source = self._ctx.sources[row.ref.source]
         one = _Mapped(row, source)
         before = known.get(row.ref)
@@ -95,7 +98,7 @@ class Resolving:
                 # A late arrival of an old version: the newer one stays, whatever came first (DESIGN 5.2).
                 one.outcome, one.reason = InboxOutcome.SKIPPED, "older_version"
         lead = lead or source.mapping.map(row.payload, source=source.name)
-        one.keys = lead_keys(row.ref, lead)
+        one.keys = keys or lead_keys(row.ref, lead)
         if not one.reason:
             if lead.is_fatal:
                 one.outcome = InboxOutcome.DEAD
@@ -114,16 +117,19 @@ class Resolving:
 
     def _drop_erased(self, mapped: Sequence[_Mapped]) -> None:
         """People who were erased are not imported again (G9): compared by keyed hash."""
-        digests = {
-            tombstone_digest(self._ctx.secret, value): one
-            for one in mapped
-            if one.keys
-            for kind, value in one.keys.claims
-            if kind == "email"
-        }
-        for digest in self._ctx.store.tombstones(digests):
-            one = digests[digest]
-            one.outcome, one.reason, one.lead = InboxOutcome.SKIPPED, "erased", None
+        by_digest: dict[str, list[_Mapped]] = {}
+
+        def digests() -> Iterator[str]:
+            for one in mapped:
+                for kind, value in one.keys.claims if one.keys else ():
+                    if kind == "email":
+                        digest = tombstone_digest(self._ctx.secret, value)
+                        by_digest.setdefault(digest, []).append(one)
+                        yield digest
+
+        for digest in self._ctx.store.tombstones(digests()):
+            for one in by_digest[digest]:
+                one.outcome, one.reason, one.lead = InboxOutcome.SKIPPED, "erased", None
 
     def _facts(self, mapped: Sequence[_Mapped], owners_by_ref: Mapping[RecordRef, str]) -> Facts:
         wanted = [one for one in mapped if one.keys and one.lead and _is_resolvable(one)]

@@ -24,6 +24,7 @@ from syncd.errors import (
 from syncd.model import CREATING, Operation, OperationKind, OperationState, RowOutcome, Value
 from syncd.ports import OperationResult
 from syncd.run.context import CALLS_IN_FLIGHT, ROWS_PER_CALL, OrgSession, PassContext
+from syncd.run.converting import LEADS_PER_CALL, send_conversions
 from syncd.run.echo import EchoReader
 from syncd.run.judge import Judge
 from syncd.run.outage import lose_org
@@ -179,6 +180,8 @@ class Sender:
 
     def _call(self, batch: Sequence[Operation]) -> list[RowOutcome]:
         first = batch[0]
+        if first.kind is OperationKind.CONVERT:
+            return send_conversions(self._ctx, self._session, batch)
         if first.kind in CREATING:
             rows = [(operation.external_id, operation.fields) for operation in batch]
             return self._session.org.create(first.object, rows, first.assignment)
@@ -216,15 +219,21 @@ class Sender:
 
 
 def _batches(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
-    """Calls of at most 200: consent first, tasks last, one object, one kind of call and one assignment each (DESIGN 5.3)."""
-    order = {OperationKind.CONSENT: 0, OperationKind.CREATE: 1, OperationKind.TASK: 3}
+    """Calls of at most 200: consent first, tasks last, one object, one kind of call and one assignment each (DESIGN 5.3).
+
+    Conversions go by 100.
+    """
+    order = {OperationKind.CONSENT: 0, OperationKind.CREATE: 1, OperationKind.CONVERT: 3, OperationKind.OPPORTUNITY: 4}
+    order[OperationKind.TASK] = 5
     groups: dict[tuple[object, ...], list[Operation]] = {}
     for operation in operations:
         is_create, is_delete = operation.kind in CREATING, operation.kind is OperationKind.DELETE
         call = "create" if is_create else "delete" if is_delete else "update"
+        call = "convert" if operation.kind is OperationKind.CONVERT else call
         rank = order.get(operation.kind, 2)
         groups.setdefault((rank, operation.object, call, repr(operation.assignment)), []).append(operation)
     for key in sorted(groups, key=repr):
         group = groups[key]
-        for start in range(0, len(group), ROWS_PER_CALL):
-            yield group[start : start + ROWS_PER_CALL]
+        size = LEADS_PER_CALL if key[2] == "convert" else ROWS_PER_CALL
+        for start in range(0, len(group), size):
+            yield group[start : start + size]

@@ -15,12 +15,16 @@ from syncd.plan.standards import Carried
 from syncd.policy import Decision, evaluate
 from syncd.ports import StoredFacts
 from syncd.run.context import OrgSession, PassContext
+from syncd.run.converting import Conversions
+from syncd.run.lacks import tell_lacks
 
 SETTLED = "policy_digest"
 """Setting: the policy under which a pass has come to its end."""
 _MARKING = "policy_marking"
 OWN_USER = "own_user_id"
 """Setting: who syncd is in the org, for those who explain without asking it."""
+PUBLISHED = "policy_published"
+"""Setting: digest of the policy that was published last, for people to read."""
 _PER_SLICE = 1_000
 _DUE_PER_PASS = 20_000
 """People whose date has come, looked at in one pass at most: the rest comes with the next one."""
@@ -39,24 +43,27 @@ class Standards:
         if ctx.store.setting(OWN_USER) != session.identity.user_id:
             ctx.store.put_setting(OWN_USER, session.identity.user_id)
         self._active: dict[str, bool] = {}
+        lacks = _lacking_statuses(ctx, session)
         self._settings = StandardsSettings(
             external_id_field=ctx.settings.external_id_field,
             own_user_id=session.identity.user_id,
-            owners=_owners(ctx, session),
+            owners=_owners(ctx, session, lacks),
             secret=ctx.secret,
         )
-        named = {name for program in ctx.policy.programs for name in program.statuses}
-        for status in sorted(named - session.schema.lead_statuses.keys()):
-            ctx.miss(f'The policy names the lead status "{status}", which the org does not have; nobody is moved there.')
+        tell_lacks(ctx, lacks)
         self._previous = {
             one.means.previous_owner_field for one in ctx.policy.rules if one.means and one.means.previous_owner_field
         }
+        self._conversions = Conversions(ctx, session)
         self._asks_previous = any(one.owner == "previous" for one in ctx.policy.rules)
         self.is_new = ctx.store.setting(SETTLED) != ctx.policy.digest
         """Whether no pass under this policy has come to its end: what it moves is held until it was counted (the guard)."""
 
     def facts(self, views: Sequence[PersonView]) -> dict[str, StoredFacts]:
-        """What the store knows of these people, by person; asks the org who of their former owners is still active."""
+        """What the store knows of these people, by person; asks the org who of their former owners is still active.
+
+        What leads may join that are converted is looked up along with it.
+        """
         if self._asks_previous:
             wanted = {
                 str(value)
@@ -69,6 +76,7 @@ class Standards:
                 self._active |= self._org.active_users(sorted(wanted))
                 active = frozenset(one for one, is_active in self._active.items() if is_active)
                 self._settings = msgspec.structs.replace(self._settings, active=active)
+        self._conversions.look(views)
         return self._ctx.store.person_facts([view.person_id for view in views], self._machines, self._ctx.clock.now())
 
     def decide(
@@ -86,7 +94,8 @@ class Standards:
         def carry_out(record: OrgRecord | None) -> Carried:
             if record is None:
                 return Carried(due={"": verdict.look_at} if verdict.look_at is not None else {})
-            return carry(policy, verdict, view, record, self._schema, self._settings, facts.waiting, now, self._ctx.run_id)
+            carried = carry(policy, verdict, view, record, self._schema, self._settings, facts.waiting, now, self._ctx.run_id)
+            return self._conversions.carry(verdict, facts, view, record, self._settings, carried)
 
         return decision, carry_out
 
@@ -123,18 +132,29 @@ def settle_policy(ctx: PassContext) -> None:
         store.put_setting(SETTLED, ctx.policy.digest)
 
 
-def _owners(ctx: PassContext, session: OrgSession) -> dict[str, str]:
-    """The ids of the queues and users that rules name, as far as the org has them."""
+def _lacking_statuses(ctx: PassContext, session: OrgSession) -> dict[str, str]:
+    """Statuses of the policy that the org does not have, by key; a deleted one is noticed when the schema is read anew, within the hour."""
+    named = {name for program in ctx.policy.programs for name in program.statuses}
+    return {
+        f"status:{status}": f'The policy names the lead status "{status}", which the org does not have; nobody is moved there.'
+        for status in sorted(named - session.schema.lead_statuses.keys())
+    }
+
+
+def _owners(ctx: PassContext, session: OrgSession, lacks: dict[str, str]) -> dict[str, str]:
+    """The ids of the queues and users that rules name, as far as the org has them; the others are added to `lacks`."""
     rules = ctx.policy.rules
     named = {one.owner for one in rules} | {one.means.owner for one in rules if one.means is not None}
+    named |= {one.converting.owner for one in rules if one.converting is not None}
     found = {}
     for one in sorted(name for name in named if ":" in name):
         kind, _, name = one.partition(":")
         try:
             found[one] = session.org.owner_id(kind, name)
         except ConfigError as error:
-            ctx.miss(f"The policy names an owner that cannot be given leads, so nobody is moved there. {error}")
+            sentence = f"The policy names an owner that cannot be given leads, so nobody is moved there. {error}"
+            lacks[f"owner:{one}"] = sentence
     return found
 
 
-__all__ = ["OWN_USER", "SETTLED", "Standards", "mark_people", "settle_policy"]
+__all__ = ["OWN_USER", "PUBLISHED", "SETTLED", "Standards", "mark_people", "settle_policy"]

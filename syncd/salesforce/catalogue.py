@@ -11,7 +11,9 @@ from syncd.errors import AuthError, BudgetExhausted, ContractError, SalesforceUn
 from syncd.model import ObjectSchema, OrgIdentity, OrgSchema
 from syncd.salesforce.connection import Connection
 from syncd.salesforce.describe import (
+    parse_closed_record_types,
     parse_currencies,
+    parse_default_record_type,
     parse_default_status,
     parse_describe,
     parse_record_types,
@@ -124,6 +126,8 @@ class Catalogue:
             default_status=parse_default_status(statuses),
             opportunity_stages=parse_stages(self._records(parts["stages"].body)) if parts["stages"].is_ok else {},
             record_types={name: parse_record_types(body) for name, body in bodies.items()},
+            closed_record_types={name: parse_closed_record_types(body) for name, body in bodies.items()},
+            default_record_types={name: one for name, body in bodies.items() if (one := parse_default_record_type(body))},
             is_multi_currency=is_multi_currency,
             currencies=currencies,
         )

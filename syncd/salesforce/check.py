@@ -5,15 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from syncd.errors import AuthError, BudgetExhausted, ConfigError, ContractError, SalesforceUnavailableError
 from syncd.model import CONSENT_FIELDS, FieldSchema, ObjectSchema, OrgIdentity, OrgSchema
-from syncd.salesforce.check_policy import conversion_findings, process_findings, status_findings
+from syncd.salesforce.check_external_id import external_id_problems
+from syncd.salesforce.check_policy import PolicyUse, policy_findings
 from syncd.salesforce.client import SalesforceOrg
 from syncd.salesforce.finding import Finding, Severity
 
-_EXTERNAL_ID_LENGTH = 32
 _TASK_FIELDS = ("WhoId", "OwnerId", "Subject", "Status", "Priority", "ActivityDate", "Description")
 _BUSY_SHARE = 0.85
 
@@ -53,25 +52,21 @@ def live_findings(
     mapped_fields: Mapping[str, FieldUse],
     *,
     expected_org_id: str | None = None,
-    statuses: Sequence[str] = (),
     owners: Iterable[tuple[str, str]] = (),
     tasks: Sequence[str] = (),
-    conversions: Sequence[str] = (),
-    processes: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    policy: PolicyUse | None = None,
 ) -> list[Finding]:
     """Look at credentials, org, rights, fields, picklists, statuses and owners.
 
-    One or two calls, and one more for each owner, for conversions, and for each record type.
+    One or two calls, and one more for each owner; what the policy costs besides: see policy_findings.
 
     Args:
         org: The org as configured.
         mapped_fields: Lead field to its use.
         expected_org_id: `salesforce.expected_org_id`.
-        statuses: Lead statuses that the policy writes.
         owners: (`queue` or `user`, name) of the sources' assignments.
         tasks: Where mappings ask for tasks, for messages.
-        conversions: Where the policy asks for conversions, for messages.
-        processes: Developer name of a Lead record type to the statuses that the policy writes to its leads.
+        policy: What the policy does in the org; None for nothing.
 
     Returns:
         Findings in the order of looking. When the org cannot be entered, just that.
@@ -91,9 +86,7 @@ def live_findings(
         found += problems or [Finding(Severity.OK, f"Lead.{name}", "can be written.")]
     found += _consent(schema, mapped_fields)
     found += _tasks(schema, org.settings.external_id_field, tasks)
-    found += conversion_findings(org, schema, conversions)
-    found += status_findings(schema, statuses)
-    found += process_findings(org, schema, processes)
+    found += policy_findings(org, schema, policy or PolicyUse())
     for kind, name in owners:
         found.append(_owner(org, kind, name))
     return found
@@ -140,28 +133,8 @@ def _external_id(lead: ObjectSchema, name: str | None) -> Iterator[Finding]:
             f"Create it (Text, 80 characters, External ID, Unique), or give the permission set read and edit on {subject}.",
         )
         return
-    problems = list(_external_id_problems(subject, field, "one person could get two leads"))
+    problems = list(external_id_problems(subject, field, "one person could get two leads"))
     yield from problems or [Finding(Severity.OK, subject, "is a unique external id.")]
-
-
-def _external_id_problems(subject: str, field: FieldSchema, risk: str) -> Iterator[Finding]:
-    if not field.is_external_id:
-        yield Finding(Severity.ERROR, subject, "is not an external id.", f"Tick External ID on {subject}.")
-    if not field.is_unique:
-        yield Finding(Severity.ERROR, subject, f"is not unique, so that {risk}.", f"Tick Unique on {subject}.")
-    if field.type not in ("string", "textarea"):
-        yield Finding(Severity.ERROR, subject, f"has the type {field.type}.", "Use a field of type Text.")
-    elif 0 < field.length < _EXTERNAL_ID_LENGTH:
-        yield Finding(
-            Severity.ERROR,
-            subject,
-            f"holds {field.length} characters; syncd needs {_EXTERNAL_ID_LENGTH}.",
-            f"Set the length of {subject} to {_EXTERNAL_ID_LENGTH} or more.",
-        )
-    if not (field.is_createable and field.is_updateable):
-        yield Finding(
-            Severity.ERROR, subject, "may not be written by the integration user.", f"Give the permission set edit on {subject}."
-        )
 
 
 def _field(lead: ObjectSchema, name: str, use: FieldUse) -> Iterator[Finding]:
@@ -266,7 +239,7 @@ def _tasks(schema: OrgSchema, name: str | None, places: Sequence[str]) -> Iterat
             f"and give the permission set read and edit on it.",
         )
         return
-    problems = list(_external_id_problems(subject, field, "one record could get two tasks"))
+    problems = list(external_id_problems(subject, field, "one record could get two tasks"))
     for needed in _TASK_FIELDS:
         if needed not in task.fields or not task.fields[needed].is_createable:
             message = f"may not be written by the integration user{at}."

@@ -1,68 +1,62 @@
-"""The part of `syncd check --live` that looks at what a policy needs: statuses, lead processes, and the rights to convert. Reads only.
+"""The part of `syncd check --live` that looks at what a policy needs: statuses, lead processes, record types. Reads only.
 
-Source of the rights: SOAP API Developer Guide, convertLead(): Convert Leads, edit on Lead, create and edit on Account, Contact and Opportunity.
+Conversions and opportunities: see check_conversion.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from syncd.errors import AuthError, BudgetExhausted, SalesforceUnavailableError
 from syncd.model import OrgSchema
+from syncd.salesforce.check_conversion import DealUse, conversion_findings, deal_findings, members_findings
 from syncd.salesforce.client import SalesforceOrg
 from syncd.salesforce.finding import Finding, Severity
 
 _UNHEARD = (SalesforceUnavailableError, AuthError, BudgetExhausted)
-_PERMISSION = "PermissionsConvertLeads"
-_MADE = ("Account", "Contact", "Opportunity")
 
 
-def conversion_findings(org: SalesforceOrg, schema: OrgSchema, places: Sequence[str]) -> Iterator[Finding]:
-    """What keeps leads from being converted; nothing at all, and no call, unless `places` ask for it. One call."""
-    if not places:
-        return
-    at = f" (asked for in {', '.join(places)})"
-    problems = [*_permission(org, at), *_objects(schema, at), *_status(schema, at)]
-    yield from problems or [Finding(Severity.OK, "conversion", "Leads can be converted.")]
+@dataclass(frozen=True, slots=True)
+class PolicyUse:
+    """What a policy does in the org, as far as a live check looks at it.
+
+    Attributes:
+        statuses: Lead statuses that it writes to new leads.
+        processes: Developer name of a Lead record type, "" for none, to the statuses that leads of it may have.
+        conversions: Where it asks for conversions, for messages.
+        converted: Converted statuses that it sets.
+        queues: Queues whose members get what conversions make.
+        deals: Its opportunities.
+        is_observed: Whether all conversions and opportunities are only watched: what they lack keeps nobody waiting.
+    """
+
+    statuses: tuple[str, ...] = ()
+    processes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    conversions: tuple[str, ...] = ()
+    converted: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    deals: tuple[DealUse, ...] = ()
+    is_observed: bool = False
 
 
-def _permission(org: SalesforceOrg, at: str) -> Iterator[Finding]:
-    advice = "Give its permission set the app permission Convert Leads."
-    try:
-        may = org.may(_PERMISSION)
-    except _UNHEARD as error:
-        yield Finding(Severity.ERROR, "Convert Leads", error.message, error.advice)
-        return
-    if may is None:
-        message = f"Salesforce does not say whether the integration user may convert leads{at}."
-        yield Finding(Severity.WARNING, "Convert Leads", message, advice)
-    elif not may:
-        yield Finding(Severity.ERROR, "Convert Leads", f"The integration user may not convert leads{at}.", advice)
+def policy_findings(org: SalesforceOrg, schema: OrgSchema, use: PolicyUse) -> Iterator[Finding]:
+    """Everything that keeps the org from doing what the policy asks for, and what was looked at.
 
-
-def _objects(schema: OrgSchema, at: str) -> Iterator[Finding]:
-    for name in _MADE:
-        described = schema.objects.get(name)
-        advice = f"Give its permission set read, create and edit on {name}: a conversion needs them even where it makes none."
-        if described is None:
-            yield Finding(Severity.ERROR, name, f"The integration user may not see {name}{at}.", advice)
-        elif not (described.is_createable and described.is_updateable):
-            what = "create" if not described.is_createable else "edit"
-            yield Finding(Severity.ERROR, name, f"The integration user may not {what} {name} records{at}.", advice)
-    if not schema.objects["Lead"].is_updateable:
-        advice = "Give its permission set edit on Lead."
-        yield Finding(Severity.ERROR, "Lead", f"The integration user may not edit leads{at}.", advice)
-
-
-def _status(schema: OrgSchema, at: str) -> Iterator[Finding]:
-    if not any(schema.lead_statuses.values()):
-        yield Finding(
-            Severity.ERROR,
-            "Lead.Status",
-            f"No lead status of the org means converted{at}.",
-            "Tick Converted on one value of Lead Status in Setup.",
-        )
+    One call for each record type, two for each queue of conversions, one or two for conversions.
+    """
+    yield from status_findings(schema, use.statuses)
+    yield from process_findings(org, schema, use.processes)
+    yield from _new_leads(schema, use)
+    found = [
+        *conversion_findings(org, schema, use.conversions, use.converted),
+        *members_findings(org, use.queues),
+        *deal_findings(schema, org.settings.external_id_field, use.deals),
+    ]
+    for one in found:
+        is_softened = use.is_observed and one.severity is Severity.ERROR
+        yield Finding(Severity.WARNING, one.subject, one.message, one.advice) if is_softened else one
 
 
 def status_findings(schema: OrgSchema, statuses: Sequence[str]) -> Iterator[Finding]:
@@ -88,9 +82,16 @@ def process_findings(org: SalesforceOrg, schema: OrgSchema, processes: Mapping[s
     """Whether the lead process of each record type (by developer name) has the statuses. One call each.
 
     The API may store a status outside the process (reference salesforce.md 9.2, unverified), where no rep could choose it.
+    Converted statuses are not looked for: which of them a conversion may set hangs on the record type of who converts, not of the lead
+    (Salesforce Help 000385358, Setup and display of converted Lead status values; see check_conversion).
+    Without a record type the master process counts, which is the whole list of statuses, so it costs no call.
     """
     known = schema.record_types.get("Lead", {})
     for name, statuses in processes.items():
+        wanted = [status for status in statuses if schema.lead_statuses.get(status) is False]
+        if not name:
+            yield from _master(known, processes, statuses)
+            continue
         subject = f"record type {name}"
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
@@ -98,12 +99,43 @@ def process_findings(org: SalesforceOrg, schema: OrgSchema, processes: Mapping[s
             advice = f"Correct the policy. Known: {', '.join(known) or 'none'}."
             yield Finding(Severity.ERROR, subject, f'Lead has no active record type "{name}".{hint}', advice)
             continue
+        if name in schema.closed_record_types.get("Lead", ()):
+            message = "The integration user may not use it: no lead can be given it, and which statuses it has may stay unknown."
+            yield Finding(
+                Severity.WARNING, subject, message, "Assign the record type to its permission set (Record Type Assignments)."
+            )
         try:
             process = org.statuses_of_record_type(known[name])
         except _UNHEARD as error:
             yield Finding(Severity.ERROR, subject, error.message, error.advice)
             continue
-        yield from _process(subject, process, [status for status in statuses if status in schema.lead_statuses])
+        yield from _process(subject, process, wanted)
+
+
+def _master(known: Mapping[str, str], processes: Mapping[str, Sequence[str]], statuses: Sequence[str]) -> Iterator[Finding]:
+    """Statuses of programs without a record type; whether the org has them is said with their lines."""
+    others = [name for name in known if name not in processes]
+    if statuses and others:
+        yield Finding(
+            Severity.WARNING,
+            "lead processes",
+            f"A program of the policy names no record type, and Lead has some ({', '.join(others[:5])}): their lead processes may lack its statuses.",
+            "Write record_type: in the program, one program for each record type that syncd shall handle.",
+        )
+
+
+def _new_leads(schema: OrgSchema, use: PolicyUse) -> Iterator[Finding]:
+    """Whether leads that syncd creates are of a record type that a program is for: they get the default of the integration user."""
+    default = schema.default_record_types.get("Lead", "")
+    named = [name for name in use.processes if name in schema.record_types.get("Lead", {})]
+    if named and "" not in use.processes and default not in named:
+        what = f'the record type "{default}", the default of the integration user' if default else "no record type"
+        yield Finding(
+            Severity.WARNING,
+            "new leads",
+            f"Leads that syncd creates get {what}, and no program of the policy names that.",
+            f"Make {' or '.join(named)} the default record type for leads in the user's profile.",
+        )
 
 
 def _process(subject: str, process: Sequence[str] | None, statuses: Sequence[str]) -> Iterator[Finding]:

@@ -255,6 +255,10 @@ class SalesforceOrg:
         """
         return self._owners.active_users(sf_ids)
 
+    def queue_members(self, queue_id: str) -> list[str]:
+        """Ids of the active users who are members of a queue, sorted; see Owners.queue_members. Raises as `retrieve`."""
+        return self._owners.queue_members(queue_id)
+
     def statuses_of_record_type(self, record_type_id: str) -> tuple[str, ...] | None:
         """The statuses of a record type's lead process, None where it cannot be told; one call, for `syncd check --live`."""
         return self._catalogue.statuses_of_record_type(record_type_id)

@@ -34,13 +34,28 @@ def parse_describe(object: str, body: Any) -> ObjectSchema:
 
 def parse_record_types(body: Mapping[str, Any]) -> dict[str, str]:
     """Developer name to id of the active record types in a describe; the master stands for having none and is left out."""
+    return {str(one["developerName"]): to_18(one["recordTypeId"]) for one in _record_types(body)}
+
+
+def parse_closed_record_types(body: Mapping[str, Any]) -> frozenset[str]:
+    """Developer names of those that the user who asks may not give to a record (SOAP API Developer Guide, RecordTypeInfo, available)."""
+    return frozenset(str(one["developerName"]) for one in _record_types(body) if one.get("available") is False)
+
+
+def parse_default_record_type(body: Mapping[str, Any]) -> str:
+    """Developer name of the one that the user's new records get by themselves (RecordTypeInfo, defaultRecordTypeMapping); "" for the master."""
+    return next((str(one["developerName"]) for one in _record_types(body) if one.get("defaultRecordTypeMapping") is True), "")
+
+
+def _record_types(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The active ones without the master."""
     listed = body.get("recordTypeInfos")
-    return {
-        str(one["developerName"]): to_18(one["recordTypeId"])
+    return [
+        one
         for one in (listed if isinstance(listed, list) else ())
         if isinstance(one, Mapping) and one.get("developerName") and is_sf_id(one.get("recordTypeId"))
         if one.get("master") is not True and one.get("active") is not False
-    }
+    ]
 
 
 def _field(object: str, one: Any) -> FieldSchema:

@@ -12,6 +12,7 @@ from syncd.salesforce.queries import query
 _USERS_PER_QUERY = 200
 """As literals in a GET: some 5,500 of the 16,384 bytes (reference salesforce.md 4.2)."""
 _USER_PREFIX = "005"
+_GROUP_LEVELS = 5
 
 
 class Owners:
@@ -35,6 +36,31 @@ class Owners:
             rows = query(self._connection, select(("Id", "IsActive"), "User", f"Id IN ({literals})"))
             active |= {to_18(str(one.get("Id"))) for one in rows if isinstance(one, Mapping) and one.get("IsActive") is True}
         return {one: to_18(one) in active for one in sf_ids}
+
+    def queue_members(self, queue_id: str) -> list[str]:
+        """Ids of the active users who are members of a queue, by themselves or through public groups; sorted.
+
+        Groups inside groups are followed some levels deep. Members by role or territory are not seen: the org lists those only in
+        GroupMember rows of groups that it keeps for itself (Object Reference: GroupMember, Group.Type).
+
+        Raises:
+            SalesforceUnavailableError, AuthError, BudgetExhausted, ContractError: As Connection.read.
+        """
+        users: set[str] = set()
+        seen: set[str] = set()
+        groups = [to_18(queue_id)]
+        for _ in range(_GROUP_LEVELS):
+            groups = [one for one in dict.fromkeys(groups) if one not in seen]
+            seen |= set(groups)
+            found: list[str] = []
+            for start in range(0, len(groups), _USERS_PER_QUERY):
+                literals = ",".join(quoted(one) for one in groups[start : start + _USERS_PER_QUERY])
+                rows = query(self._connection, select(("Id", "UserOrGroupId"), "GroupMember", f"GroupId IN ({literals})"))
+                found += [to_18(str(one.get("UserOrGroupId"))) for one in rows if isinstance(one, Mapping)]
+            users |= {one for one in found if one.startswith(_USER_PREFIX)}
+            groups = [one for one in found if not one.startswith(_USER_PREFIX) and is_sf_id(one)]
+        active = self.active_users(sorted(users))
+        return sorted(one for one in users if active[one])
 
     def owner_id(self, kind: str, name: str) -> str:
         """The id of a queue (`queue`, by DeveloperName or Name) or an active user (`user`, by Username or Name).

@@ -20,6 +20,7 @@ _SYSTEM_OF = {
 }
 _LACKED_BY = {"User": ("OwnerId", "IsDeleted")}
 """Users are deactivated, never deleted, and nobody owns them."""
+_SCALARS = frozenset({str, int, float, bool})
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)")
 
 
@@ -56,7 +57,7 @@ def row_reader(
         values: dict[str, Value] = {}
         for name in fields:
             value = get(name)
-            is_as_it_is = value is None or (name in plain and isinstance(value, str | int | float))
+            is_as_it_is = value is None or (name in plain and value.__class__ in _SCALARS)
             values[name] = value if is_as_it_is else _value(object, name, value, schema)
         return OrgRow(
             object=object,

@@ -100,6 +100,12 @@ class Admin:
             for user in users:
                 self._org.set_up("GroupMember", GroupId=queue_id, UserOrGroupId=self._org.users[user])
 
+    def allow_converting(self, *, is_allowed: bool) -> None:
+        """The integration user gets the permission Convert Leads, or loses it."""
+        with self._org.lock:
+            for row in self._rows("UserPermissionAccess"):
+                self._org.note("UserPermissionAccess", row["Id"], {"PermissionsConvertLeads": is_allowed})
+
     # ------------------------------------------------------------------ record types, currencies, mapping
 
     def add_record_type(self, name: str, developer_name: str, *, label: str = "", process: Sequence[str] = ()) -> str:
@@ -116,6 +122,11 @@ class Admin:
             self._org.processes.pop(record_type_id, None)
             if process:
                 self._org.processes[record_type_id] = list(process)
+
+    def allow_record_type(self, record_type_id: str, *, is_allowed: bool = True, is_default: bool = False) -> None:
+        """The integration user may give a record type to records, or may not; and as its default. What it is saves only with its own id."""
+        for ids, is_in in ((self._org.closed_record_types, not is_allowed), (self._org.default_record_types, is_default)):
+            ids.add(record_type_id) if is_in else ids.discard(record_type_id)
 
     def use_currencies(self, corporate: str, *others: str) -> None:
         """Make it an org with several currencies: CurrencyType, and CurrencyIsoCode on records, by default the corporate one."""

@@ -108,8 +108,12 @@ def _admin(org: SandboxOrg, body: dict[str, Any]) -> str | None:
         "rename_queue": lambda: admin.rename_queue(body["id"], body["name"]),
         "stop_queue": lambda: admin.stop_queue(body["id"]),
         "set_members": lambda: admin.set_members(body["id"], body["users"]),
+        "allow_converting": lambda: admin.allow_converting(is_allowed=bool(body["is_allowed"])),
         "add_record_type": lambda: admin.add_record_type(body["object"], body["name"], process=body.get("process", ())),
         "set_process": lambda: admin.set_process(body["id"], body["process"]),
+        "allow_record_type": lambda: admin.allow_record_type(
+            body["id"], is_allowed=bool(body.get("is_allowed", True)), is_default=bool(body.get("is_default"))
+        ),
         "use_currencies": lambda: admin.use_currencies(*body["codes"]),
         "map_lead_field": lambda: admin.map_lead_field(body["field"], *body["targets"]),
     }

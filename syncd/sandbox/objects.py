@@ -287,9 +287,11 @@ def stock_objects() -> dict[str, Object]:
         "Organization": ("00D", [*_plain("Name", "OrganizationType", "InstanceName"), _flag("IsSandbox")]),
         "LeadStatus": ("01J", _lead_status()),
         "OpportunityStage": ("01J", _stage()),
+        # One row, about the user who asks. Source: Object Reference, UserPermissionAccess (API 41.0); the prefix is unverified.
+        "UserPermissionAccess": ("0Pv", [*_plain(), _flag("PermissionsConvertLeads")]),
         "RecordType": ("012", [*_plain("Name", "DeveloperName", "SobjectType"), _flag("IsActive")]),
     }
-    read_only = ("LeadStatus", "OpportunityStage", "Organization", "RecordType")
+    read_only = ("LeadStatus", "OpportunityStage", "Organization", "RecordType", "UserPermissionAccess")
     return {
         name: Object(name, prefix, {one.name: one for one in fields}, is_writable=name not in read_only)
         for name, (prefix, fields) in made.items()

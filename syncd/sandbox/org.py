@@ -50,6 +50,8 @@ class SandboxOrg(Records):
         duplicate_action: allow, alert (overridable) or block.
         lead_mapping: Custom fields of Lead to the fields that a conversion copies them to (`Contact.X__c`); see `admin`.
         processes: Record type id to the statuses, or stages, that it offers; without an entry all.
+        closed_record_types, default_record_types: Ids of those that the integration user may give to no record, and of those that its
+            new records are meant to have.
         currencies: The ISO codes of an org with several currencies, the corporate one first.
         assignment_rule: Org and lead to the owner, None for none; without a rule the queue "Inbound Leads" takes all.
         visibility_delay: How long queries go on seeing what a commit replaced.
@@ -80,6 +82,8 @@ class SandboxOrg(Records):
         self.lead_mapping: dict[str, list[str]] = {}
         self.currencies: list[str] = []
         self.processes: dict[str, list[str]] = {}
+        self.closed_record_types: set[str] = set()
+        self.default_record_types: set[str] = set()
         self.tokens: set[str] = set()
         self.cursors: dict[str, tuple[list[dict[str, Any]], int]] = {}
         self.bulk_jobs: dict[str, dict[str, Any]] = {}
@@ -99,6 +103,7 @@ class SandboxOrg(Records):
         self.add_queue("Partner Leads")
         kind = {"Name": "Sandbox", "OrganizationType": "Developer Edition", "InstanceName": "LOCAL", "IsSandbox": False}
         self.set_up("Organization", Id=self.org_id, **kind)
+        self.set_up("UserPermissionAccess", PermissionsConvertLeads=True)
         for order, (name, is_converted) in enumerate(LEAD_STATUSES.items()):
             shown = {"ApiName": name, "MasterLabel": name, "IsDefault": order == 0, "SortOrder": order + 1}
             self.set_up("LeadStatus", IsConverted=is_converted, **shown)

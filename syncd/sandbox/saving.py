@@ -39,7 +39,7 @@ def save(
         _check_writable(one, is_new=old is None)
         kept = stored(one, value)
         if one.type == "reference" and kept is not None:
-            _check_reference(org, name, one, kept)
+            _check_reference(org, name, one, kept, user)
         if kept is None and one.defaulted and one.type != "boolean" and old is None:
             continue
         new[one.name] = kept
@@ -83,7 +83,7 @@ def _check_writable(one: Field, *, is_new: bool) -> None:
         raise Refusal("INVALID_FIELD_FOR_INSERT_UPDATE", message, [one.name])
 
 
-def _check_reference(org: SandboxOrg, name: str, one: Field, sf_id: str) -> None:
+def _check_reference(org: SandboxOrg, name: str, one: Field, sf_id: str, user: str) -> None:
     """What a reference points to must be there, of the right kind, and an owner active."""
     wanted = one.refers_to
     if not wanted:
@@ -94,6 +94,10 @@ def _check_reference(org: SandboxOrg, name: str, one: Field, sf_id: str) -> None
         wanted = ("User",)
     if found is None or found[0] not in wanted or found[1]["IsDeleted"] or not _is_offered(found, name):
         raise Refusal("INVALID_CROSS_REFERENCE_KEY", f"{one.name}: invalid cross reference id", [one.name])
+    if sf_id in org.closed_record_types and user == org.integration_user_id:
+        # Source: SFDO-Community, GrassrootsMobileSurveyApp, wiki "Survey Record Types" (of creates; of updates unverified).
+        message = f"{one.name}: this ID value isn't valid for the user: {sf_id}"
+        raise Refusal("INVALID_CROSS_REFERENCE_KEY", message, [one.name])
     if found[0] == "Group" and one.name == "OwnerId" and not org.takes(sf_id, name):
         # The code is unverified.
         raise Refusal("INVALID_OPERATION", "Queue not associated with this SObject type", [one.name])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 _WITHOUT_LENGTH = frozenset({"boolean", "double", "currency", "percent", "int", "datetime", "date", "address"})
 MASTER_RECORD_TYPE = "012000000000000AAA"
 """The record type that every object has."""
+_MASTER: dict[str, Any] = {"Id": MASTER_RECORD_TYPE, "DeveloperName": "Master", "Name": "Master", "IsActive": True}
 
 
 @dataclass(slots=True)
@@ -98,12 +99,13 @@ class Object:
             self.fields[name].picklist, self.fields[name].default = picklist, default
             self._blank = {}
 
-    def describe(self, *, hidden: frozenset[str] = frozenset(), record_types: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    def describe(self, *, hidden: frozenset[str] = frozenset(), record_types: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
         """The object as `sobjects/X/describe` shows it.
 
         Args:
             hidden: Fields that are missing (field-level security).
-            record_types: Rows of RecordType beside the master one, which every object has.
+            record_types: Rows of RecordType beside the master one, which every object has; `IsAvailable` and `IsDefault` say
+                what the user who asks may do with them.
         """
         return {
             "name": self.name,
@@ -119,24 +121,20 @@ class Object:
             "custom": False,
             "fields": [one.describe() for one in self.fields.values() if one.name not in hidden],
             "recordTypeInfos": [
-                *(
-                    _record_type(str(one["Id"]), str(one["DeveloperName"]), str(one["Name"]), is_active=bool(one["IsActive"]))
-                    for one in record_types
-                ),
-                _record_type(MASTER_RECORD_TYPE, "Master", "Master", is_active=True),
+                *(_record_type(one) for one in record_types),
+                _record_type(_MASTER | {"IsDefault": not any(one.get("IsDefault") for one in record_types)}),
             ],
             "childRelationships": [],
         }
 
 
-def _record_type(sf_id: str, developer_name: str, name: str, *, is_active: bool) -> dict[str, Any]:
-    is_master = sf_id == MASTER_RECORD_TYPE
+def _record_type(one: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "recordTypeId": sf_id,
-        "developerName": developer_name,
-        "name": name,
-        "active": is_active,
-        "available": is_active,
-        "defaultRecordTypeMapping": is_master,
-        "master": is_master,
+        "recordTypeId": one["Id"],
+        "developerName": one["DeveloperName"],
+        "name": one["Name"],
+        "active": one["IsActive"],
+        "available": bool(one["IsActive"] and one.get("IsAvailable", True)),
+        "defaultRecordTypeMapping": bool(one.get("IsDefault")),
+        "master": one["Id"] == MASTER_RECORD_TYPE,
     }

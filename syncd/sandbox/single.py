@@ -57,7 +57,11 @@ def _describe(call: Call, described: Object) -> Response:
     """A describe, or 304 when it did not change since: the set of visible fields is its version."""
     call.allow("GET", "HEAD")
     org = call.org
-    types = [row for row in org.table("RecordType").rows.values() if row["SobjectType"] == described.name]
+    types = [
+        {**row, "IsAvailable": row["Id"] not in org.closed_record_types, "IsDefault": row["Id"] in org.default_record_types}
+        for row in org.table("RecordType").rows.values()
+        if row["SobjectType"] == described.name
+    ]
     body = described.describe(hidden=frozenset(org.hidden), record_types=types)
     changed_at = org.described_at(described.name, repr(body))
     since = call.request.headers.get("if-modified-since")

@@ -104,7 +104,9 @@ def _converted(call: Call, wanted: dict[str, Any], struck: Refusal | None, heade
     try:
         if struck is not None:
             raise struck
-        made = conversion.convert(call.org, _wish(wanted, is_truncated=is_truncated), user=call.user, headers=headers)
+        may_convert = all(row["PermissionsConvertLeads"] for row in call.org.table("UserPermissionAccess").rows.values())
+        wish = _wish(wanted, is_truncated=is_truncated, may_convert=may_convert)
+        made = conversion.convert(call.org, wish, user=call.user, headers=headers)
     except Refusal as refusal:
         nothing = {name: tag(name, None) for name in ("accountId", "contactId", "leadId", "opportunityId")}
         return _result(nothing, envelope.error(refusal), is_success=False)
@@ -123,12 +125,15 @@ def _result(ids: dict[str, str], errors: str, *, is_success: bool) -> str:
     return "".join(order) + tag("success", is_success)
 
 
-def _wish(wanted: dict[str, Any], *, is_truncated: bool) -> Conversion:
+def _wish(wanted: dict[str, Any], *, is_truncated: bool, may_convert: bool) -> Conversion:
     """One lead's wish.
 
     Raises:
-        Refusal: An id that is empty, or a contact without its account.
+        Refusal: The user may not convert leads, an id is empty, or there is a contact without its account.
     """
+    if not may_convert:
+        # The code is unverified.
+        raise Refusal("INSUFFICIENT_ACCESS", "insufficient access rights to convert leads")
     for name in _IDS:
         if wanted.get(name) is not None and not wanted[name].strip():
             raise Refusal("MALFORMED_ID", f"{name}: bad id", [name])

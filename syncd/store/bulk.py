@@ -12,11 +12,11 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-import msgspec
-from sqlalchemy import ColumnElement, Connection, String, Table, and_, bindparam, cast, func, select, text, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, String, Table, and_, bindparam, cast, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 
+from syncd.store.prepared import listed
 from syncd.store.tables import number_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,11 +30,19 @@ def micros(at: datetime) -> int:
     return (at - EPOCH) // _MICROSECOND
 
 
+def instant(stored: int) -> datetime:
+    """The aware UTC instant of what `micros` gave."""
+    return EPOCH + stored * _MICROSECOND
+
+
 ALL = ("*",)
 """Every column that is no key, for `replacing`."""
 
 _MOST_PER_STATEMENT = 128
 """Rows: 2,304 parameters with the widest table, of the 32,766 that SQLite takes."""
+
+_MOST_REPEATS = 4
+"""One row in so many may be given once more to save a statement; a row repeated is stored once more."""
 
 _inserts: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], tuple[str, Any]] = {}
 _updates: dict[tuple[str, str, tuple[str, ...], tuple[str, ...], str], str] = {}
@@ -99,11 +107,12 @@ def _run(connection: Connection, sql: str, rows: Rows, *, may_repeat: bool) -> i
 
 
 def _length(left: int, *, may_repeat: bool) -> int:
-    """A power of two of rows, so that the driver keeps each statement compiled: up to `left`, or from there on."""
+    """A power of two of rows, so that the driver keeps each statement compiled: up to `left`, or a little above it."""
     if left >= _MOST_PER_STATEMENT:
         return _MOST_PER_STATEMENT
     whole = 1 << (left.bit_length() - 1)
-    return whole if whole == left or not may_repeat else 2 * whole
+    repeats = 2 * whole - left
+    return 2 * whole if may_repeat and repeats <= left // _MOST_REPEATS else whole
 
 
 def _parts(sql: str) -> tuple[str, str, str]:
@@ -158,25 +167,25 @@ def _update(connection: Connection, table: Table, columns: tuple[str, ...], keys
     return f"WITH wanted({given}) AS (VALUES <<({marks})>>) UPDATE {table.name} SET {changed} FROM wanted WHERE {found_by}"  # noqa: S608
 
 
-def among(connection: Connection, column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
-    """`column IN values`, any number of texts or integers, as one parameter."""
-    document = msgspec.json.encode(list(values)).decode()
+def among(connection: Connection, column: ColumnElement[Any], values: Iterable[Any] | BindParameter[str]) -> ColumnElement[bool]:
+    """`column IN values`, any number of texts or integers, as one parameter: now, or each time a `Prepared` is run."""
+    document = values if isinstance(values, BindParameter) else bindparam(None, listed(values))
     if connection.dialect.name == "sqlite":
-        listed = func.json_each(bindparam(None, document)).table_valued("value")
-        return column.in_(select(listed.c.value))
-    listed = func.jsonb_array_elements_text(cast(bindparam(None, document), JSONB)).table_valued("value")
-    return column.in_(select(cast(listed.c.value, column.type)))
+        wanted = func.json_each(document).table_valued("value")
+        return column.in_(select(wanted.c.value))
+    wanted = func.jsonb_array_elements_text(cast(document, JSONB)).table_valued("value")
+    return column.in_(select(cast(wanted.c.value, column.type)))
 
 
 def pairs(
     connection: Connection, left: ColumnElement[Any], right: ColumnElement[Any], wanted: Iterable[Sequence[str]]
 ) -> tuple[Any, ColumnElement[bool]]:
     """What to select from, and where, for the rows whose two columns are one of the `wanted` pairs; one parameter."""
-    document = msgspec.json.encode(list(wanted)).decode()
+    document: BindParameter[str] = bindparam(None, listed(wanted))
     if connection.dialect.name == "sqlite":
-        listed: Any = func.json_each(bindparam(None, document)).table_valued("value", name="wanted")
-        first, second = (func.json_extract(listed.c.value, f"$[{n}]") for n in (0, 1))
+        rows: Any = func.json_each(document).table_valued("value", name="wanted")
+        first, second = (func.json_extract(rows.c.value, f"$[{n}]") for n in (0, 1))
     else:
-        listed = func.jsonb_array_elements(cast(bindparam(None, document), JSONB)).table_valued("value", name="wanted")
-        first, second = (listed.c.value.op("->>")(n) for n in (0, 1))
-    return listed, and_(left == first, right == second)
+        rows = func.jsonb_array_elements(cast(document, JSONB)).table_valued("value", name="wanted")
+        first, second = (rows.c.value.op("->>")(n) for n in (0, 1))
+    return rows, and_(left == first, right == second)

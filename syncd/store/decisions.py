@@ -17,6 +17,7 @@ from syncd.store.inbox import dumps
 from syncd.store.shared import survivors
 
 LOOK_AGAIN = ""
+_NOTED_SINCE = "statuses_noted_since"
 _PAGE = 1_000
 _DUE_PER_UNIT = 300
 """People per write unit: they fit into 20 ms (DESIGN 4)."""
@@ -80,8 +81,24 @@ class DecisionStore:
     db: Database
 
     def note_statuses(self, is_wanted: bool) -> None:
-        """From now on remember changes of a lead's status, or no longer: for this handle on the store, until it is closed."""
+        """From now on remember changes of a lead's status, or no longer: for this handle on the store, until it is closed.
+
+        Since when it was so without a break is kept for reports.
+        """
         self.db.notes_statuses = is_wanted
+        m = t.meta.c
+        with self.db.read() as connection:
+            known = connection.execute(select(m.value).where(m.name == _NOTED_SINCE)).scalar() or ""
+        if bool(known) != is_wanted:
+            said = self.db.clock.now().isoformat() if is_wanted else ""
+            with self.db.write() as connection:
+                self.db.upsert(connection, t.meta, [{"name": _NOTED_SINCE, "value": said}], ("name",))
+
+    def statuses_noted_since(self) -> datetime | None:
+        """From when on every change of status that was seen is remembered; None while they are not."""
+        with self.db.read() as connection:
+            known = connection.execute(select(t.meta.c.value).where(t.meta.c.name == _NOTED_SINCE)).scalar()
+        return datetime.fromisoformat(known) if known else None
 
     # ------------------------------------------------------------------ dates
 

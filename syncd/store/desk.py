@@ -180,6 +180,13 @@ class DeskStore:
         with self.db.write() as connection:
             self._decide(connection, _number(review_id), "rejected", "")
 
+    def close_reviews(self, person_id: str, kind: str, decision: str) -> None:
+        """Close the open question of a kind about a person: it was answered in another way."""
+        r = t.review.c
+        here = and_(r.person_id == person_id, r.kind == kind, text("review.state = 'open'"))
+        with self.db.write() as connection:
+            connection.execute(update(t.review).where(here).values(state="accepted", decision=decision))
+
     @staticmethod
     def _decide(connection: Connection, number: int, state: str, decision: str) -> None:
         connection.execute(update(t.review).where(t.review.c.review_id == number).values(state=state, decision=decision))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from syncd.store.shared import org_rows
 from syncd.store.standing import RELATED, Change, note_statuses, put_related
 
 _COLUMNS = tuple("person_id" if column.name == "person_number" else column.name for column in t.org_record.columns)
-
+_AS_STORED = itemgetter(*_COLUMNS)
 
 Made = dict[str, tuple[dict[str, Any], str]]
 """What an echo and its base are as stored, by operation; made before the transaction, for nobody else writes during one."""
@@ -28,10 +29,14 @@ Made = dict[str, tuple[dict[str, Any], str]]
 def made_of(results: Sequence[OperationResult]) -> Made:
     """The echoes among `results` as stored."""
     return {
-        one.operation_id: ({} if one.echo is None else org_row_values(one.echo), dumps(one.base) if one.base else "")
+        one.operation_id: ({} if one.echo is None else _values(one.echo), dumps(one.base) if one.base else "")
         for one in results
         if one.state is OperationState.DONE
     }
+
+
+def _values(echo: OrgRow) -> dict[str, Any]:
+    return {**org_row_values(echo), "stamp": micros(echo.stamp)}
 
 
 def settle_records(
@@ -60,7 +65,9 @@ def settle_records(
     ]
     known = org_rows(connection, sorted({(row.object, sf_id) for row, _, sf_id in written}))
     newest: dict[str, OrgRow] = {}
-    records = {target: {name: getattr(row, name) for name in _COLUMNS} for target, row in known.items()}
+    records = {
+        target: {name: getattr(row, name) for name in _COLUMNS} | {"stamp": micros(row.stamp)} for target, row in known.items()
+    }
     for row, one, sf_id in written:
         target = (row.object, sf_id)
         record = records.get(target)
@@ -69,14 +76,14 @@ def settle_records(
                 continue
             record = records[target] = _stub(row, sf_id)
         echo, base = made[one.operation_id]
-        if one.echo is not None and (one.echo.stamp >= record["stamp"] or target not in known):
+        if one.echo is not None and (echo["stamp"] >= record["stamp"] or target not in known):
             record.update(echo)
             newest[sf_id] = one.echo
         if row.kind == "create" and not record["person_id"]:
             record["person_id"] = row.person_id
         if one.base:
             record["base"] = dumps(msgspec.json.decode(record["base"]) | one.base) if record["base"] != "{}" else base
-    rows = [tuple(record[name] if name != "stamp" else micros(record[name]) for name in _COLUMNS) for record in records.values()]
+    rows = [_AS_STORED(record) for record in records.values()]
     insert_rows(connection, t.org_record, rows, keys=("object", "sf_id"), replacing=ALL)
     if notes_statuses:
         note_statuses(connection, (_change(row, known.get((row.object, row.sf_id))) for row in newest.values()))
@@ -98,7 +105,7 @@ def _stub(row: Any, sf_id: str) -> dict[str, Any]:
         "person_id": row.person_id if row.kind == "create" else "",
         "fields": "{}",
         "base": "{}",
-        "stamp": row.planned_at,
+        "stamp": micros(row.planned_at),
         "modified_by": "",
         "owner_id": "",
         "external_id": row.person_id if row.kind == "create" else "",

@@ -91,8 +91,10 @@ def facts_of(
     statuses = _statuses(connection, {one.sf_id for one in records if one.object == LEAD}, machine_users)
     activities = _activities(connection, sf_ids, now)
     account_rows = _account_rows(connection, set(accounts.values()))
-    by_account = _opportunities(connection, t.related.c.account_id, set(accounts.values()))
-    by_contact = _opportunities(connection, t.related.c.contact_id, contact_ids | {r.sf_id for r in records if r.object != LEAD})
+    by_account = opportunities_of(connection, t.related.c.account_id, set(accounts.values()))
+    by_contact = opportunities_of(
+        connection, t.related.c.contact_id, contact_ids | {r.sf_id for r in records if r.object != LEAD}
+    )
     owners = _owners(connection, {one.owner_id for one in records})
     fired = _fired(connection, numbers)
     waiting = _waiting(connection, list(numbers.values()))
@@ -184,7 +186,8 @@ def _account_rows(connection: Connection, account_ids: set[str]) -> dict[str, Or
     return {row.sf_id: org_row_of(row) for row in connection.execute(select(t.org_record).where(here))}
 
 
-def _opportunities(connection: Connection, parent: Any, parent_ids: set[str]) -> dict[str, list[str]]:
+def opportunities_of(connection: Connection, parent: Any, parent_ids: set[str]) -> dict[str, list[str]]:
+    """Ids of the open opportunities by what the column `parent` names."""
     if not parent_ids:
         return {}
     here = and_(among(connection, parent, parent_ids), text(t.OPEN_OPPORTUNITIES_SQL))

@@ -9,15 +9,17 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, func, insert, select, text
+from sqlalchemy import Connection, and_, insert, select, text
 
 from syncd.model import InboxOutcome, Lane, Page, Record, RecordRef
 from syncd.ports import Cursor, InboxRow, KnownRecord, StoredPage
 from syncd.store import tables as t
-from syncd.store.bulk import Rows, among, insert_rows, micros
+from syncd.store.bulk import Rows, insert_rows, instant, micros
 from syncd.store.engine import Database, chunks, pack, unpack
+from syncd.store.prepared import listed
+from syncd.store.waiting import KNOWN_RECORDS, SETTLED_VERSIONS, WAITING_VERSIONS, waiting_rows
 
-_ROWS_PER_UNIT = 500
+_ROWS_PER_UNIT = 1_000
 """Records of a page per write unit: they fit into 20 ms (DESIGN 4)."""
 _ARRIVED = """\
 INSERT INTO arrival (source, hour, count) VALUES ({mark}, {mark}, {mark})
@@ -117,14 +119,13 @@ class InboxStore:
         """Records, each with its digest and as it is kept."""
         if not records:
             return Counter()
-        c, r = t.inbox.c, t.record.c
         keys = {record.key for record, _, _ in records}
-        waits = and_(text("inbox.state = 'waiting'"), c.source == home[0], c.stream == home[1], among(connection, c.key, keys))
-        waiting = {(key, bytes(digest)) for key, digest in connection.execute(select(c.key, c.digest).where(waits))}
+        place_of = {"source": home[0], "stream": home[1]}
+        waiting = {(key, bytes(digest)) for key, digest in WAITING_VERSIONS.rows(connection, **place_of, keys=listed(keys))}
         open_keys = {key for key, _ in waiting}
         # What waits is newer than what is known: only without it an equal digest means that nothing has happened.
-        closed = and_(r.source == home[0], r.stream == home[1], among(connection, r.key, keys - open_keys))
-        settled = {(key, bytes(digest)) for key, digest in connection.execute(select(r.key, r.digest).where(closed))}
+        closed = listed(keys - open_keys)
+        settled = {(key, bytes(digest)) for key, digest in SETTLED_VERSIONS.rows(connection, **place_of, keys=closed)}
         rows: Rows = []
         known = 0
         received_at = micros(at)
@@ -200,61 +201,43 @@ class InboxStore:
 
         Reads only; `commit_resolved` ends them.
         """
-        c = t.inbox.c
-        columns = (c.sequence, c.source, c.stream, c.key, c.payload, c.is_compressed, c.digest, c.source_at, c.received_at)
-        statement = (
-            select(*columns, c.position, c.locator, c.lane, c.is_replay)
-            .where(text("inbox.state = 'waiting'"))
-            .order_by(c.lane, c.sequence)
-            .limit(limit)
-        )
         is_part = lanes != (Lane.HOT, Lane.REMAP)
-        if is_part:
-            statement = statement.where(c.lane.between(int(lanes[0]), int(lanes[1])))
-        if sources is not None:
-            # A whole pass has most of what waits: written so that no index on the source is chosen, the order of the lanes comes from
-            # theirs. The hot lane looks every second for a few rows of its own, beside any number that waits of others.
-            statement = statement.where((c.source if is_part else c.source + "").in_(list(sources)))
+        statement = waiting_rows(is_part=is_part, sources_count=None if sources is None else len(sources), has_held=bool(held))
+        values: dict[str, Any] = {"most": limit, "first": int(lanes[0]), "last": int(lanes[1]), "held": listed(held)}
+        values |= {f"wanted_{number}": name for number, name in enumerate(sources or ())}
         with self.db.read() as connection:
-            if held:
-                statement = statement.where(~among(connection, c.sequence, held))
             return [
                 InboxRow(
                     sequence,
                     RecordRef(source, stream, key),
                     unpack(payload, is_compressed),
                     bytes(digest),
-                    source_at,
-                    received_at,
+                    None if source_at is None else instant(source_at),
+                    instant(received_at),
                     position,
                     locator,
                     _LANES[lane],
-                    is_replay,
-                    (payload, is_compressed),
+                    bool(is_replay),
+                    (bytes(payload), bool(is_compressed)),
                 )
                 for (
                     sequence, source, stream, key, payload, is_compressed, digest, source_at, received_at,
                     position, locator, lane, is_replay,
-                ) in connection.execute(statement)
+                ) in statement.rows(connection, **values)
             ]  # fmt: skip
 
     def known_records(self, refs: Iterable[RecordRef]) -> dict[RecordRef, KnownRecord]:
         """The latest stored version of each record that is known."""
-        c = t.record.c
         homes: dict[tuple[str, str], set[str]] = {}
         for ref in refs:
             homes.setdefault((ref.source, ref.stream), set()).add(ref.key)
         found: dict[RecordRef, KnownRecord] = {}
         with self.db.read() as connection:
             for (source, stream), keys in homes.items():
-                person_id = func.coalesce(t.person.c.person_id, "")
-                statement = (
-                    select(c.key, c.digest, person_id, c.mapping_digest, c.source_at, c.position)
-                    .outerjoin_from(t.record, t.person, c.person_number == t.person.c.number)
-                    .where(and_(c.source == source, c.stream == stream, among(connection, c.key, keys)))
-                )
-                for key, digest, *rest in connection.execute(statement):
-                    found[RecordRef(source, stream, key)] = KnownRecord(bytes(digest), *rest)
+                rows = KNOWN_RECORDS.rows(connection, source=source, stream=stream, keys=listed(keys))
+                for key, digest, person_id, mapping_digest, source_at, position in rows:
+                    ref = RecordRef(source, stream, key)
+                    found[ref] = KnownRecord(bytes(digest), person_id, mapping_digest, instant(source_at), position)
         return found
 
 

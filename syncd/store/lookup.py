@@ -5,17 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, literal_column, select
 
 from syncd.model import Candidate
 from syncd.ports import Key
 from syncd.store import tables as t
 from syncd.store.bulk import among
 from syncd.store.engine import Database, chunks
+from syncd.store.prepared import Prepared, given, listed
 from syncd.store.shared import LEAD, follow_merge, org_rows, survivors
 from syncd.store.standing import ACCOUNT
 
 _MAX_HOLDERS = 60
+
+_CLAIMS = Prepared(
+    lambda connection: select(t.claim.c.value, t.claim.c.person_id).where(
+        and_(t.claim.c.kind == given("kind"), among(connection, t.claim.c.value, given("keys")))
+    )
+)
+_HOLDERS = Prepared(
+    lambda connection: (
+        select(t.block_key.c.value, t.block_key.c.subject_kind, t.block_key.c.subject_id)
+        .where(and_(t.block_key.c.kind == given("kind"), among(connection, t.block_key.c.value, given("keys"))))
+        .order_by(t.block_key.c.subject_kind, t.block_key.c.subject_id)
+    )
+)
+_ANY_TOMBSTONE = Prepared(lambda _: select(t.tombstone.c.digest).limit(literal_column("1")))
 
 
 def _by_kind(keys: Iterable[Key]) -> dict[str, set[str]]:
@@ -33,29 +48,20 @@ class LookupStore:
 
     def claims(self, keys: Iterable[Key]) -> dict[Key, str]:
         """Owner by claim; a merged owner is followed to the survivor."""
-        c = t.claim.c
         found: dict[Key, str] = {}
         with self.db.read() as connection:
             for kind, values in _by_kind(keys).items():
-                here = and_(c.kind == kind, among(connection, c.value, values))
-                found.update(
-                    {(kind, value): owner for value, owner in connection.execute(select(c.value, c.person_id).where(here))}
-                )
+                rows = _CLAIMS.rows(connection, kind=kind, keys=listed(values))
+                found.update({(kind, value): owner for value, owner in rows})
             redirects = survivors(connection, set(found.values()))
         return {key: redirects.get(owner, owner) for key, owner in found.items()}
 
     def candidates(self, keys: Iterable[Key]) -> dict[Key, tuple[Candidate, ...]]:
         """Who answers to shared keys: people, and living records of the org (merged ones are the survivor's)."""
-        c = t.block_key.c
         holders: dict[Key, list[tuple[str, str]]] = {}
         with self.db.read() as connection:
             for kind, values in _by_kind(keys).items():
-                statement = (
-                    select(c.value, c.subject_kind, c.subject_id)
-                    .where(and_(c.kind == kind, among(connection, c.value, values)))
-                    .order_by(c.subject_kind, c.subject_id)
-                )
-                for value, subject_kind, subject_id in connection.execute(statement):
+                for value, subject_kind, subject_id in _HOLDERS.rows(connection, kind=kind, keys=listed(values)):
                     if subject_kind == ACCOUNT:
                         continue  # nobody is an account
                     known = holders.setdefault((kind, value), [])
@@ -136,13 +142,12 @@ class LookupStore:
         }
 
     def tombstones(self, digests: Iterable[str]) -> set[str]:
-        """Those of `digests` that belong to erased people."""
-        wanted = sorted(set(digests))
+        """Those of `digests` that belong to erased people; not even looked at while nobody was ever erased."""
         with self.db.read() as connection:
-            if connection.execute(select(t.tombstone.c.digest).limit(1)).first() is None:
+            if not _ANY_TOMBSTONE.rows(connection):
                 return set()
             return {
                 digest
-                for part in chunks(wanted)
+                for part in chunks(sorted(set(digests)))
                 for (digest,) in connection.execute(select(t.tombstone.c.digest).where(t.tombstone.c.digest.in_(part)))
             }

@@ -158,7 +158,8 @@ class MirrorStore:
             if self.db.notes_statuses:
                 dirty |= handed_over  # a policy may ask whose a lead is
             dirty |= _owed(connection, handed_over - dirty)
-            self._index(connection, [*fresh, *moved], key_sets)
+            self._forget_keys(connection, [*fresh, *moved])
+            self._index(connection, rows, key_sets)
             if self.db.notes_statuses:
                 note_statuses(connection, _changes(fresh, moved, known))
             mark_people_of(connection, (), [row.sf_id for row in (*fresh, *moved) if row.object == ACCOUNT])
@@ -192,14 +193,18 @@ class MirrorStore:
             ("object", "sf_id"),
         )
 
-    def _index(self, connection: Connection, rows: Sequence[OrgRow], key_sets: Mapping[str, Sequence[Key]]) -> None:
-        """The keys of these rows anew; deleted rows are kept findable only if a merge leads on from them."""
+    @staticmethod
+    def _forget_keys(connection: Connection, rows: Sequence[OrgRow]) -> None:
+        """The keys of rows that have changed."""
         b = t.block_key.c
         for name in sorted({row.object for row in rows}):
             ids = [row.sf_id for row in rows if row.object == name]
             for part in chunks(ids):
                 here = and_(b.subject_kind == name, b.subject_id.in_(part), text(t.OF_ORG_RECORDS_SQL))
                 connection.execute(delete(t.block_key).where(here))
+
+    def _index(self, connection: Connection, rows: Sequence[OrgRow], key_sets: Mapping[str, Sequence[Key]]) -> None:
+        """The keys of these rows, as far as they are not there; deleted rows are kept findable only if a merge leads on from them."""
         keys = {
             (kind, value, row.object, row.sf_id): {
                 "kind": kind,

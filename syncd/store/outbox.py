@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select, text, update
+from sqlalchemy import BigInteger, Connection, and_, bindparam, false, func, select, text, update
 
 from syncd.errors import LeaseLostError
 from syncd.model import Operation, OperationKind, OperationState
@@ -16,10 +16,27 @@ from syncd.store.bulk import Rows, among, insert_rows, micros, update_rows
 from syncd.store.documents import operation_document, operation_text
 from syncd.store.echoes import made_of, settle_records
 from syncd.store.engine import Database
+from syncd.store.prepared import Prepared, given, listed
 from syncd.store.shared import mark_dirty, put_dead_letter, put_review
+from syncd.store.together import Together
 
 _FENCE = "engine"
+_COUNTED_BY_OBJECT = {"Task": "tasks", "Opportunity": "opportunities"}
+_COUNTED_BY_KIND = {"create": "created", "delete": "archived", "convert": "converted"}
 _ENDED = ("sf_id", "target", "state", "code", "message", "finished_at", "needs_echo")
+_HELD_FENCE = Prepared(lambda _: select(t.lease.c.fence).where(t.lease.c.name == _FENCE))
+_SENT = Prepared(
+    lambda connection: (
+        update(t.operation)
+        .where(among(connection, t.operation.c.operation_id, given("operations")))
+        .values(state="sent", sent_at=bindparam("at", type_=BigInteger))
+    )
+)
+_ECHOED = Prepared(
+    lambda connection: (
+        update(t.operation).where(among(connection, t.operation.c.operation_id, given("operations"))).values(needs_echo=false())
+    )
+)
 
 
 def operation_rows(operations: Sequence[Operation], at: datetime) -> tuple[Rows, Rows]:
@@ -93,6 +110,7 @@ class OutboxStore:
     """Operations and their outcomes."""
 
     db: Database
+    together: Together
 
     def operations(
         self, states: Sequence[OperationState], limit: int, run_id: str | None = None, other_than: Sequence[str] = ()
@@ -110,6 +128,13 @@ class OutboxStore:
         if other_than:
             statement = statement.where(o.run_id.not_in(other_than))
         return self._read(statement)
+
+    def open_conversions(self) -> list[Operation]:
+        """Conversions that are planned, held, sent or without an answer: what accounts they make is not in the mirror yet."""
+        o = t.operation.c
+        return self._read(
+            t.OPERATIONS.where(and_(text(t.OPEN_STATES_SQL), o.kind + "" == "convert")).order_by(o.operation_id + "")
+        )
 
     def operations_of(self, person_id: str) -> list[Operation]:
         """Every operation of a person, oldest first."""
@@ -141,17 +166,16 @@ class OutboxStore:
     def operation_counts(self, run_id: str) -> dict[str, int]:
         """What a run wrote: created, updated (with consent, status and restores), converted, archived, refused, failed.
 
-        `tasks` (made, or deleted by an undo) is there only if there are any.
+        `tasks` and `opportunities` (made, or deleted by an undo) are there only if there are any.
         """
         o = t.operation.c
         statement = select(o.kind, o.state, o.object, func.count()).where(o.run_id == run_id).group_by(o.kind, o.state, o.object)
         counts = dict.fromkeys(("created", "updated", "converted", "archived", "unchanged", "refused", "failed"), 0)
         with self.db.read() as connection:
             for kind, state, name, count in connection.execute(statement):
-                if state == "done" and name == "Task":
-                    counts["tasks"] = counts.get("tasks", 0) + count
-                elif state == "done":
-                    counts["created" if kind == "create" else "archived" if kind == "delete" else "updated"] += count
+                if state == "done":
+                    what = _COUNTED_BY_OBJECT.get(name) or _COUNTED_BY_KIND.get(kind, "updated")
+                    counts[what] = counts.get(what, 0) + count
                 elif state in ("refused", "failed"):
                     counts[state] += count
         return counts
@@ -169,15 +193,14 @@ class OutboxStore:
         Raises:
             LeaseLostError: Another engine took this store over.
         """
-        o = t.operation.c
-        with self.db.write() as connection:
+
+        def mark(connection: Connection) -> None:
             fence = self.db.fences.get(_FENCE)
-            if fence is not None:
-                held = connection.execute(select(t.lease.c.fence).where(t.lease.c.name == _FENCE)).scalar()
-                if held != fence:
-                    raise LeaseLostError("Another engine has taken over this store.", advice="This one stops; nothing was sent.")
-            here = among(connection, o.operation_id, operation_ids)
-            connection.execute(update(t.operation).where(here).values(state="sent", sent_at=at))
+            if fence is not None and [held for (held,) in _HELD_FENCE.rows(connection)] != [fence]:
+                raise LeaseLostError("Another engine has taken over this store.", advice="This one stops; nothing was sent.")
+            _SENT.run(connection, operations=listed(operation_ids), at=micros(at))
+
+        self.together.write(mark, len(operation_ids))
 
     def take_back(self, operation_ids: Sequence[str], at: datetime) -> None:
         """What was marked as sent never left: as if it had not been tried, so that the next create may still be assigned."""
@@ -203,27 +226,9 @@ class OutboxStore:
         """Store the outcomes of sent operations, or the echo of done ones, in one transaction."""
         del run_id
         made = made_of(results)
-        with self.db.write() as connection:
-            o = t.operation.c
-            columns = (
-                o.operation_id,
-                t.person.c.person_id,
-                o.object,
-                o.sf_id,
-                o.target,
-                o.kind,
-                o.state,
-                o.planned_at,
-                o.finished_at,
-            )
-            known: dict[str, Any] = {one.operation_id: one.operation for one in results if one.operation is not None}
-            unknown = [one.operation_id for one in results if one.operation is None]
-            if unknown:
-                here, owned = among(connection, o.operation_id, unknown), o.person_number == t.person.c.number
-                known |= {
-                    row.operation_id: row
-                    for row in connection.execute(select(*columns).join_from(t.operation, t.person, owned).where(here))
-                }
+
+        def settle(connection: Connection) -> None:
+            known = self._known(connection, results)
             pairs = [(known[one.operation_id], one) for one in results if one.operation_id in known]
             self._end_operations(connection, pairs, at)
             done = [pair for pair in pairs if pair[1].state is OperationState.DONE]
@@ -235,6 +240,23 @@ class OutboxStore:
                     put_review(self.db, connection, one.review)
             mark_dirty(connection, {row.person_id for row, one in pairs if one.dirty})
 
+        self.together.write(settle, len(results))
+
+    @staticmethod
+    def _known(connection: Connection, results: Sequence[OperationResult]) -> dict[str, Any]:
+        """The operations that results are about: those they bring along, and the others as they are stored."""
+        known: dict[str, Any] = {one.operation_id: one.operation for one in results if one.operation is not None}
+        unknown = [one.operation_id for one in results if one.operation is None]
+        if unknown:
+            o = t.operation.c
+            columns = (
+                o.operation_id, t.person.c.person_id, o.object, o.sf_id, o.target, o.kind, o.state, o.planned_at, o.finished_at,
+            )  # fmt: skip
+            here, owned = among(connection, o.operation_id, unknown), o.person_number == t.person.c.number
+            rows = connection.execute(select(*columns).join_from(t.operation, t.person, owned).where(here))
+            known |= {row.operation_id: row for row in rows}
+        return known
+
     @staticmethod
     def _end_operations(connection: Connection, pairs: Sequence[tuple[Any, OperationResult]], at: datetime) -> None:
         """The outcome of each operation; one that was done before has only waited for its echo."""
@@ -242,7 +264,7 @@ class OutboxStore:
         echoed: list[str] = []
         for row, one in pairs:
             is_done = one.state is OperationState.DONE
-            needs_echo = is_done and one.echo is None and not one.base and row.kind not in ("delete", "task")
+            needs_echo = is_done and one.echo is None and not one.base and row.kind not in ("delete", "task", "opportunity")
             if is_done and row.state == "done" and not needs_echo:
                 echoed.append(row.operation_id)
                 continue
@@ -253,8 +275,7 @@ class OutboxStore:
             ended.append((sf_id, target, one.state.value, one.code, one.message, finished_at, needs_echo, row.operation_id))
         update_rows(connection, t.operation, _ENDED, ended, keys=("operation_id",))
         if echoed:
-            here = among(connection, t.operation.c.operation_id, echoed)
-            connection.execute(update(t.operation).where(here).values(needs_echo=False))
+            _ECHOED.run(connection, operations=listed(echoed))
 
 
 def _ask_to_plan(connection: Connection, here: Any) -> None:

@@ -120,7 +120,7 @@ class PeopleStore:
             select(r.person_id, r.candidates).where(and_(r.person_id.in_(ids), text("review.state = 'open'")))
         ):
             named = _CANDIDATES.decode(row.candidates)
-            ids_of_records = [one.subject_id for one in named if one.kind != "person"] + [
+            ids_of_records = [one.subject_id for one in named if one.kind in ("Lead", "Contact")] + [
                 one.contact_id for one in named if one.contact_id
             ]
             owners = [one.person_id for one in named if one.person_id]
@@ -184,7 +184,7 @@ def _view(
     failures = 0
     tasks = tuple(one for one in operations if one.kind is OperationKind.TASK)
     for one in operations:
-        if one.object == "Task":
+        if one.object in ("Task", "Opportunity"):
             pass  # how it fares says nothing of the lead
         elif one.state is OperationState.FAILED or (one.state is OperationState.SUPERSEDED and one.code):
             failures += 1
@@ -205,6 +205,7 @@ def _view(
         was_create_sent=any(one.kind is OperationKind.CREATE and one.sent_at is not None for one in operations),
         failures=failures,
         tasks=tasks,
+        conversions=tuple(one for one in operations if one.kind is OperationKind.CONVERT or one.object == "Opportunity"),
         notes=msgspec.json.decode(row.notes),
     )
 
@@ -215,7 +216,7 @@ def _with_history(record: OrgRecord, operations: list[Operation]) -> OrgRecord:
     repeats: dict[str, int] = {}
     for one in operations:
         if one.state is OperationState.DONE and (one.object, one.sf_id) == (record.row.object, record.row.sf_id):
-            for name, value in one.fields.items():
+            for name, value in one.written.items():
                 repeats[name] = repeats.get(name, 0) + 1 if name in sent and sent[name] == value else 1
                 sent[name] = value
     return msgspec.structs.replace(record, sent=sent, repeats=repeats)

@@ -14,7 +14,7 @@ from syncd.ports import StoredFacts, StoredHistory
 from syncd.store import tables as t
 from syncd.store.bulk import among
 from syncd.store.engine import Database, chunks
-from syncd.store.facts import Person, facts_of, standings_in, standings_of
+from syncd.store.facts import Person, facts_of, opportunities_of, standings_in, standings_of
 from syncd.store.history import Arrivals, histories_of
 from syncd.store.people import org_row_of
 from syncd.store.standing import ACCOUNT
@@ -122,6 +122,40 @@ class FactStore:
                     if len(known) < _MAX_HOLDERS:
                         known.append(org_row_of(row))
         return {value: tuple(rows) for value, rows in found.items()}
+
+    def accounts_of_domains(self, domains: Iterable[str]) -> dict[str, tuple[OrgRow, ...]]:
+        """Living accounts by the domains (`contact_domain`) of their living contacts' mailboxes, in the order of their ids."""
+        b, account = t.block_key.c, t.org_record.alias("account")
+        contact = t.org_record.alias("contact")
+        found: dict[str, list[OrgRow]] = {}
+        its_contact = and_(contact.c.object == b.subject_kind, contact.c.sf_id == b.subject_id)
+        with self.db.read() as connection:
+            for part in chunks(sorted(set(domains))):
+                pairs = (
+                    select(b.value, contact.c.account_id)
+                    .join_from(t.block_key, contact, its_contact)
+                    .where(and_(b.kind == "contact_domain", among(connection, b.value, part), b.subject_kind == "Contact"))
+                    .where(and_(contact.c.is_deleted.is_(False), contact.c.account_id != ""))
+                    .distinct()
+                    .subquery()
+                )
+                its_account = and_(account.c.object == ACCOUNT, account.c.sf_id == pairs.c.account_id)
+                statement = select(pairs.c.value, account).join_from(pairs, account, its_account)
+                for row in connection.execute(
+                    statement.where(account.c.is_deleted.is_(False)).order_by(pairs.c.value, account.c.sf_id)
+                ):
+                    known = found.setdefault(row.value, [])
+                    if len(known) < _MAX_HOLDERS:
+                        known.append(org_row_of(row))
+        return {value: tuple(rows) for value, rows in found.items()}
+
+    def with_open_opportunities(self, sf_ids: Iterable[str]) -> frozenset[str]:
+        """Those accounts and contacts, by their ids, that have an open opportunity."""
+        ids = set(sf_ids)
+        r = t.related.c
+        with self.db.read() as connection:
+            found = [opportunities_of(connection, column, ids) for column in (r.account_id, r.contact_id)]
+        return frozenset(one for known in found for one in known)
 
 
 def _nothing(connection: Connection, people: Sequence[Person], views: Sequence[PersonView]) -> dict[str, Any]:

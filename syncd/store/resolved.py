@@ -20,12 +20,20 @@ from syncd.store.documents import golden_text
 from syncd.store.engine import Database, pack
 from syncd.store.inbox import OUTCOME_COUNTS, digest_of, dumps
 from syncd.store.outbox import insert_operations, operation_rows
+from syncd.store.prepared import Prepared, given, listed
 from syncd.store.shared import instant_of, mark_dirty, put_dead_letter, put_review, survivors
 
 _SEEN = ("digest", "payload", "is_compressed", "mapping_digest")
 _REF = ("source", "stream", "key")
 # The time, place and lane of a record go with the lead that counts: only where none does they are the last version's.
 _OF_NOBODY = ("source_at", "position", "locator", "lane")
+_ENDED = Prepared(
+    lambda connection: (
+        update(t.inbox)
+        .where(among(connection, t.inbox.c.sequence, given("sequences")))
+        .values(state=given("to_state"), reason=given("to_reason"), run_id=given("to_run"))
+    )
+)
 
 
 class ResolvedStore:
@@ -74,8 +82,7 @@ class ResolvedStore:
                 put_review(self.db, connection, review)
             reviews = Counter(review.source for review in batch.reviews if put_review(self.db, connection, review))
             for (outcome, reason), sequences in batch.ended.items():
-                here = among(connection, t.inbox.c.sequence, sequences)
-                connection.execute(update(t.inbox).where(here).values(state=outcome, reason=reason, run_id=run_id))
+                _ENDED.run(connection, to_state=outcome, to_reason=reason, to_run=run_id, sequences=listed(sequences))
             for source, counts in sorted(batch.counts.items()):
                 self._count(connection, run_id, source, {**counts, "review": reviews.get(source, 0)})
 

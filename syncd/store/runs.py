@@ -7,21 +7,34 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from syncd.model import RunStatus, SourceCounts
 from syncd.ports import RunRow
 from syncd.store import tables as t
 from syncd.store.engine import Database
 from syncd.store.inbox import dumps
+from syncd.store.prepared import Prepared
 
 PRUNED_RUN = "(pruned)"
 """Under this id stand the sums of all runs that are kept no longer, one row per source; no run is called so."""
 
 _COUNTS = ("waiting_before", "pulled", "applied", "unchanged", "skipped", "dead", "review")
 _SUMS = _COUNTS[1:]
+_NOTHING = dict.fromkeys(_COUNTS, 0)
 _RUNNING = "running"
 _PRUNED_BEFORE = "pruned_before"
+
+
+def _adding(connection: Connection) -> Any:
+    statement: Any = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(t.run_source)
+    statement = statement.values({column.name: bindparam(column.name, type_=column.type) for column in t.run_source.columns})
+    added = {name: t.run_source.c[name] + statement.excluded[name] for name in _COUNTS}
+    return statement.on_conflict_do_update(index_elements=["run_id", "source"], set_=added)
+
+
+_ADD = Prepared(_adding)
 
 
 class RunStore:
@@ -80,12 +93,7 @@ class RunStore:
 
     def _count(self, connection: Connection, run_id: str, source: str, counts: Mapping[str, int]) -> None:
         """Add to the sums of (run, source) in the caller's transaction."""
-        row = dict.fromkeys(_COUNTS, 0) | dict(counts)
-        statement = self.db.insert(t.run_source).values(run_id=run_id, source=source, **row)
-        added = {name: t.run_source.c[name] + statement.excluded[name] for name in counts}
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["run_id", "source"], set_=added or {"pulled": t.run_source.c.pulled})
-        )
+        _ADD.run(connection, run_id=run_id, source=source, **(_NOTHING | dict(counts)))
 
     def _run_at_work(self, connection: Connection, source: str) -> str:
         """The run that covers a source at this moment, "" if there is none; of several the one that began first."""

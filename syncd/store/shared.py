@@ -15,10 +15,16 @@ from syncd.store import tables as t
 from syncd.store.bulk import among, pairs
 from syncd.store.engine import Database
 from syncd.store.inbox import digest_of, dumps
+from syncd.store.prepared import Prepared, given, listed
 
 _MAX_HOPS = 8
 LEAD = msgspec.json.Decoder(Lead)
 """Leads as the record table holds them."""
+_REDIRECTS = Prepared(
+    lambda connection: select(t.person.c.person_id, t.person.c.redirect).where(
+        and_(among(connection, t.person.c.person_id, given("people")), t.person.c.redirect.is_not(None))
+    )
+)
 
 
 def survivors(connection: Connection, person_ids: set[str]) -> dict[str, str]:
@@ -28,9 +34,7 @@ def survivors(connection: Connection, person_ids: set[str]) -> dict[str, str]:
     for _ in range(_MAX_HOPS):
         if not open_ids:
             break
-        p = t.person.c
-        statement = select(p.person_id, p.redirect).where(and_(among(connection, p.person_id, open_ids), p.redirect.is_not(None)))
-        hops = {row.person_id: row.redirect for row in connection.execute(statement)}
+        hops = dict(map(tuple, _REDIRECTS.rows(connection, people=listed(open_ids))))
         found.update(hops)
         open_ids = set(hops.values()) - set(found)
     return {one: _last_hop(found, survivor) for one, survivor in found.items()}

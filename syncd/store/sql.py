@@ -26,11 +26,13 @@ from syncd.store.outbox import OutboxStore
 from syncd.store.people import PeopleStore
 from syncd.store.policy import FactStore
 from syncd.store.prune import PruneStore
+from syncd.store.report import ReportStore
 from syncd.store.resolved import ResolvedStore
 from syncd.store.runs import RunStore
 from syncd.store.search import SearchStore
 from syncd.store.standing import ACCOUNT
 from syncd.store.tables import SCHEMA_VERSION
+from syncd.store.together import Together
 
 _COPY_ROWS = 1_000
 
@@ -44,6 +46,7 @@ class SqlStore(
     PeopleStore,
     DecisionStore,
     FactStore,
+    ReportStore,
     SearchStore,
     OutboxStore,
     MirrorStore,
@@ -56,6 +59,7 @@ class SqlStore(
     def __init__(self, url: str, clock: Clock, scratch: Path | None = None, *, is_read_only: bool = False) -> None:
         """Open `url`; `scratch` is a folder to remove on close."""
         self.db = Database(url, clock, is_read_only=is_read_only)
+        self.together = Together(self.db)
         self._scratch = scratch
 
     def migrate(self) -> str:

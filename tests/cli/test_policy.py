@@ -27,6 +27,25 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
         yield made
 
 
+def test_a_lead_process_without_a_status_makes_the_check_fail_with_words_and_a_code(tmp_path: Path) -> None:
+    """The check of the policy alone says it, too, and tells machines by its exit code."""
+    org = SandboxOrg(seed=1)
+    ready_org(org)
+    org.admin.add_record_type("Lead", "Inbound", process=["Open - Not Contacted", "Working - Contacted", "Archived"])
+    home = tmp_path / "home"
+    home.mkdir()
+    with SandboxServer(org, folder=tmp_path / "sandbox") as server:
+        shell = Shell(home, server)
+        text = PROGRAM.replace("    statuses:", "    record_type: Inbound\n    statuses:", 1)
+        (shell.folder / "mappings" / "policy.yaml").write_text(text, encoding="utf-8")
+        told = shell.run("policy", "check", "--live")
+        offline = shell.run("policy", "check")
+    assert told.returncode == 1
+    assert 'record type Inbound: Its lead process has no status "Nurture". Add it under Setup, Lead Processes' in told.stdout
+    assert "is right" not in told.stdout
+    assert offline.returncode == 0
+
+
 def drop(shell: Shell, **changes: str) -> None:
     values = row(1, **changes)
     lines = [",".join(COLUMNS), ",".join(values.get(name, "") for name in COLUMNS)]
@@ -50,6 +69,9 @@ def test_the_policy_is_checked_against_the_org_and_explained_for_a_lead(shell: S
     assert found["score"] == 20
     assert [(one["rule_id"], one["to_status"]) for one in found["changes"]] == [("cools_off", "Nurture")]
     assert found["look_at"] is not None
+    at_work = shell.run("status").stdout
+    assert f"Policy: acme {checked['digest'][:8]}, at work since " in at_work
+    assert "The file on disk" not in at_work
     told = shell.run("policy", "explain", "person1@example.com").stdout
     assert "cools_off would move them to Nurture: its condition does not hold." in told
     assert "days_in_status >= 30: no" in told

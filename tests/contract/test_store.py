@@ -96,11 +96,11 @@ def test_a_page_and_its_cursor_are_stored_together(store: SqlStore) -> None:
 def test_the_cursor_does_not_move_when_the_end_of_a_page_cannot_be_stored(store: SqlStore) -> None:
     broken = Record("key", "no bytes", NOW)  # type: ignore[arg-type]
     with pytest.raises(Exception):  # noqa: B017, PT011 - whatever breaks
-        put(store, Page((*records(550), broken), {"at": 551}))
+        put(store, Page((*records(1_050), broken), {"at": 1_051}))
     assert store.cursor("booth", "rows") is None
-    assert len(store.take_inbox(1000)) == 500, "the part that was stored is there"
-    put(store, Page(records(551), {"at": 551}))
-    assert len(store.take_inbox(1000)) == 551, "and comes again without doubling"
+    assert len(store.take_inbox(2_000)) == 1_000, "the part that was stored is there"
+    put(store, Page(records(1_051), {"at": 1_051}))
+    assert len(store.take_inbox(2_000)) == 1_051, "and comes again without doubling"
     counts = store.source_counts("run")["booth"]
     assert counts.waiting_before + counts.pulled == counts.unchanged + counts.waiting
 

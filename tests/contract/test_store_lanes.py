@@ -122,6 +122,24 @@ def test_a_skipped_record_is_remembered_without_a_person(store: SqlStore) -> Non
     assert store.check() == []
 
 
+@pytest.mark.parametrize("lanes", [(Lane.HOT, Lane.REMAP), (Lane.INCREMENT, Lane.INCREMENT)])
+def test_what_waits_is_taken_of_any_number_of_sources_and_without_what_is_held(store: SqlStore, lanes: tuple[Lane, Lane]) -> None:
+    names = ("booth", "letter", "site")
+    for name in names:
+        store.put_page("run", name, "rows", Page((record("a"), record("b")), {}), Lane.INCREMENT, NOW)
+    (first, *_) = store.take_inbox(10, names, (), lanes)
+
+    def taken(sources: tuple[str, ...] | None, held: tuple[int, ...] = ()) -> list[tuple[str, str]]:
+        return [(row.ref.source, row.ref.key) for row in store.take_inbox(10, sources, held, lanes)]
+
+    every = [(name, key) for name in names for key in ("a", "b")]
+    assert taken(None) == every
+    assert taken(()) == []
+    for count in range(1, len(names) + 1):
+        assert taken(names[:count]) == every[: 2 * count]
+        assert taken(names[:count], (first.sequence,)) == every[1 : 2 * count]
+
+
 def test_a_skipped_version_of_a_known_record_leaves_its_lead_and_person(store: SqlStore) -> None:
     put(store, record("a", 1))
     settle(store)

@@ -11,10 +11,13 @@ import pytest
 from syncd.config import bundled_mappings
 from syncd.config.settings import SalesforceSettings
 from syncd.document import parse_document
-from syncd.model import CONSENT_FIELDS, FieldSchema, ObjectSchema, OrgSchema
+from syncd.model import CONSENT_FIELDS, Conversion, FieldSchema, ObjectSchema, OrgSchema
 from syncd.model.lead import ADDRESS_GROUP
-from syncd.policy import Policy
+from syncd.policy import Policy, load_policy
 from syncd.run.mirror import mirrored_fields
+from syncd.salesforce import DealUse, PolicyUse, Severity, policy_findings
+from syncd.salesforce.check_conversion import GIVEN_FIELDS
+from syncd.salesforce.describe import parse_describe
 from syncd.salesforce.rows import selected_fields
 from syncd.sandbox import SandboxOrg
 from tests.world import World
@@ -29,6 +32,8 @@ EXTERNAL_ID = SalesforceSettings.model_fields["external_id_field"].default
 ALWAYS_ACCESSIBLE = {
     "Lead": {"FirstName", "LastName", "Company", "Status"},
     "Contact": {"FirstName", "LastName"},
+    "Account": {"Name"},
+    "Opportunity": {"Name", "StageName", "CloseDate"},
 }
 """Fields without field-level security: required ones, and the parts of Name. A deployment that names one is refused ("You cannot
 deploy to a required field"). Source: Metadata API Developer Guide, PermissionSet, fieldPermissions; and the profiles that seven public
@@ -36,8 +41,12 @@ projects retrieved from their orgs (compared 2026-11): none lists one of these."
 
 SYSTEM = {
     "Id", "OwnerId", "IsDeleted", "MasterRecordId", "SystemModstamp", "LastModifiedById", "IsConverted", "ConvertedContactId",
+    "ConvertedAccountId", "ConvertedOpportunityId", "CreatedDate", "IsClosed", "CurrencyIsoCode", "RecordTypeId",
 }  # fmt: skip
 """Fields that come with read on the object. Source: as above."""
+
+ON_CREATE = {"Opportunity": {"ContactId"}}
+"""Opportunity.ContactId makes the contact role; no public permission set names it, or OpportunityContactRole (searched 2026-11)."""
 
 OBJECTS = {
     "Syncd": {
@@ -45,11 +54,20 @@ OBJECTS = {
         "Contact": {"allowRead", "allowEdit", "viewAllRecords"},
         "Lead": {"allowCreate", "allowRead", "allowEdit", "viewAllRecords"},
     },
-    "Syncd_Policy": {},  # fields of leads that Syncd lets edit
+    "Syncd_Policy": {
+        # Convert Leads asks for all of these; View All, because an account or open opportunity that is not seen would be made once more.
+        name: {"allowCreate", "allowRead", "allowEdit", "viewAllRecords"}
+        for name in ("Account", "Contact", "Lead", "Opportunity")
+    },
     "Syncd_Tasks": {},  # activities have no object permissions: EditTask below
     "Syncd_Undo": {"Lead": {"allowRead", "allowEdit", "allowDelete"}},  # delete needs edit, edit needs read
 }
-USERS = {"Syncd": {"ApiEnabled"}, "Syncd_Policy": set(), "Syncd_Tasks": {"ActivitiesAccess", "EditTask"}, "Syncd_Undo": set()}
+USERS = {
+    "Syncd": {"ApiEnabled"},
+    "Syncd_Policy": {"ActivitiesAccess", "ConvertLeads", "EditTask"},  # ConvertLeads depends on EditTask, and that on the first
+    "Syncd_Tasks": {"ActivitiesAccess", "EditTask"},
+    "Syncd_Undo": set(),
+}
 TASK_FIELDS = {"Task.Syncd_Id__c", "Task.ActivityDate", "Task.Description", "Task.WhoId"}
 """A completed task on a lead or contact; Subject, Status, Priority and OwnerId are always accessible."""
 
@@ -97,6 +115,13 @@ def mapped() -> set[str]:
     return found
 
 
+def shipped_policies() -> list[Policy]:
+    """The policies that ship with syncd."""
+    files = sorted((bundled_mappings() / "policies").glob("*.yaml"))
+    assert len(files) >= 3
+    return [load_policy(path.read_text(encoding="utf-8"), path.name) for path in files]
+
+
 class Everything(dict[str, FieldSchema]):
     """The fields of an object of which the user may see every one."""
 
@@ -119,12 +144,13 @@ def written_fields(name: str) -> set[str]:
 def secured(name: str, fields: set[str]) -> set[str]:
     """The same as field-level security names them: `Lead.Address` for all parts of the address."""
     left = fields - ALWAYS_ACCESSIBLE[name] - SYSTEM
-    return {f"{name}.{'Address' if one in ADDRESS_GROUP else one}" for one in left}
+    parts = dict.fromkeys(ADDRESS_GROUP, "Address") | {f"Billing{part}": "BillingAddress" for part in ADDRESS_GROUP}
+    return {f"{name}.{parts.get(one, one)}" for one in left}
 
 
 def test_every_file_is_well_formed_and_of_the_metadata_namespace() -> None:
     files = sorted(PACKAGE.rglob("*.xml"))
-    assert len(files) == 14
+    assert len(files) == 15
     kinds = {".permissionset-meta.xml": "PermissionSet", ".field-meta.xml": "CustomField", "package.xml": "Package"}
     for path in files:
         (kind,) = (kind for end, kind in kinds.items() if path.name.endswith(end))
@@ -140,10 +166,36 @@ def test_syncd_may_read_and_write_exactly_what_the_program_and_the_mappings_use(
     assert readable == read | written
 
 
+DEAL_FIELDS = {"Opportunity.AccountId", "Opportunity.Amount", f"Opportunity.{EXTERNAL_ID}"}
+"""Of what an opportunity is made with: its name, stage and close date are required, and its owner comes with the object."""
+
+
 def test_policies_may_write_all_their_fields_but_the_reps_hold() -> None:
     readable, editable = granted("Syncd_Policy")
-    assert readable == {f"Lead.{name}" for name in POLICY_FIELDS}
-    assert readable - editable == {"Lead.Syncd_Hold_Until__c"}
+    shown = {f"Lead.{name}" for name in POLICY_FIELDS if name != "Syncd_Hold_Until__c"}
+    assert editable == shown | DEAL_FIELDS | {"Contact.AccountId"}
+    read = {"Lead.Syncd_Hold_Until__c", "Account.BillingAddress", "Account.Website", "Contact.Title", "Lead.Rating"}
+    assert readable - editable == read
+
+
+def test_a_policy_may_read_what_the_mirror_reads_for_it() -> None:
+    """After a new field in `syncd.run.mirror`: grant it in permissionsets/Syncd_Policy.permissionset-meta.xml."""
+    objects = ("Lead", "Contact", "Account", "Opportunity", "Task", "Event", "User")
+    described = SandboxOrg().objects
+    schema = OrgSchema({one: parse_describe(one, described[one].describe()) for one in objects})
+    readable = granted("Syncd")[0] | granted("Syncd_Policy")[0]
+    for policy in shipped_policies():
+        read = mirrored_fields(schema, mapped(), policy)
+        assert set(read) >= {"Lead", "Contact", "Account", "Opportunity"} or policy.name != "b2b_nurture"
+        for name in {"Lead", "Contact", "Account", "Opportunity"} & set(read):
+            wanted = secured(name, set(read[name]) - ON_CREATE.get(name, set()))
+            custom = {one for one in wanted if one.endswith("__c") and "Syncd_" not in one}  # the company's own
+            assert wanted - custom <= readable, policy.name
+
+
+def test_what_a_conversion_is_checked_for_is_granted() -> None:
+    """What `check --live` asks of an opportunity's fields."""
+    assert secured("Opportunity", {*GIVEN_FIELDS, "Amount", EXTERNAL_ID}) == DEAL_FIELDS
 
 
 @pytest.mark.parametrize("name", POLICY_FIELDS)
@@ -186,7 +238,7 @@ def test_a_permission_set_says_what_it_is_for(name: str) -> None:
     assert 20 < len(text(permission_set(name), "description")) <= 255
 
 
-@pytest.mark.parametrize("object_name", ["Lead", "Activity"])
+@pytest.mark.parametrize("object_name", ["Lead", "Activity", "Opportunity"])
 def test_the_external_id_is_one(object_name: str) -> None:
     field = xml(SOURCE / "objects" / object_name / "fields" / f"{EXTERNAL_ID}.field-meta.xml")
     expected = {
@@ -225,13 +277,15 @@ def test_the_how_to_names_every_set_and_every_right() -> None:
     assert "sf project deploy start" in told
 
 
-def restrict(world: World, name: str) -> None:
-    """Let the integration user of a sandbox org see and edit only what the permission set grants."""
-    readable, editable = granted("Syncd")
+def restrict(world: World, name: str, *sets: str) -> None:
+    """Let the integration user of a sandbox org see and edit only what the permission sets grant."""
+    granted_by = [granted(one) for one in sets or ("Syncd",)]
+    readable, editable = (set().union(*(one[index] for one in granted_by)) for index in (0, 1))
     described = world.org.objects[name]
     parts = {f"{name}.{part}": f"{name}.Address" for part in ADDRESS_GROUP}
+    parts |= {f"{name}.Billing{part}": f"{name}.BillingAddress" for part in ADDRESS_GROUP}
     for field in list(described.fields.values()):
-        if field.name in ALWAYS_ACCESSIBLE[name] | SYSTEM:
+        if field.name in ALWAYS_ACCESSIBLE[name] | SYSTEM | ON_CREATE.get(name, set()):
             continue
         key = parts.get(f"{name}.{field.name}", f"{name}.{field.name}")
         if key not in readable:
@@ -290,3 +344,35 @@ def test_a_right_that_is_missing_is_noticed(bound_world: World) -> None:
     finally:
         house.close()
     assert "Contact.HasOptedOutOfEmail" in found
+
+
+def test_a_conversion_and_an_opportunity_need_no_more_than_the_policy_set(tmp_path: Path) -> None:
+    """The lead becomes an account and a contact, and an opportunity with its own id is made for them."""
+    world = World(tmp_path, mapping=CSV_MAPPING)
+    for name in ALWAYS_ACCESSIBLE:
+        restrict(world, name, "Syncd", "Syncd_Policy")
+    lead = world.org.create("Lead", {"LastName": "Lovelace", "Company": "Analytical", "OwnerId": world.org.users["rep1"]})
+    house = world.open()
+    try:
+        org = house.salesforce
+        use = PolicyUse(
+            conversions=("policy.yaml line 1",), converted=("Closed - Converted",), deals=(DealUse("policy.yaml line 2"),)
+        )
+        found = [one for one in policy_findings(org, org.schema(), use) if one.severity is not Severity.OK]
+        assert found == []
+        (made,) = org.convert([Conversion(lead_id=lead, converted_status="Closed - Converted")])
+        assert made.fault is None
+        fields = {
+            "Name": "Analytical - inbound", "StageName": "Prospecting", "CloseDate": "2027-01-31", "Amount": 10.0,
+            "AccountId": made.account_id, "ContactId": made.contact_id,
+        }  # fmt: skip
+        (deal,) = org.create("Opportunity", [("occasion-1", fields)], None)
+        assert deal.fault is None
+    finally:
+        house.close()
+    (row,) = world.org.rows("Opportunity")
+    assert (row["Syncd_Id__c"], row["AccountId"], len(world.org.rows("OpportunityContactRole"))) == (
+        "occasion-1",
+        made.account_id,
+        1,
+    )

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from syncd.sandbox import SandboxMailchimp
 from syncd.wiring import open_house
 from tests.conftest import store_url_for
 from tests.daemon import BOOTH, Daemon, Outside, is_alive, until
+from tests.world import MAPPING, POLICY
 
 
 @pytest.fixture
@@ -132,6 +134,70 @@ def test_a_reload_is_all_or_nothing(outside: Outside) -> None:
         until(lambda: not is_alive(before), "the engine before is gone")
         (outside.folder / "drop2" / "two.csv").write_text("email,last\nbob@example.com,Bob\n")
         until(lambda: "bob@example.com" in outside.emails(), "the new configuration is at work")
+
+
+QUICK = "reload: {watch_seconds: 0.5}\n"
+
+
+def test_a_changed_file_is_loaded_by_itself_and_a_wrong_one_is_said_once(outside: Outside) -> None:
+    """One line for the mistake with its place, whatever it is in and how long it lies there; the version before goes on."""
+    policy = outside.folder / "mappings" / "policy.yaml"
+    right = policy.read_text(encoding="utf-8")
+    outside.configure(BOOTH + QUICK)
+    with Daemon(outside) as daemon:
+        before = daemon.pid("engine")
+        outside.write("mappings/policy.yaml", right + "programms: {}\n")
+        until(lambda: daemon.seen("config_refused", process="supervisor"), "the refusal")
+        outside.drop("one.csv", "ada@example.com")
+        until(lambda: outside.emails() == ["ada@example.com"], "the version before is at work")
+        (refused,) = daemon.seen("config_refused", process="engine")
+        assert (refused["file"], refused["line"], refused["column"]) == ("mappings/policy.yaml", right.count("\n") + 1, 1)
+        assert is_alive(before)
+
+        outside.write("mappings/policy.yaml", right)
+        outside.write("mappings/csv.yaml", MAPPING.replace("value: Trade Show", "value: Web"))
+        until(lambda: daemon.seen("config_reloaded"), "the reload")
+        until(lambda: not is_alive(before), "the engine before is gone")
+        outside.drop("two.csv", "bob@example.com")
+        until(lambda: "bob@example.com" in outside.emails(), "the lead after the reload")
+        sources = {row["Email"]: row["LeadSource"] for row in outside.org.rows("Lead")}
+        assert sources == {"ada@example.com": "Trade Show", "bob@example.com": "Web"}
+        assert len(daemon.seen("config_refused")) == 2, "what was wrong, and that the one before goes on"
+        assert len(daemon.seen("config_changed")) == 2
+
+
+def test_a_syncd_yaml_that_is_wrong_is_said_by_one_process(outside: Outside) -> None:
+    outside.configure(BOOTH + QUICK)
+    with Daemon(outside) as daemon:
+        outside.configure(BOOTH + QUICK + "nonsense: 1\n")
+        until(lambda: daemon.seen("config_refused", process="supervisor"), "the refusal")
+        assert len(daemon.seen("config_refused")) == 2
+        outside.configure(BOOTH.replace("poll_interval_seconds: 1", "poll_interval_seconds: 2") + QUICK)
+        until(lambda: daemon.seen("config_reloaded"), "the reload")
+
+
+def test_the_status_names_the_policy_at_work(outside: Outside) -> None:
+    """Its version and since when; and that the file is another one, or wrong, beside a daemon that was not told."""
+    outside.configure(BOOTH + "reload: {watch_seconds: null}\n")
+    outside.write("mappings/policy.yaml", POLICY + "name: first\n")
+
+    def told() -> dict[str, Any]:
+        with closing(open_house(outside.folder / "syncd.yaml")) as house:
+            found: dict[str, Any] = house.status()["policy"]
+        return found
+
+    with Daemon(outside) as daemon:
+        first = told()
+        assert (first["name"], first["on_disk"], first["is_settled"]) == ("first", first["version"], True)
+        outside.write("mappings/policy.yaml", POLICY.replace("Open - Not Contacted", "Working - Contacted") + "name: second\n")
+        second = told()
+        assert (second["name"], second["version"], second["since_at"]) == ("first", first["version"], first["since_at"])
+        assert second["on_disk"] != first["version"]
+        daemon.process.send_signal(signal.SIGHUP)
+        until(lambda: told()["name"] == "second", "the policy after the reload")
+        assert (told()["version"], told()["since_at"] > first["since_at"]) == (second["on_disk"], True)
+        outside.write("mappings/policy.yaml", "version: 2\n")
+        assert (told()["name"], told()["on_disk"]) == ("second", "")
 
 
 def test_a_mapping_that_is_broken_on_disk_does_not_matter_until_a_reload(outside: Outside) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from syncd.app.leads import show_lead
 from syncd.errors import ConfigError
 from syncd.model import OperationKind, RunStatus
 from syncd.sandbox import SandboxOrg
@@ -230,6 +232,90 @@ def test_a_rule_that_only_watches_writes_nothing_and_is_counted(make_world: Call
     assert (status_of(world), summary.notes["would:leads_with_a_boss"] > 0) == ("Open - Not Contacted", True)
 
 
+def observed(world: World, number: int = 1) -> list[tuple[str, str, str, str]]:
+    """The log of one person, oldest first: what was observed and what fired."""
+    house = world.open()
+    try:
+        card = show_lead(house.store, f"person{number}@example.com")
+        told = house.explain_policy(f"person{number}@example.com").decided
+    finally:
+        house.close()
+    assert told == card.decided
+    return [(one.rule_id, one.outcome, one.from_status, one.to_status) for one in reversed(card.decided)]
+
+
+@pytest.fixture
+def watching(make_world: Callable[..., World]) -> World:
+    """The rule about bosses, and the task that is overdue, only watch."""
+    text = PROGRAM.replace('call at once."}', 'call at once.", enforcement: observe}')
+    text = text.replace("    within_days: 1\n", "    within_days: 1\n    enforcement: observe\n")
+    assert text.count("enforcement: observe") == 2
+    return ready(make_world(mapping=MAPPING, policy=text))
+
+
+BOSS = ("leads_with_a_boss", "observed", "Open - Not Contacted", "Working - Contacted")
+OVERDUE = ("first_call", "observed", "Open - Not Contacted", "")
+
+
+def test_what_a_watched_rule_would_have_done_is_logged_when_it_begins_to_hold(watching: World) -> None:
+    """Not with every pass, whatever else happens to the person meanwhile; once more when it begins to hold once more."""
+    watching.drop([row(1, title="Boss")])
+    watching.run()
+    assert observed(watching) == [BOSS]
+    for number in range(4):
+        watching.drop([row(1, title="Boss", phone=f"+1 415 555 01{number:02}")])
+        later(watching, 0.01)
+        later(watching, 0.01)
+    assert observed(watching) == [BOSS]
+    later(watching, 2)
+    later(watching, 2)
+    assert observed(watching) == [BOSS, OVERDUE]
+    assert tasks(watching) == []
+    watching.drop([row(1, title="Clerk")])
+    later(watching, 0.01)
+    later(watching, 0.01)
+    watching.drop([row(1, title="Boss", phone="+1 415 555 0190")])
+    later(watching, 0.01)
+    later(watching, 0.01)
+    assert observed(watching) == [BOSS, OVERDUE, BOSS]
+
+
+def test_what_was_watched_is_done_when_it_is_enforced(watching: World) -> None:
+    """It never counted as done; and a pass about it costs nothing: nobody is looked at for the log's sake."""
+    watching.drop([row(1, title="Boss")])
+    later(watching, 2)
+    later(watching, 2)
+    assert {name for name, *_ in observed(watching)} == {"leads_with_a_boss", "first_call"}
+    house = watching.open()
+    assert house.store.dirty_persons(1) == []
+    house.close()
+    text = (watching.folder / "mappings/policy.yaml").read_text(encoding="utf-8")
+    watching.write("mappings/policy.yaml", text.replace("    enforcement: observe\n", ""))
+    watching.run(force=True)
+    later(watching, 0.01)
+    assert [one["Subject"] for one in tasks(watching)] == ["Overdue: first call"]
+    assert [one[:2] for one in observed(watching) if one[0] == "first_call"] == [
+        ("first_call", "observed"),
+        ("first_call", "fired"),
+    ]
+
+
+def test_the_log_of_watched_rules_names_the_version_and_holds_no_value(watching: World) -> None:
+    watching.drop([row(1, title="Boss")])
+    watching.run()
+    house = watching.open()
+    try:
+        (made,) = house.store.decisions(rule_id="leads_with_a_boss")
+        version = f"acme {house.policy().digest[:8]}"
+    finally:
+        house.close()
+    assert (made.policy, made.section, made.document) == (
+        version,
+        "rules",
+        {"score": 20, "criteria": {"fit": True}, "actions": []},
+    )
+
+
 def test_a_move_is_undone_with_the_run_and_not_made_again(world: World) -> None:
     world.drop([row(1)])
     world.run()
@@ -290,6 +376,67 @@ def test_a_queue_or_status_that_goes_overnight_is_said_and_nothing_else_stops(wo
     lead = world.lead("person1@example.com")
     assert (lead["Status"], lead["Syncd_Archived__c"], lead["Syncd_Previous_Owner__c"]) == ("Open - Not Contacted", False, None)
     assert status_of(world, 2) == "Working - Contacted"
+
+
+def test_what_goes_overnight_is_logged_once_and_so_is_its_return(world: World, capsys: Any) -> None:
+    """Over passes and processes; a second thing that goes is told by itself."""
+
+    def told() -> list[tuple[str, str]]:
+        lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if "hindered" in line]
+        return [(one["event"], one["problem"]) for one in lines]
+
+    world.drop([row(1)])
+    world.run()
+    assert told() == []
+    world.org.admin.delete_status("Nurture")
+    for _ in range(3):
+        assert later(world, 0.1).status is RunStatus.PARTIAL
+    assert told() == [("policy_hindered", "status:Nurture")]
+    world.org.admin.delete_status("Archived")
+    later(world, 0.1)
+    later(world, 0.1)
+    assert told() == [("policy_hindered", "status:Archived")]
+    world.org.admin.add_status("Nurture")
+    world.org.admin.add_status("Archived")
+    assert later(world, 0.1).status is RunStatus.OK
+    later(world, 0.1)
+    assert told() == [("policy_unhindered", "status:Archived"), ("policy_unhindered", "status:Nurture")]
+
+
+def test_a_user_who_is_named_by_address_and_is_gone_is_not_named_in_the_log(
+    make_world: Callable[..., World], capsys: Any
+) -> None:
+    world = ready(make_world(mapping=MAPPING, policy=PROGRAM.replace("queue:Archive", "user:nobody@example.com")))
+    world.drop([row(1)])
+    summary = world.run()
+    assert any("nobody@example.com" in one for one in summary.missed), "who asks is told"
+    told = capsys.readouterr().err
+    assert "nobody@example.com" not in told
+    assert '"problem":"owner:user"' in told
+
+
+def test_a_status_that_goes_under_the_running_daemon_moves_nobody_there_once_it_is_noticed(world: World) -> None:
+    """One process, as the daemon: the schema is an hour old at most."""
+    world.drop([row(2)])
+    world.run()
+    world.org.edit(world.lead("person2@example.com")["Id"], {"Status": "Working - Contacted"})
+    house = world.open()
+    try:
+        assert house.run([])[0].status is RunStatus.OK
+        world.org.admin.delete_status("Nurture")
+        world.clock.advance(31 * DAY)
+        for _ in range(3):
+            summary = house.run([])[0]
+            assert [one for one in summary.missed if '"Nurture"' in one]
+            world.clock.advance(60)
+        assert status_of(world, 2) == "Working - Contacted"
+        world.org.admin.add_status("Nurture")
+        world.clock.advance(4_000)
+        world.drop([row(2, phone="+1 415 555 0199")])
+        assert house.run([])[0].status is RunStatus.OK
+        assert status_of(world, 2) == "Nurture"
+    finally:
+        house.close()
 
 
 def test_a_move_that_the_org_refuses_is_a_dead_letter_and_not_tried_again(world: World) -> None:

@@ -77,7 +77,7 @@ MUTANTS = [
         "if version in waiting or (version in settled and record.key not in open_keys):",
         "if version in waiting or version in settled:",
         (LIMITS, "taken_back_while"),
-        (("syncd/store/inbox.py", "among(connection, r.key, keys - open_keys))", "among(connection, r.key, keys))"),),
+        (("syncd/store/inbox.py", "closed = listed(keys - open_keys)", "closed = listed(keys)"),),
     ),
     Mutant(
         "five writes at once", "syncd/run/context.py", "CALLS_IN_FLIGHT = 4", "CALLS_IN_FLIGHT = 5", (LIMITS, "never_a_fifth")

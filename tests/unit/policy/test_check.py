@@ -156,6 +156,7 @@ ERRORS = {
     "a field of a task": (CUSTOM + SLA + "do: [{task: {subject: x, fields: {Sbject: lead.Title}}}]}\n", 12, 'Did you mean "Subject"?'),
     "a priority": (CUSTOM + SLA + "do: [{task: {subject: x, priority: Urgent}}]}\n", 12, 'priority "Urgent"'),
     "a stage": (CUSTOM + CONVERTS + OPENS.replace("Prospecting", "Prospectng"), 15, 'Did you mean "Prospecting"?'),
+    "a stage that is closed": (CUSTOM + CONVERTS + OPENS.replace("Prospecting", "Closed Won"), 15, '"Closed Won", which is closed'),
     "a field of an opportunity": (CUSTOM + CONVERTS + OPENS.replace("days: 9", "days: 9, fields: {Nme: lead.Title}"), 15, 'Did you mean "Name"?'),
     "a record type of an opportunity": (CUSTOM + CONVERTS + OPENS.replace("days: 9", "days: 9, record_type: Big"), 15, '"Big"'),
     "on_create of a converted status": (CUSTOM + "on_create: {status: Closed - Converted}\n", 11, "only a conversion may set it"),
@@ -170,6 +171,18 @@ def test_what_the_org_lacks_is_refused(name: str) -> None:
         load_policy(text, "p.yaml", sandbox_schema())
     found = [(one.line, f"{one.message} {one.advice}") for one in refused.value.problems]
     assert any(one[0] == line and words in one[1] for one in found), found
+
+
+@pytest.mark.parametrize(("top", "is_refused"), [("", True), ("currency: EUR\n", False)])
+def test_an_amount_names_its_currency_where_the_org_has_several(top: str, is_refused: bool) -> None:
+    text = CUSTOM + CONVERTS + OPENS.replace("days: 9", "days: 9, amount: lead.AnnualRevenue") + top
+    org = msgspec.structs.replace(sandbox_schema(), is_multi_currency=True, currencies=("EUR", "USD"))
+    found = ""
+    try:
+        load_policy(text, "p.yaml", org)
+    except ConfigError as refused:
+        found = str(refused)
+    assert ("gives an amount, and the org has several currencies" in found) is is_refused
 
 
 def test_a_policy_that_fits_the_org_is_loaded() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from syncd.salesforce import FieldUse, Finding, OrgSettings, SalesforceOrg, Severity, live_findings
+from syncd.salesforce import DealUse, FieldUse, Finding, OrgSettings, PolicyUse, SalesforceOrg, Severity, live_findings
 
 
 def problems(found: list[Finding]) -> list[tuple[str, str]]:
@@ -24,7 +24,7 @@ def test_a_fitting_org_has_no_problems_and_costs_one_call(org, with_schema) -> N
         "Met__c": FieldUse("instant"),
         "HasOptedOutOfEmail": FieldUse("boolean"),
     }
-    found = live_findings(org, uses, expected_org_id="00D000000000001", statuses=["New"])
+    found = live_findings(org, uses, expected_org_id="00D000000000001", policy=PolicyUse(statuses=("New",)))
     assert problems(found) == []
     assert {one.subject for one in found} >= {"log-in", "org", "API calls", "Lead.Syncd_Id__c", "Lead.City"}
     assert org.api_calls == 1
@@ -112,7 +112,7 @@ def test_an_opt_out_that_cannot_be_written_is_a_warning_on_each_object(org, with
 
 @pytest.mark.parametrize(("status", "is_fine"), [("New", True), ("Nwe", False), ("Converted", False)])
 def test_statuses_of_the_policy_must_exist_and_not_mean_converted(org, with_schema, status, is_fine) -> None:
-    assert (problems(live_findings(org, {}, statuses=[status])) == []) is is_fine
+    assert (problems(live_findings(org, {}, policy=PolicyUse(statuses=(status,)))) == []) is is_fine
 
 
 def test_tasks_are_looked_at_only_where_a_mapping_asks_for_them(org, with_schema) -> None:
@@ -174,7 +174,7 @@ def convertible(fake, with_schema) -> dict[str, Any]:
 
 
 def test_an_org_that_can_convert_says_so_in_one_call_more(org, convertible) -> None:
-    found = live_findings(org, {}, conversions=PLACES)
+    found = live_findings(org, {}, policy=PolicyUse(conversions=tuple(PLACES)))
     assert problems(found) == []
     assert "conversion" in {one.subject for one in found}
     assert org.api_calls == 2
@@ -207,7 +207,9 @@ def test_conversions_are_looked_at_only_where_a_policy_asks_for_them(org, with_s
 )
 def test_what_keeps_leads_from_being_converted_is_named_with_its_fix(org, convertible, spoil, severity, subject, word) -> None:
     spoil(convertible)
-    (one,) = [one for one in live_findings(org, {}, conversions=PLACES) if one.severity is not Severity.OK]
+    (one,) = [
+        one for one in live_findings(org, {}, policy=PolicyUse(conversions=tuple(PLACES))) if one.severity is not Severity.OK
+    ]
     assert (one.severity, one.subject) == (severity, subject)
     assert word in f"{one.message} {one.advice}"
     assert PLACES[0] in one.message
@@ -217,10 +219,16 @@ def test_what_keeps_leads_from_being_converted_is_named_with_its_fix(org, conver
 def test_an_org_that_goes_away_meanwhile_is_a_finding(org, fake, convertible) -> None:
     fake.mock.remove("GET", "https://acme.my.salesforce.com/services/data/v62.0/query/")
     fake.on("GET", "query/", fake.text("<html>maintenance</html>", 503))
-    assert (Severity.ERROR, "Convert Leads") in problems(live_findings(org, {}, conversions=PLACES))
+    assert (Severity.ERROR, "Convert Leads") in problems(live_findings(org, {}, policy=PolicyUse(conversions=tuple(PLACES))))
 
 
-RETAIL = {"recordTypeId": "0125f0000004CARAA2", "developerName": "Retail", "master": False, "active": True}
+RETAIL = {
+    "defaultRecordTypeMapping": True,
+    "recordTypeId": "0125f0000004CARAA2",
+    "developerName": "Retail",
+    "master": False,
+    "active": True,
+}
 PICKLIST = "ui-api/object-info/Lead/picklist-values/0125f0000004CARAA2/Status"
 
 
@@ -232,7 +240,7 @@ def with_process(fake, with_schema) -> dict[str, Any]:
 
 def test_a_lead_process_that_has_the_statuses_is_fine(org, fake, with_process) -> None:
     fake.on("GET", PICKLIST, fake.json({"values": [{"value": "New"}]}))
-    found = live_findings(org, {}, processes={"Retail": ["New"]})
+    found = live_findings(org, {}, policy=PolicyUse(processes={"Retail": ["New"]}))
     assert problems(found) == []
     assert "record type Retail" in {one.subject for one in found}
     assert org.api_calls == 2
@@ -249,14 +257,18 @@ def test_a_lead_process_that_lacks_a_status_is_named_with_its_fix(
     org, fake, with_process, answer, statuses, severity, word
 ) -> None:
     fake.on("GET", PICKLIST, fake.json(answer))
-    (one,) = [one for one in live_findings(org, {}, processes={"Retail": statuses}) if one.severity is not Severity.OK]
+    (one,) = [
+        one for one in live_findings(org, {}, policy=PolicyUse(processes={"Retail": statuses})) if one.severity is not Severity.OK
+    ]
     assert (one.severity, one.subject) == (severity, "record type Retail")
     assert word in one.message
     assert "Lead Processes" in one.advice
 
 
 def test_an_unknown_record_type_costs_no_call_and_has_a_close_match(org, with_process) -> None:
-    (one,) = [one for one in live_findings(org, {}, processes={"Retial": ["New"]}) if one.severity is not Severity.OK]
+    (one,) = [
+        one for one in live_findings(org, {}, policy=PolicyUse(processes={"Retial": ["New"]})) if one.severity is not Severity.OK
+    ]
     assert one.severity is Severity.ERROR
     assert 'Did you mean "Retail"' in one.message
     assert org.api_calls == 1
@@ -264,4 +276,111 @@ def test_an_unknown_record_type_costs_no_call_and_has_a_close_match(org, with_pr
 
 def test_a_lead_process_that_cannot_be_asked_for_now_is_a_finding(org, fake, with_process) -> None:
     fake.on("GET", PICKLIST, fake.text("<html>", 503))
-    assert problems(live_findings(org, {}, processes={"Retail": ["New"]})) == [(Severity.ERROR, "record type Retail")]
+    assert problems(live_findings(org, {}, policy=PolicyUse(processes={"Retail": ["New"]}))) == [
+        (Severity.ERROR, "record type Retail")
+    ]
+
+
+def test_converted_statuses_are_not_looked_for_in_a_lead_process(org, fake, with_process) -> None:
+    """Which of them a conversion may set hangs on the record type of who converts."""
+    fake.on("GET", PICKLIST, fake.json({"values": [{"value": "New"}]}))
+    assert problems(live_findings(org, {}, policy=PolicyUse(processes={"Retail": ["New", "Converted"]}))) == []
+
+
+def test_a_record_type_that_the_user_may_not_use_is_said(org, fake, with_process) -> None:
+    with_process["describeLead"]["recordTypeInfos"] = [RETAIL | {"available": False}]
+    fake.on("GET", PICKLIST, fake.json({"values": [{"value": "New"}]}))
+    found = live_findings(org, {}, policy=PolicyUse(processes={"Retail": ["New"]}))
+    assert problems(found) == [(Severity.WARNING, "record type Retail")]
+    assert "Record Type Assignments" in next(one for one in found if one.severity is Severity.WARNING).advice
+
+
+def test_a_program_without_a_record_type_among_record_types_is_a_warning_and_costs_no_call(org, with_process) -> None:
+    found = live_findings(org, {}, policy=PolicyUse(processes={"": ["New"]}))
+    assert problems(found) == [(Severity.WARNING, "lead processes")]
+    assert org.api_calls == 1
+
+
+def test_a_program_without_a_record_type_is_fine_in_an_org_without_any(org, with_schema) -> None:
+    assert problems(live_findings(org, {}, policy=PolicyUse(processes={"": ["New"]}))) == []
+
+
+def test_a_converted_status_that_the_users_own_process_lacks_is_a_warning(org, fake, convertible) -> None:
+    convertible["describeLead"]["recordTypeInfos"] = [RETAIL | {"defaultRecordTypeMapping": True}]
+    fake.on("GET", PICKLIST, fake.json({"values": [{"value": "New"}]}))
+    use = PolicyUse(conversions=tuple(PLACES), converted=("Converted",))
+    found = live_findings(org, {}, policy=use)
+    assert problems(found) == [(Severity.WARNING, "Lead.Status")]
+    assert (
+        '"Retail", the default of the integration user' in next(one for one in found if one.severity is Severity.WARNING).message
+    )
+
+
+def test_conversions_that_are_only_watched_keep_nobody_waiting(org, convertible) -> None:
+    convertible["may"] = [{"PermissionsConvertLeads": False}]
+    use = PolicyUse(conversions=tuple(PLACES), is_observed=True)
+    assert problems(live_findings(org, {}, policy=use)) == [(Severity.WARNING, "Convert Leads")]
+
+
+DEAL = DealUse("policy.yaml line 50", "New_Business", ("Amount",))
+GIVEN = ("Name", "StageName", "CloseDate", "AccountId", "Amount", "RecordTypeId")
+
+
+@pytest.fixture
+def dealing(convertible) -> dict[str, Any]:
+    """An org in which opportunities can be made."""
+    fields = [{"name": name, "type": "string", "createable": True, "updateable": True, "nillable": True} for name in GIVEN]
+    unique = {"name": "Syncd_Id__c", "type": "string", "length": 64, "unique": True, "externalId": True}
+    convertible["describeOpportunity"]["fields"] = [*fields, unique | {"createable": True, "updateable": True}]
+    infos = [{"recordTypeId": "0125f0000004CARAA2", "developerName": "New_Business", "active": True, "available": True}]
+    convertible["describeOpportunity"]["recordTypeInfos"] = infos
+    return convertible
+
+
+def deal_field(parts: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(one for one in parts["describeOpportunity"]["fields"] if one["name"] == name)
+
+
+def test_an_org_that_takes_opportunities_says_so_without_a_further_call(org, dealing) -> None:
+    found = live_findings(org, {}, policy=PolicyUse(deals=(DEAL,)))
+    assert problems(found) == []
+    assert "Opportunity" in {one.subject for one in found}
+    assert org.api_calls == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "subject", "word"),
+    [
+        (lambda parts: parts.update(describeOpportunity=(404, [])), "Opportunity", "may not see"),
+        (lambda parts: parts["describeOpportunity"].update(createable=False), "Opportunity", "may not create and edit"),
+        (lambda parts: parts["describeOpportunity"]["fields"].pop(), "Opportunity.Syncd_Id__c", "deploy/salesforce"),
+        (lambda parts: deal_field(parts, "Syncd_Id__c").update(unique=False), "Opportunity.Syncd_Id__c", "two opportunities"),
+        (lambda parts: deal_field(parts, "Amount").update(createable=False), "Opportunity.Amount", "edit on Opportunity.Amount"),
+        (lambda parts: deal_field(parts, "StageName").update(updateable=False), "Opportunity.StageName", "edit on"),
+        (
+            lambda parts: parts["describeOpportunity"]["recordTypeInfos"][0].update(available=False),
+            "record type New_Business",
+            "Record Type Assignments",
+        ),
+        (
+            lambda parts: parts["describeOpportunity"]["fields"].append(
+                {"name": "Region__c", "type": "string", "createable": True, "nillable": False}
+            ),
+            "Opportunity.Region__c",
+            "under fields:",
+        ),
+    ],
+)
+def test_what_keeps_opportunities_from_being_made_is_named_with_its_fix(org, dealing, spoil, subject, word) -> None:
+    spoil(dealing)
+    (one,) = [one for one in live_findings(org, {}, policy=PolicyUse(deals=(DEAL,))) if one.severity is not Severity.OK]
+    assert (one.severity, one.subject) == (Severity.ERROR, subject)
+    assert word in f"{one.message} {one.advice}"
+    assert one.advice
+    assert DEAL.place in one.message or subject == "Opportunity.Syncd_Id__c"
+
+
+def test_opportunities_without_an_external_id_field_are_an_error(fake, settings, clock, dealing) -> None:
+    bare = OrgSettings(settings.login_url, settings.auth, external_id_field=None)
+    found = live_findings(SalesforceOrg(bare, clock), {}, policy=PolicyUse(deals=(DEAL,)))
+    assert (Severity.ERROR, "Opportunity") in problems(found)

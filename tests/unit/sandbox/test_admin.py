@@ -115,6 +115,28 @@ def test_record_types_are_described_and_belong_to_one_object(api: Api, org: Sand
     assert [row["DeveloperName"] for row in found] == ["Renewal"]
 
 
+def test_what_the_integration_user_may_do_with_a_record_type(api: Api, org: SandboxOrg) -> None:
+    """Described for that user alone; people go on as before."""
+    closed = org.admin.add_record_type("Lead", "Partners")
+    default = org.admin.add_record_type("Lead", "Inbound")
+    org.admin.allow_record_type(closed, is_allowed=False)
+    org.admin.allow_record_type(default, is_default=True)
+    infos = {one["developerName"]: one for one in api.json("GET", "sobjects/Lead/describe")["recordTypeInfos"]}
+    assert {name: one["available"] for name, one in infos.items()} == {"Partners": False, "Inbound": True, "Master": True}
+    assert [name for name, one in infos.items() if one["defaultRecordTypeMapping"]] == ["Inbound"]
+    assert codes(api.upsert({"Syncd_Id__c": "1", "RecordTypeId": closed})) == ["INVALID_CROSS_REFERENCE_KEY"]
+    org.create("Lead", {"LastName": "x", "Company": "c", "RecordTypeId": closed})
+    org.admin.allow_record_type(closed)
+    assert codes(api.upsert({"Syncd_Id__c": "1", "RecordTypeId": closed})) == ["ok"]
+
+
+def test_whether_the_integration_user_may_convert_leads(api: Api, org: SandboxOrg) -> None:
+    asked = "SELECT PermissionsConvertLeads FROM UserPermissionAccess"
+    assert [row["PermissionsConvertLeads"] for row in api.query(asked)] == [True]
+    org.admin.allow_converting(is_allowed=False)
+    assert [row["PermissionsConvertLeads"] for row in api.query(asked)] == [False]
+
+
 def test_a_record_type_offers_the_statuses_of_its_process(api: Api, org: SandboxOrg) -> None:
     process = ("Open - Not Contacted", "Working - Contacted", "Nowhere")
     narrow = org.admin.add_record_type("Lead", "Event_Team", process=process)
@@ -245,6 +267,8 @@ def test_people_and_admins_can_be_played_over_http(org: SandboxOrg) -> None:
         {"do": "add_queue", "name": "Third"},
         {"do": "add_record_type", "object": "Lead", "name": "Event_Team"},
         {"do": "set_process", "id": "012", "process": ["Nurture"]},
+        {"do": "allow_record_type", "id": "012", "is_allowed": False},
+        {"do": "allow_converting", "is_allowed": False},
         {"do": "use_currencies", "codes": ["EUR", "USD"]},
         {"do": "map_lead_field", "field": "Syncd_Reason__c", "targets": ["Contact.Description"]},
     ):

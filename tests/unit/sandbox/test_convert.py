@@ -369,3 +369,13 @@ def test_a_rep_converts_into_the_account_that_the_contact_has(org: SandboxOrg) -
     lead = add_lead(org)
     assert org.convert(lead, contact_id=contact) == contact
     assert held(org, lead)["ConvertedAccountId"] == account
+
+
+def test_nobody_is_converted_without_the_permission(api: Api, org: SandboxOrg) -> None:
+    org.admin.allow_converting(is_allowed=False)
+    lead = add_lead(org)
+    (made,) = convert(api, {"leadId": lead})
+    assert (made["success"], made["code"]) == (False, "INSUFFICIENT_ACCESS")
+    org.admin.allow_converting(is_allowed=True)
+    (made,) = convert(api, {"leadId": lead})
+    assert made["success"]
