@@ -46,7 +46,9 @@ def act(turn: Turn, moved: Move | None) -> list[Wanted]:
 def _convert_blocked(turn: Turn, one: ReadyRule, *, is_free: bool) -> str:
     if turn.target is not Target.LEAD:
         return "no_target"
-    if not turn.status or (one.from_statuses is not None and turn.status not in one.from_statuses):
+    if turn.status not in turn.program.program.statuses or (
+        one.from_statuses is not None and turn.status not in one.from_statuses
+    ):
         return "status"
     if not turn.holds(one.when):
         return "condition"
