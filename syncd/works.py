@@ -24,7 +24,7 @@ from syncd.ports import Journal, Store
 from syncd.run.context import is_lost, note_lost
 from syncd.run.hot import LANES
 from syncd.run.rest import rests
-from syncd.run.standards import SETTLED
+from syncd.run.standards import MARKING, SETTLED
 from syncd.salesforce import SLOW_FROM, SalesforceOrg
 from syncd.schedule import DEFAULT_INTERVAL_SECONDS, Plan, next_time, why_wrong
 
@@ -173,7 +173,8 @@ class Works:
         if not policy.programs:
             return False
         at = self.store.next_due()
-        return self.store.setting(SETTLED) != policy.digest or (at is not None and at <= self.clock.now())
+        is_known = self.store.setting(SETTLED) == policy.digest and self.store.setting(MARKING) == f"{policy.digest} end"
+        return not is_known or (at is not None and at <= self.clock.now())
 
     def has_actions(self) -> bool:
         """Whether an action waits for a source that nobody has paused, and that is not left alone for now."""

@@ -11,7 +11,7 @@ from syncd.policy.published import published
 from syncd.policy.published_html import html_page
 from syncd.policy.published_markdown import markdown_page
 from syncd.ports import Store
-from syncd.run.standards import PUBLISHED
+from syncd.run.standards import MARKING, PUBLISHED
 
 _PAGES = {".html": html_page, ".htm": html_page, ".md": markdown_page, ".markdown": markdown_page}
 
@@ -39,7 +39,10 @@ def note_published(store: Store, policy: Policy, digest: str) -> None:
             f"The version {policy.digest[:8]} of the policy is at work, and {digest[:8]} was to be published.",
             advice="Have the daemon load the new one first (systemctl reload syncd), then publish again.",
         )
-    store.put_setting(PUBLISHED, digest)
+    if store.setting(PUBLISHED) != digest:
+        store.put_setting(PUBLISHED, digest)
+        # Everybody is looked at: what comes next stands at their leads from the next pass on.
+        store.put_setting(MARKING, f"{digest} ")
 
 
 __all__ = ["note_published", "render"]

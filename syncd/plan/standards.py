@@ -27,6 +27,8 @@ from syncd.ports import DecisionRow, Review
 
 CONVERT = "convert"
 """Where the notes of a plan tell why somebody is not converted."""
+PUBLISHED = "published"
+"""How provenance names what is written because a policy was published."""
 _ADVICE = "Give the rule enforcement: observe, or leave it out."
 
 
@@ -39,6 +41,7 @@ class StandardsSettings(msgspec.Struct, frozen=True, gc=False):
         owners: `queue:NAME` or `user:NAME` to its id.
         active: Ids of users that are active, of those that were asked for.
         secret: Behind the external ids.
+        is_published: Whether people can read the policy: then leads that stand in a status say what comes next, too.
         may_act: Whether sources may be asked to do anything; not from a sandbox org, unless the configuration says so.
     """
 
@@ -48,6 +51,7 @@ class StandardsSettings(msgspec.Struct, frozen=True, gc=False):
     active: frozenset[str] = frozenset()
     secret: bytes = b""
     may_act: bool = True
+    is_published: bool = False
 
 
 class PolicyWrite(msgspec.Struct, frozen=True, gc=False):
@@ -134,6 +138,9 @@ def carry(
         return account_owner if wanted == "account" else _owner_id(wanted, policy, record, settings)
 
     fields = _written(policy, verdict, view, record, schema, owner_of, notes)
+    behind = verdict.rule_id
+    if not behind and settings.is_published:
+        fields, behind = _published(policy, verdict, view, record, schema), PUBLISHED
     # What goes with a move comes with it or not at all.
     actions = [one for one in verdict.actions if fields or one.rule_id != verdict.rule_id]
     if is_old:
@@ -141,7 +148,7 @@ def carry(
     on_record = field_actions(policy, actions, view, record, schema.objects[record.row.object], owner_of)
     notes.update(on_record.notes)
     # The move goes before: what it writes is not written otherwise in the same breath.
-    why = on_record.why | dict.fromkeys(fields, Provenance(rule=rule_name(policy, verdict.rule_id)))
+    why = on_record.why | dict.fromkeys(fields, Provenance(rule=rule_name(policy, behind)))
     is_moving = bool(fields)
     fields = on_record.fields | fields
     owner_id = str(fields.get("OwnerId") or record.row.owner_id)
@@ -210,6 +217,21 @@ def _written(
     fields = _writable(_moved(policy, verdict, record, owner_id), record, view, schema, notes)
     # Without the status nothing that goes with it makes sense: it is held by an undo, or may not be written.
     return {} if verdict.to_status and "Status" not in fields else fields
+
+
+def _published(policy: Policy, verdict: Verdict, view: PersonView, record: OrgRecord, schema: OrgSchema) -> dict[str, Value]:
+    """What a published policy says of the status in which a lead stands, once for each version: a rep may change it afterwards."""
+    row, names = record.row, policy.fields
+    is_open = row.object == "Lead" and not row.is_converted and bool(verdict.program and verdict.from_status)
+    is_held = any(one.blocked == "held" for one in verdict.asked)
+    if not names.policy or not is_open or is_held or row.fields.get(names.policy) == _version(policy):
+        return {}
+    wanted: dict[str, Value] = {names.policy: _version(policy)}
+    if names.next_action:
+        wanted[names.next_action] = verdict.next_action or None
+    fields = _writable(wanted, record, view, schema, {})
+    # Without the version nobody could tell that it was done.
+    return fields if names.policy in fields else {}
 
 
 def _moved(policy: Policy, verdict: Verdict, record: OrgRecord, owner_id: str) -> dict[str, Value]:

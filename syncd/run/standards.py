@@ -20,7 +20,8 @@ from syncd.run.lacks import tell_lacks
 
 SETTLED = "policy_digest"
 """Setting: the policy under which a pass has come to its end."""
-_MARKING = "policy_marking"
+MARKING = "policy_marking"
+"""Setting: the policy that everybody is being looked at under, and how far that is (`end`)."""
 OWN_USER = "own_user_id"
 """Setting: who syncd is in the org, for those who explain without asking it."""
 PUBLISHED = "policy_published"
@@ -50,6 +51,7 @@ class Standards:
             owners=_owners(ctx, session, lacks),
             secret=ctx.secret,
             may_act=may_act(ctx, session),
+            is_published=ctx.store.setting(PUBLISHED) == ctx.policy.digest,
         )
         tell_lacks(ctx, lacks)
         self._previous = {
@@ -124,15 +126,15 @@ def mark_people(ctx: PassContext) -> None:
     if store.setting(SETTLED) is None and not store.stats().get("persons"):
         # Nobody is known yet: there is nobody whom the first policy could surprise.
         store.put_setting(SETTLED, ctx.policy.digest)
-        store.put_setting(_MARKING, f"{ctx.policy.digest} end")
-    digest, _, after = (store.setting(_MARKING) or "").partition(" ")
+        store.put_setting(MARKING, f"{ctx.policy.digest} end")
+    digest, _, after = (store.setting(MARKING) or "").partition(" ")
     if digest != ctx.policy.digest:
         after = ""
         ctx.log.info(events.POLICY_CHANGED, stage="plan", reason=ctx.policy.digest[:8])
     if after != "end":
         while not ctx.is_stopping:
             after = store.mark_everybody(after, _PER_SLICE)
-            store.put_setting(_MARKING, f"{ctx.policy.digest} {after or 'end'}")
+            store.put_setting(MARKING, f"{ctx.policy.digest} {after or 'end'}")
             if not after:
                 break
             ctx.turn.breathe()
@@ -144,7 +146,7 @@ def settle_policy(ctx: PassContext) -> None:
     store = ctx.store
     if not ctx.policy.programs or ctx.pushing_stopped or store.setting(SETTLED) == ctx.policy.digest:
         return
-    if store.setting(_MARKING) == f"{ctx.policy.digest} end":
+    if store.setting(MARKING) == f"{ctx.policy.digest} end":
         store.put_setting(SETTLED, ctx.policy.digest)
 
 
@@ -183,4 +185,4 @@ def _owners(ctx: PassContext, session: OrgSession, lacks: dict[str, str]) -> dic
     return found
 
 
-__all__ = ["OWN_USER", "PUBLISHED", "SETTLED", "Standards", "mark_people", "settle_policy"]
+__all__ = ["MARKING", "OWN_USER", "PUBLISHED", "SETTLED", "Standards", "mark_people", "settle_policy"]

@@ -492,3 +492,44 @@ def test_the_plan_shows_what_a_changed_policy_would_move_and_writes_nothing(worl
     planned = [one for one in world.plan() if one.kind is OperationKind.STATUS]
     assert [(one.fields["Status"], one.before["Status"]) for one in planned] == [("Nurture", "Open - Not Contacted")] * 2
     assert len(world.org.audit) == writes
+
+
+# ---------------------------------------------------------------- published
+
+
+def publish(world: World) -> None:
+    house = world.open()
+    try:
+        house.publish_policy(house.policy().digest)
+    finally:
+        house.close()
+
+
+def test_a_published_policy_says_what_comes_next_at_leads_that_stand_still(world: World) -> None:
+    """Once for each version: a rep's own words afterwards stay, a lead on hold is left alone, and a new version says it anew."""
+    world.drop([row(1), row(2)])
+    world.run()
+    held = world.lead("person2@example.com")["Id"]
+    world.org.edit(held, {"Syncd_Hold_Until__c": "2027-01-01"})
+    assert world.lead("person1@example.com")["Syncd_Policy__c"] is None
+    publish(world)
+    world.run()
+    lead = world.lead("person1@example.com")
+    assert (lead["Syncd_Next_Action__c"], lead["Syncd_Policy__c"][:5], lead["Status"]) == (
+        "Call them.",
+        "acme ",
+        "Open - Not Contacted",
+    )
+    assert world.lead("person2@example.com")["Syncd_Policy__c"] is None
+    world.org.edit(lead["Id"], {"Syncd_Next_Action__c": "I call on Monday"})
+    for _ in range(3):
+        assert wrote(world.run()) == 0
+    publish(world)
+    assert wrote(world.run()) == 0
+    world.write("mappings/policy.yaml", PROGRAM.replace("Call them.", "Call them twice."))
+    world.run(force=True)
+    assert world.lead("person1@example.com")["Syncd_Next_Action__c"] == "I call on Monday"
+    publish(world)
+    world.run()
+    assert world.lead("person1@example.com")["Syncd_Next_Action__c"] == "Call them twice."
+    assert wrote(world.run()) == 0
