@@ -29,7 +29,7 @@ def test_the_demo_keeps_every_promise_and_says_so_as_json(tmp_path: Path) -> Non
     )
     assert played.returncode == 0, played.stdout + played.stderr
     told = json.loads(played.stdout)
-    assert len(told["promises"]) == 12
+    assert len(told["promises"]) == 14
     assert all(told["promises"].values())
     assert [run["status"] for run in told["runs"]] == ["ok", "ok", "ok"]
     assert set(told["sources"]) == {"badge_scanner", "second_scanner", "newsletter", "site"}
@@ -39,6 +39,8 @@ def test_the_demo_keeps_every_promise_and_says_so_as_json(tmp_path: Path) -> Non
     assert told["api_calls"]["salesforce"] > told["api_calls"]["mailchimp"] > 4
     assert [one["status"] for one in told["hot"]].count(401) == 1
     assert all(one["age_seconds"] is not None for one in told["hot"] if one["what"] == "a new lead")
+    assert [one["status"] for one in told["standards"] if one["lead"] == "Ada"][-1] == "Closed - Converted"
+    assert {"Archived", "Open - Not Contacted"} <= {one["status"] for one in told["standards"] if one["lead"] == "Bert"}
     assert "kill -9 at" in played.stderr
     assert "\x1b" not in played.stdout + played.stderr
 

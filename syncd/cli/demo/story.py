@@ -16,6 +16,7 @@ from syncd.cli.demo.newsroom import Newsroom
 from syncd.cli.demo.people import KOFI, PRODUCT_NEWS, WALK_INS, Scan, scans, typed_in_twice
 from syncd.cli.demo.promises import Evidence, Seen, judge, judge_live, mailbox
 from syncd.cli.demo.stage import Stage, set_stage, wait_until
+from syncd.cli.demo.standards import Standards, StandardsAct
 from syncd.cli.demo.summary import Pass, Told, print_summary
 from syncd.cli.output import Output
 from syncd.errors import ConfigError
@@ -70,7 +71,9 @@ class Story:
         self._people_at_work()
         self._watch("people at work")
         self._watch("without news")
-        return self._tell(self._go_live())
+        live = self._go_live()
+        self._say("Last, a company's lead standards (mappings/policies/b2b_nurture.yaml) at work on two leads for half a year.")
+        return self._tell(live, StandardsAct(self._stage.folder / "standards").play())
 
     # ------------------------------------------------------------------ acts
 
@@ -196,7 +199,7 @@ class Story:
 
     # ------------------------------------------------------------------ the end
 
-    def _tell(self, live: Live) -> Told:
+    def _tell(self, live: Live, standards: Standards) -> Told:
         stage, room, seen = self._stage, self._newsroom, self._seen
         ledger = stage.ledger()
         walk_ins = [Scan(first, last, email, company, False) for first, last, email, company in WALK_INS]
@@ -216,8 +219,9 @@ class Story:
         return Told(
             folder=stage.folder,
             passes=self._passes,
-            promises=[*judge(evidence, seen), *judge_live(evidence, live)],
+            promises=[*judge(evidence, seen), *judge_live(evidence, live), *standards.promises],
             live=live,
+            standards=standards,
             ledger=ledger,
             before=self._before,
             records=[*stage.rows("Lead"), *stage.rows("Contact")],

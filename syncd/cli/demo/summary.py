@@ -10,6 +10,7 @@ from typing import Any
 from syncd.cli.demo.live import Live
 from syncd.cli.demo.promises import Promise
 from syncd.cli.demo.stage import Ledger
+from syncd.cli.demo.standards import Standards
 from syncd.cli.output import NOTE_WORDS, Output
 
 _COLUMNS = ("pulled", "applied", "unchanged", "skipped", "dead", "review")
@@ -46,6 +47,7 @@ class Told:
     both_audiences: int
     calls: tuple[int, int]
     live: Live
+    standards: Standards
     seconds: float = 0.0
 
 
@@ -80,6 +82,9 @@ def print_summary(output: Output, told: Told) -> None:
     output.line()
     _print_live(output, told.live)
     output.line()
+    steps = [(one.day, one.who, one.what, one.status) for one in told.standards.steps]
+    output.table("The policy b2b_nurture at work, by a clock that runs ahead", ("day", "lead", "what happens", "status"), steps)
+    output.line()
     for promise in told.promises:
         detail = f" ({promise.detail})" if promise.detail else ""
         mark, style = ("kept  ", "green") if promise.is_kept else ("BROKEN", "bold red")
@@ -89,6 +94,7 @@ def print_summary(output: Output, told: Told) -> None:
     where = f"syncd -c {told.folder}/syncd.yaml"
     for command in ("lead show grace.hopper@example.org", "review list", "deadletter list"):
         output.line(f"  {where} {command}")
+    output.line(f"  syncd -c {told.folder}/standards/syncd.yaml policy explain bert@garage.example.com")
 
 
 def _print_people(output: Output, told: Told) -> None:
@@ -138,6 +144,7 @@ def _document(told: Told) -> dict[str, Any]:
             {"what": one.what, "status": one.status, "answer_seconds": one.answer_seconds, "age_seconds": one.age_seconds}
             for one in told.live.sent
         ],
+        "standards": [{"day": one.day, "lead": one.who, "what": one.what, "status": one.status} for one in told.standards.steps],
         "promises": {promise.text: promise.is_kept for promise in told.promises},
         "seconds": round(told.seconds, 1),
     }
