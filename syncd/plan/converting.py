@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from syncd.model import CONSENT_FIELDS, OperationKind, OrgRecord, OrgSchema, PersonView, Provenance, Value
+from syncd.model import CONSENT_FIELDS, OperationKind, OperationState, OrgRecord, OrgSchema, PersonView, Provenance, Value
 from syncd.plan.conversions import Joined, Prospects, Question, conversion_fields, join, owner_of
 from syncd.plan.once import rule_name
 from syncd.plan.opportunities import OPPORTUNITY, new_opportunity, opening_fields
@@ -149,6 +149,33 @@ def _opt_outs(one: Convertible, joined: Joined) -> dict[str, Value] | None:
     return found
 
 
+def carry_opt_outs(view: PersonView, record: OrgRecord, schema: OrgSchema, own_user_id: str, carried: Carried) -> Carried:
+    """`carried` with withdrawals that the converted lead shows and the contact that we made of it does not.
+
+    Salesforce takes the checkbox along only where the org's field mapping says so. Once a person has edited the contact, theirs is the newer word.
+    """
+    row = record.row
+    if row.object != "Contact" or row.modified_by != own_user_id:
+        return carried
+    ours = {one.sf_id for one in view.conversions if one.kind is OperationKind.CONVERT and one.state is OperationState.DONE}
+    became = [one.row for one in view.org_records if one.row.sf_id in ours and one.row.contact_id == row.sf_id]
+    described = schema.objects["Contact"].fields
+    fields: dict[str, Value] = {
+        name: True
+        for name in CONSENT_FIELDS
+        if any(lead.fields.get(name) is True for lead in became)
+        and row.fields.get(name) is not True
+        and name not in record.base
+        and name in described
+        and described[name].is_updateable
+    }
+    if not fields:
+        return carried
+    why = dict.fromkeys(fields, Provenance(rule="opt-out of the converted lead"))
+    write = PolicyWrite(OperationKind.CONSENT, "Contact", row.sf_id, fields, dict.fromkeys(fields, False), why, is_guarded=True)
+    return msgspec.structs.replace(carried, writes=(write, *carried.writes))
+
+
 def _consent_first(one: Convertible, contact_id: str, opt_outs: dict[str, Value], why: Provenance, carried: Carried) -> Carried:
     target = f"Contact:{contact_id}"
     if any(refused.target == target and refused.kind is OperationKind.CONSENT for refused in one.view.refused_operations):
@@ -173,4 +200,4 @@ def _asked(question: Question, one: Convertible, carried: Carried) -> Carried:
     return msgspec.structs.replace(_with_note(carried, note), review=review)
 
 
-__all__ = ["Convertible", "carry_conversion", "carry_opportunity", "convert"]
+__all__ = ["Convertible", "carry_conversion", "carry_opportunity", "carry_opt_outs", "convert"]

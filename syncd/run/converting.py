@@ -10,7 +10,7 @@ from syncd.errors import ClaimConflictError, SyncdError, UnknownOutcomeError
 from syncd.model import Operation, OperationKind, OrgRecord, PersonView, RowOutcome
 from syncd.plan import StandardsSettings
 from syncd.plan.conversions import Prospects, account_keys_in, request_of
-from syncd.plan.converting import Convertible, carry_conversion, carry_opportunity
+from syncd.plan.converting import Convertible, carry_conversion, carry_opportunity, carry_opt_outs
 from syncd.plan.opportunities import OPPORTUNITY, is_owed, owed_opportunities, set_on
 from syncd.plan.standards import Carried
 from syncd.policy import Enforcement, Facts, Verdict
@@ -95,6 +95,7 @@ class Conversions:
         if view.conversions:
             owed = owed_opportunities(policy, view, self._untouched, self._own_field, ctx.secret, ctx.run_id)
             carried = msgspec.structs.replace(carried, writes=(*carried.writes, *owed))
+            carried = carry_opt_outs(view, record, self._session.schema, settings.own_user_id, carried)
         return carried
 
     def convertible(

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, insert, select, text, update
+from sqlalchemy import Connection, and_, insert, or_, select, text, update
 
 from syncd.errors import StoreError
 from syncd.model import Candidate, Lane
@@ -229,10 +229,12 @@ class DeskStore:
             its = table.c.person_number == t.number_of(loser)
             connection.execute(update(table).where(its).values(person_number=t.number_of(survivor)))
         move_due(connection, loser, survivor)
-        # A task belongs to its record, an action to the person: with the survivor they would come a second time otherwise.
+        # A task belongs to its record, an action to the person, what a conversion still owes to its opportunity: with the survivor they
+        # would come a second time, or never.
         o = t.operation.c
-        its_tasks = and_(o.person_number == t.number_of(loser), o.kind.in_(("task", "action")))
-        connection.execute(update(t.operation).where(its_tasks).values(person_number=t.number_of(survivor)))
+        is_kept = or_(o.kind.in_(("task", "action", "convert")), o.object == "Opportunity")
+        its_own = and_(o.person_number == t.number_of(loser), is_kept)
+        connection.execute(update(t.operation).where(its_own).values(person_number=t.number_of(survivor)))
         self._second_records_step_back(connection, survivor, at)
         connection.execute(
             update(t.person).where(t.person.c.person_id == loser).values(state="merged", redirect=survivor, is_dirty=False)

@@ -404,3 +404,28 @@ def test_who_is_not_qualified_is_converted_only_if_a_person_insists(world: World
         house.check_qualified("person1@example.com", is_forced=True)
     finally:
         house.close()
+
+
+def test_an_opt_out_that_the_org_does_not_take_along_follows(world: World) -> None:
+    """An admin has mapped the checkbox nowhere: the contact that we made gets it at once, and a rep's later word about it stays."""
+    made: list[str] = []
+
+    def unmapped(_org: SandboxOrg, new: dict[str, Any]) -> dict[str, Any]:
+        """The contact, as it is made."""
+        if "MailingCity" not in new or made:
+            return {}
+        made.append("contact")
+        return {"HasOptedOutOfEmail": False}
+
+    world.drop([row(1)])
+    world.run()
+    world.org.triggers.append(unmapped)
+    world.org.edit(world.lead("person1@example.com")["Id"], {"Title": "Head", "HasOptedOutOfEmail": True})
+    world.run()
+    (contact,) = living(world, "Contact")
+    assert made
+    assert contact["HasOptedOutOfEmail"] is True
+    world.org.edit(contact["Id"], {"HasOptedOutOfEmail": False}, user="rep1")
+    for _ in range(3):
+        assert wrote(world.run()) == 0
+    assert living(world, "Contact")[0]["HasOptedOutOfEmail"] is False
