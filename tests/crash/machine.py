@@ -6,6 +6,7 @@ of them are all the places where a death can make a difference. They are named b
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -102,3 +103,15 @@ def points_of(make_world: Callable[[str], World], scenario: Scenario) -> list[tu
 
     scenario(world, run)
     return [(point, number) for counts in passed for point, count in sorted(counts.items()) for number in range(1, count + 1)]
+
+
+def deaths(points: list[tuple[str, int]], engine: str) -> list[tuple[int, tuple[str, int], tuple[str, int]]]:
+    """Where to die: (number, first death, second death in the recovery). After each call; a death after one is a death before the next.
+
+    The stores differ in how they commit, which other scenarios try at every point: the second one gets every third here, and all with
+    `make chaos`.
+    """
+    after = [point for point in points if point[0].startswith("after:")]
+    before = [point for point in points if point[0].startswith("before:")]
+    step = 1 if engine == "sqlite" or os.environ.get("SYNCD_CHAOS") else 3
+    return [(index, after[index], before[(index * 7 + 3) % len(before)]) for index in range(0, len(after), step)]

@@ -14,7 +14,7 @@ import pytest
 from tests.acting import STANDARDS, Acting
 from tests.conftest import store_url_for
 from tests.crash import oracle
-from tests.crash.machine import points_of, run_to_the_end
+from tests.crash.machine import deaths, points_of, run_to_the_end
 from tests.hot import tasks
 from tests.newsletter import mail
 from tests.world import World, row
@@ -84,13 +84,10 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, int]]:
 @pytest.mark.timeout(1800)
 def test_a_death_at_every_point_does_nothing_twice(points: list[tuple[str, int]], engine: str, tmp_path: Path) -> None:
     """Die after each call in turn, and before another one in the recovery: a death after one is a death before the next."""
-    after = [point for point in points if point[0].startswith("after:")]
-    before = [point for point in points if point[0].startswith("before:")]
-    assert {("after:store.mark_sent", 5), ("after:store.commit_results", 8), ("after:store.put_off", 1)} <= set(after)
-    for index, point in enumerate(after):
+    assert {("after:store.mark_sent", 5), ("after:store.commit_results", 8), ("after:store.put_off", 1)} <= set(points)
+    for index, point, again in deaths(points, engine):
         folder = tmp_path / f"w{index}"
         folder.mkdir()
         world = Acting(folder, store_url=store_url_for(engine, folder), seed=index, policy=POLICY)
-        again = before[(index * 7 + 3) % len(before)]
         scenario(world, lambda world=world, point=point, again=again: run_to_the_end(world, point, again) and None)  # type: ignore[misc]
         finish(world)

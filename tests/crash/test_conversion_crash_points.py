@@ -5,7 +5,6 @@ Nobody is converted twice, no account is made twice, every opportunity is there 
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import store_url_for
-from tests.crash.machine import points_of, run_to_the_end
+from tests.crash.machine import deaths, points_of, run_to_the_end
 from tests.hot import with_owner
 from tests.integration.test_conversions import DAY, account, living, policy
 from tests.world import MAPPING, World, row
@@ -55,7 +54,7 @@ def scenario(world: World, run: Callable[[], None]) -> None:
     world.org.edit(fourth["Id"], {"HasOptedOutOfEmail": True, "Title": "Head"})
     run()
     world.org.edit(known, {"Department": "Buying"}, user="rep2")
-    world.clock.advance(1.5 * DAY)
+    world.clock.advance(2.5 * DAY)
     run()
 
 
@@ -107,12 +106,9 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, int]]:
 def test_a_death_at_every_point_converts_nobody_twice(points: list[tuple[str, int]], engine: str, tmp_path: Path) -> None:
     """The points around the conversion and what it made are among them."""
     assert {("before:org.convert", 1), ("after:org.convert", 1), ("before:store.link_person", 1)} <= set(points)
-    # The stores differ in how they commit, which the other scenarios try at every point: the second one gets every third here.
-    step = 1 if engine == "sqlite" or os.environ.get("SYNCD_CHAOS") else 3
-    for index, point in list(enumerate(points))[::step]:
+    for index, point, again in deaths(points, engine):
         folder = tmp_path / f"w{index}"
         folder.mkdir()
         world = World(folder, store_url=store_url_for(engine, folder), seed=index, mapping=MAPPING, policy=POLICY)
-        again = points[(index * 7 + 3) % len(points)]
         scenario(world, lambda world=world, point=point, again=again: run_to_the_end(world, point, again) and None)  # type: ignore[misc]
         finish(world)
