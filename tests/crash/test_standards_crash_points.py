@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import store_url_for
 from tests.crash import oracle
-from tests.crash.machine import points_of, run_to_the_end
+from tests.crash.machine import deaths, points_of, run_to_the_end
 from tests.hot import tasks
 from tests.integration.test_standards import DAY, PROGRAM, ready
 from tests.world import MAPPING, World, row
@@ -81,10 +81,9 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, int]]:
 def test_a_death_at_every_point_leaves_the_standards_kept(points: list[tuple[str, int]], engine: str, tmp_path: Path) -> None:
     """The points of the policy's own writes are among them."""
     assert {("after:store.mark_due", 1), ("before:store.commit_plans", 2), ("after:org.update", 1)} <= set(points)
-    for index, point in enumerate(points):
+    for index, point, again in deaths(points, engine):
         folder = tmp_path / f"w{index}"
         folder.mkdir()
         world = World(folder, store_url=store_url_for(engine, folder), seed=index, mapping=MAPPING, policy=PROGRAM)
-        again = points[(index * 7 + 3) % len(points)]
         scenario(world, lambda world=world, point=point, again=again: run_to_the_end(world, point, again) and None)  # type: ignore[misc]
         finish(world)
