@@ -19,6 +19,7 @@ from syncd.store.shared import mark_dirty, org_rows, put_review
 from syncd.store.standing import ACCOUNT, RELATED, USER, Change, account_of, mark_people_of, note_statuses, put_related, put_users
 
 _MAX_HOPS = 8
+_LATE = frozenset({"account_domain", "account_name", "contact_domain"})
 
 
 def org_row_values(row: OrgRow) -> dict[str, Any]:
@@ -77,6 +78,17 @@ def _changes(fresh: Sequence[OrgRow], moved: Sequence[OrgRow], known: Mapping[tu
     for row in {row.sf_id: row for row in moved}.values():
         old = known[row.object, row.sf_id]
         yield row, msgspec.json.decode(old.fields), old.stamp, old.modified_by
+
+
+def _is_current(row: OrgRow, known: Mapping[tuple[str, str], Any]) -> bool:
+    """Whether a row that was there is no older than what is known of it."""
+    old = known.get((row.object, row.sf_id))
+    return old is not None and row.stamp >= old.stamp
+
+
+def _late_keys(keys: Sequence[Key]) -> list[Key]:
+    """Those that a policy asks for only once it converts: rows that have not changed may lack them."""
+    return [key for key in keys if key[0] in _LATE]
 
 
 def _is_handed_over(old: Any, row: OrgRow) -> bool:
@@ -159,7 +171,12 @@ class MirrorStore:
                 dirty |= handed_over  # a policy may ask whose a lead is
             dirty |= _owed(connection, handed_over - dirty)
             self._forget_keys(connection, [*fresh, *moved])
-            self._index(connection, rows, key_sets)
+            self._index(connection, [*fresh, *moved], key_sets)
+            late = {
+                row.sf_id: keys for row in rows if _is_current(row, known) and (keys := _late_keys(key_sets.get(row.sf_id, ())))
+            }
+            if late:
+                self._index(connection, [row for row in rows if row.sf_id in late], late)
             if self.db.notes_statuses:
                 note_statuses(connection, _changes(fresh, moved, known))
             mark_people_of(connection, (), [row.sf_id for row in (*fresh, *moved) if row.object == ACCOUNT])
@@ -204,7 +221,7 @@ class MirrorStore:
                 connection.execute(delete(t.block_key).where(here))
 
     def _index(self, connection: Connection, rows: Sequence[OrgRow], key_sets: Mapping[str, Sequence[Key]]) -> None:
-        """The keys of these rows, as far as they are not there; deleted rows are kept findable only if a merge leads on from them."""
+        """Add the keys of these rows; deleted rows are kept findable only if a merge leads on from them."""
         keys = {
             (kind, value, row.object, row.sf_id): {
                 "kind": kind,

@@ -160,6 +160,26 @@ def test_accounts_belong_to_nobody_and_are_found_by_their_keys(store: SqlStore) 
     assert store.accounts_by("account_name", ["acme"]) == {}
 
 
+def test_keys_that_a_policy_asks_for_later_come_with_rows_that_have_not_changed(store: SqlStore) -> None:
+    """A row that is read once more gets them; one that is older than what is known brings nothing back."""
+    put(store, row("Account", "001A", Name="Acme"))
+    put(store, row("Contact", "003A", NOW + DAY, AccountId="001A", Email="new@acme.com"), **{"003A": [("email", "new@acme.com")]})
+    assert store.accounts_of_domains(["acme.com"]) == {}
+    domain = ("contact_domain", "acme.com")
+    put(
+        store,
+        row("Contact", "003A", NOW, AccountId="001A", Email="old@acme.com"),
+        **{"003A": [("email", "old@acme.com"), domain]},
+    )
+    assert store.accounts_of_domains(["acme.com"]) == {}
+    assert store.candidates([("email", "old@acme.com")]) == {}
+    put(store, row("Contact", "003A", NOW + DAY, AccountId="001A", Email="new@acme.com"), **{"003A": [domain]})
+    assert [one.sf_id for one in store.accounts_of_domains(["acme.com", "x.com"])["acme.com"]] == ["001A"]
+    assert [one.subject_id for one in store.candidates([("email", "new@acme.com")])[("email", "new@acme.com")]] == ["003A"]
+    put(store, row("Contact", "003A", NOW + 2 * DAY, AccountId=None, Email="new@acme.com"), **{"003A": [domain]})
+    assert store.accounts_of_domains(["acme.com"]) == {}
+
+
 # ---------------------------------------------------------------- facts
 
 
