@@ -123,6 +123,7 @@ Examples:
         import msgspec
 
         from syncd.app.convert import Converted, ConvertWish
+        from syncd.app.leads import one_lead
 
         output = globals_of(context).output(as_json=as_json)
         wish = ConvertWish(account, owner, status, opportunity)
@@ -132,7 +133,8 @@ Examples:
             try:
                 found = opened.convert_lead(who, wish)
             except StoreError as error:
-                document = {"who": who, "wish": msgspec.to_builtins(wish)}
+                # By its id: what was typed may be an address, and requests are kept.
+                document = {"who": one_lead(opened.store, who).person_id, "wish": msgspec.to_builtins(wish)}
                 found = msgspec.convert(ask_daemon(opened, output, error, "convert", document)["converted"], Converted)
         if as_json:
             output.json(found)

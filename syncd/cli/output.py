@@ -134,6 +134,13 @@ NOTE_WORDS = {
     "sandbox_org": "people for whom no source is asked: this is a sandbox org (allow_source_writes_from_sandbox)",
     "rule_gone": "actions not carried out because the policy states them no longer",
     "source_gone": "actions not carried out because their source is configured no longer",
+    "ask_several_accounts": "leads not converted: several accounts fit, see syncd review list",
+    "ask_several_contacts": "leads not converted: several contacts are the person, see syncd review list",
+    "ask_contact_without_account": "leads not converted: the person is a contact without an account, see syncd review list",
+    "ask_no_owner": "leads not converted: nobody active can be given them, see syncd review list",
+    "waits_for_account": "leads that waited until a colleague's conversion had made their account",
+    "opt_out_not_writable": "leads not converted: their opt-out cannot be written to the contact",
+    "open_opportunity_exists": "leads converted without an opportunity, because one is open already",
     "deleted_by_person": "people somebody deleted in Salesforce: not created again",
 }
 """What the reasons of a summary mean; a reason that is not here is shown as its own word."""

@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from syncd.model import Candidate, Conversion, Operation, OrgRow, Value
+from syncd.plan.tasks import USER
 from syncd.policy.model import Converting
 
 OPPORTUNITY_PREFIX = "Opportunity."
 ACCOUNT_KEY_PREFIX = "Account.Key:"
-USER = "005"
-"""What the ids of users begin with; a queue is a group."""
 
 _WORDS = {"contact": "is a contact there", "domain": "has its domain", "alias": "is named for it", "name": "has its name"}
 

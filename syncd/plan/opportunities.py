@@ -7,13 +7,13 @@ of its own, made of person and rule, so that none is made twice.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 from syncd.model import OPEN_STATES, Operation, OperationKind, OperationState, OrgRecord, OrgSchema, PersonView, Provenance, Value
 from syncd.plan.conversions import opening_of
 from syncd.plan.fields import fitting
-from syncd.plan.once import rule_name, rule_of
+from syncd.plan.once import is_owed, rule_name, rule_of
 from syncd.plan.standards import PolicyWrite
 from syncd.policy import Facts, Policy, values_of
 from syncd.policy.model import Rule
@@ -22,8 +22,6 @@ from syncd.policy.values import canonical
 OPPORTUNITY = "Opportunity"
 MAX_NAME = 120
 """Object Reference: Opportunity.Name."""
-
-_LOST = (OperationState.SUPERSEDED, OperationState.FAILED)
 
 
 def opening_fields(policy: Policy, rule: Rule, facts: Facts, schema: OrgSchema) -> tuple[dict[str, Value], str]:
@@ -100,13 +98,14 @@ def owed_opportunities(
         run_id: What failed in this run is left for the next one.
     """
     found = []
+    refused = {one.operation_id for one in view.refused_operations}
     made: dict[str, list[Operation]] = {}
     for one in view.conversions:
         if one.kind is OperationKind.OPPORTUNITY:
             made.setdefault(one.external_id, []).append(one)
     for own_id, tries in made.items():
         last = tries[-1]
-        if _may_repeat(view, tries, run_id) and policy.rule(rule_of(last.provenance)) is not None:
+        if is_owed(tries, refused, run_id) and policy.rule(rule_of(last.provenance)) is not None:
             attempt = sum(1 for one in tries if one.code)
             found.append(
                 PolicyWrite(last.kind, OPPORTUNITY, "", last.fields, {}, last.provenance, own_id=own_id, attempt=attempt)
@@ -129,9 +128,10 @@ def _owed_settings(
     view: PersonView, untouched: frozenset[str], external_id_field: str | None, secret: bytes, run_id: str
 ) -> list[PolicyWrite]:
     found = []
+    refused = {one.operation_id for one in view.refused_operations}
     for sf_id, conversion in set_on(view).items():
         tries = [one for one in view.conversions if one.object == OPPORTUNITY and one.sf_id == sf_id]
-        if sf_id not in untouched or (tries and not _may_repeat(view, tries, run_id)):
+        if sf_id not in untouched or (tries and not is_owed(tries, refused, run_id)):
             continue
         fields = {name: value for name, value in opening_of(conversion).items() if name != "Name"}
         why = next(iter(conversion.provenance.values()))
@@ -143,21 +143,10 @@ def _owed_settings(
     return found
 
 
-def is_owed(view: PersonView, sf_id: str) -> bool:
+def is_unset(view: PersonView, sf_id: str) -> bool:
     """Whether values are still to be set on an opportunity, as far as the outbox tells."""
     tries = [one for one in view.conversions if one.object == OPPORTUNITY and one.sf_id == sf_id]
     return not any(one.state is OperationState.DONE or one.state in OPEN_STATES for one in tries)
 
 
-def _may_repeat(view: PersonView, tries: Sequence[Operation], run_id: str) -> bool:
-    """Whether none of them is done, under way, or refused for good, and the last one was lost on its way."""
-    if any(one.state is OperationState.DONE or one.state in OPEN_STATES for one in tries):
-        return False
-    refused = {one.operation_id for one in view.refused_operations}
-    last = tries[-1]
-    if last.state is OperationState.REFUSED:
-        return last.operation_id not in refused  # a person has replayed its dead letter
-    return last.state in _LOST and not (last.code and last.run_id == run_id)
-
-
-__all__ = ["OPPORTUNITY", "is_owed", "new_opportunity", "opening_fields", "opportunity_id", "owed_opportunities", "set_on"]
+__all__ = ["OPPORTUNITY", "is_unset", "new_opportunity", "opening_fields", "opportunity_id", "owed_opportunities", "set_on"]

@@ -14,11 +14,8 @@ import msgspec
 from syncd.model import ObjectSchema, Operation, PersonView, Provenance, Value
 from syncd.plan.fields import fitting
 from syncd.plan.once import is_owed, occasion_id, rule_name, rule_of
-from syncd.plan.tasks import TaskWrite
+from syncd.plan.tasks import USER, TaskWrite
 from syncd.policy import ActionKind, Policy, Wanted
-
-USER = "005"
-"""What the ids of users begin with; a queue is a group."""
 
 _OF_RECORD = ("WhoId", "OwnerId")
 

@@ -31,7 +31,8 @@ from syncd.plan.fields import fitting
 from syncd.plan.survivorship import provenance_of
 
 TASK = "Task"
-_USER = "005"
+USER = "005"
+"""What the ids of users begin with; a queue is a group."""
 _OVER = (OperationState.FAILED, OperationState.SUPERSEDED)
 
 
@@ -115,7 +116,7 @@ def wish_for_tasks(
     if target is None:
         return TaskWish(waits=is_moving)
     owner_id = target.row.owner_id
-    if not owner_id.startswith(_USER) or owner_id == settings.own_user_id:
+    if not owner_id.startswith(USER) or owner_id == settings.own_user_id:
         return TaskWish(note="task_waits_for_owner")
     refused = {one.external_id for one in view.refused_operations if one.kind is OperationKind.TASK}
     writes = []

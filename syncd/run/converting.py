@@ -11,7 +11,7 @@ from syncd.model import Operation, OperationKind, OrgRecord, PersonView, RowOutc
 from syncd.plan import StandardsSettings
 from syncd.plan.conversions import Prospects, account_keys_in, request_of
 from syncd.plan.converting import Convertible, carry_conversion, carry_opportunity, carry_opt_outs
-from syncd.plan.opportunities import OPPORTUNITY, is_owed, owed_opportunities, set_on
+from syncd.plan.opportunities import OPPORTUNITY, is_unset, owed_opportunities, set_on
 from syncd.plan.standards import Carried
 from syncd.policy import Enforcement, Facts, Verdict
 from syncd.policy.model import Converting
@@ -57,7 +57,7 @@ class Conversions:
         self._prospects = find_prospects(self._ctx.store, views, ways)
         self._founding = {}
         self.ask_active(owners_of(views, self._prospects))
-        owed = sorted({sf_id for view in views for sf_id in set_on(view) if is_owed(view, sf_id)})
+        owed = sorted({sf_id for view in views for sf_id in set_on(view) if is_unset(view, sf_id)})
         self._untouched = self._untouched_of(owed) if owed else frozenset()
 
     def ask_active(self, sf_ids: set[str]) -> None:

@@ -23,7 +23,7 @@ MUTANTS = [
     Mutant(
         "a queue gets the task",
         OWED,
-        "if not owner_id.startswith(_USER) or owner_id == settings.own_user_id:",
+        "if not owner_id.startswith(USER) or owner_id == settings.own_user_id:",
         "if owner_id == settings.own_user_id:",
         (TASKS, "takes_the_lead_from_the_queue"),
     ),
@@ -72,8 +72,8 @@ MUTANTS = [
     Mutant(
         "who takes a record over makes its task again",
         "syncd/store/desk.py",
-        'o.kind.in_(("task", "action")))\n',
-        'o.kind.in_(("-", "action")))\n',
+        'o.kind.in_(("task", "action", "convert"))',
+        'o.kind.in_(("-", "action", "convert"))',
         (TASKS, "found_to_be_one"),
     ),
     Mutant(

@@ -33,7 +33,7 @@ from syncd.sandbox import (
 _MARKER = ".syncd-demo"
 SITE_SECRET = "whsec_c3luY2QtZGVtby13ZWItc2l0ZS1rZXktMDAwMQ=="  # noqa: S105 - the demo's, public on purpose
 
-_SETTINGS = """\
+_HEAD = """\
 # Written by "syncd demo": a sandbox, so the secrets may stand here in plain text.
 version: 1
 allow_literal_secrets: true
@@ -44,7 +44,9 @@ salesforce:
   ca_file: {ca_file}
   request_timeout_seconds: 3
 mappings_dir: mappings
-policy: mappings/policy.yaml
+policy: {policy}
+"""
+_SOURCES = """\
 sources:
   badge_scanner: {{type: csv_drop, folder: drop/scanner1, mapping: csv_drop, settle_seconds: 0}}
   second_scanner: {{type: csv_drop, folder: drop/scanner2, mapping: csv_drop, settle_seconds: 0}}
@@ -151,6 +153,13 @@ class Stage:
         self.newsletter.stop()
 
 
+def write_settings(folder: Path, server: SandboxServer, policy: str, sources: str) -> None:
+    """What `syncd init` writes, with a syncd.yaml for this org; `sources` is the rest of it."""
+    write_template(folder)
+    head = _HEAD.format(url=server.url, key=CONSUMER_KEY, secret=CONSUMER_SECRET, ca_file=server.ca_file, policy=policy)
+    (folder / "syncd.yaml").write_text(head + sources, encoding="utf-8")
+
+
 def set_stage(folder: Path) -> Stage:
     """Make a fresh folder, start the sandboxes and write the configuration.
 
@@ -169,18 +178,13 @@ def set_stage(folder: Path) -> Stage:
     server, newsletter = SandboxServer(org, folder=folder / "sandbox"), MailchimpServer(mailchimp)
     server.start()
     newsletter.start()
-    write_template(folder)
-    settings = _SETTINGS.format(
-        url=server.url,
-        key=CONSUMER_KEY,
-        secret=CONSUMER_SECRET,
-        ca_file=server.ca_file,
+    sources = _SOURCES.format(
         mailchimp_url=newsletter.url,
         mailchimp_key=MAILCHIMP_KEY,
         site_secret=SITE_SECRET,
         audiences=f"{AUDIENCE}, {PRODUCT_NEWS}",
     )
-    (folder / "syncd.yaml").write_text(settings, encoding="utf-8")
+    write_settings(folder, server, "mappings/policy.yaml", sources)
     return Stage(folder, org, server, mailchimp, newsletter)
 
 

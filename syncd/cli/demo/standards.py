@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from syncd.cli.demo.promises import Promise
+from syncd.cli.demo.stage import write_settings
 from syncd.clock import FixedClock
-from syncd.config import write_template
 from syncd.sandbox import (
     AUDIENCE,
-    CONSUMER_KEY,
-    CONSUMER_SECRET,
     MAILCHIMP_KEY,
     MailchimpServer,
     SandboxMailchimp,
@@ -28,17 +26,7 @@ from syncd.sandbox import (
 
 _DAY = 86_400
 _ADA, _BERT = "ada@analytical.example.com", "bert@garage.example.com"
-_SETTINGS = """\
-# Written by "syncd demo": a sandbox, so the secrets may stand here in plain text.
-version: 1
-allow_literal_secrets: true
-store: {{url: "sqlite:///syncd.db"}}
-salesforce:
-  login_url: {url}
-  auth: {{type: client_credentials, consumer_key: {key}, consumer_secret: {secret}}}
-  ca_file: {ca_file}
-mappings_dir: mappings
-policy: mappings/policies/b2b_nurture.yaml
+_SOURCES = """\
 sources:
   forms: {{type: csv_drop, folder: drop/forms, mapping: form, settle_seconds: 0}}
   demos: {{type: csv_drop, folder: drop/demos, mapping: demo, settle_seconds: 0}}
@@ -148,17 +136,8 @@ class StandardsAct:
     # ------------------------------------------------------------------ the machinery
 
     def _write(self) -> None:
-        write_template(self._folder)
-        settings = _SETTINGS.format(
-            url=self._server.url,
-            key=CONSUMER_KEY,
-            secret=CONSUMER_SECRET,
-            ca_file=self._server.ca_file,
-            mailchimp_url=self._newsletter.url,
-            mailchimp_key=MAILCHIMP_KEY,
-            audience=AUDIENCE,
-        )
-        (self._folder / "syncd.yaml").write_text(settings, encoding="utf-8")
+        sources = _SOURCES.format(mailchimp_url=self._newsletter.url, mailchimp_key=MAILCHIMP_KEY, audience=AUDIENCE)
+        write_settings(self._folder, self._server, "mappings/policies/b2b_nurture.yaml", sources)
         for channel, name in (("form", "forms"), ("demo", "demos")):
             (self._folder / "drop" / name).mkdir(parents=True)
             (self._folder / "mappings" / f"{channel}.yaml").write_text(_MAPPING.format(channel=channel), encoding="utf-8")
