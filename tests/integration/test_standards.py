@@ -15,7 +15,7 @@ from syncd.sandbox import SandboxOrg
 from tests.hot import tasks, with_owner
 from tests.integration.test_delivery import wrote
 from tests.site import Site
-from tests.world import MAPPING, World, row
+from tests.world import BOOTH, MAPPING, World, row
 
 DAY = 86_400
 
@@ -533,3 +533,23 @@ def test_a_published_policy_says_what_comes_next_at_leads_that_stand_still(world
     world.run()
     assert world.lead("person1@example.com")["Syncd_Next_Action__c"] == "Call them twice."
     assert wrote(world.run()) == 0
+
+
+def test_explain_knows_what_is_no_news_as_the_passes_do(make_world: Callable[..., World]) -> None:
+    """Records older than `start_from` revive nobody, and nobody is told that they would."""
+    late = BOOTH.replace("settle_seconds: 0", "settle_seconds: 0, start_from: 2027-06-01")
+    world = ready(make_world(mapping=MAPPING, policy=PROGRAM, sources=late))
+    world.drop([row(1)])
+    world.run()
+    world.org.edit(world.lead("person1@example.com")["Id"], {"Status": "Nurture"})
+    world.run()
+    world.clock.advance(DAY)
+    world.drop([row(1, title="Head")])
+    world.run()
+    assert status_of(world) == "Nurture"
+    house = world.open()
+    try:
+        found = {one.rule_id: one.outcome for one in house.explain_policy("person1@example.com").rules}
+    finally:
+        house.close()
+    assert found["came_back"] == "blocked"
