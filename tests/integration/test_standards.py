@@ -15,7 +15,7 @@ from syncd.sandbox import SandboxOrg
 from tests.hot import tasks, with_owner
 from tests.integration.test_delivery import wrote
 from tests.site import Site
-from tests.world import BOOTH, MAPPING, World, row
+from tests.world import MAPPING, World, row
 
 DAY = 86_400
 
@@ -536,9 +536,10 @@ def test_a_published_policy_says_what_comes_next_at_leads_that_stand_still(world
 
 
 def test_explain_knows_what_is_no_news_as_the_passes_do(make_world: Callable[..., World]) -> None:
-    """Records older than `start_from` revive nobody, and nobody is told that they would."""
-    late = BOOTH.replace("settle_seconds: 0", "settle_seconds: 0, start_from: 2027-06-01")
-    world = ready(make_world(mapping=MAPPING, policy=PROGRAM, sources=late))
+    """Records older than `start_from`, as it is now, revive nobody, and nobody is told that they would."""
+    world = ready(
+        make_world(mapping=MAPPING, policy=PROGRAM.replace("from: [Nurture, Archived]\n    on:", "from: [Archived]\n    on:"))
+    )
     world.drop([row(1)])
     world.run()
     world.org.edit(world.lead("person1@example.com")["Id"], {"Status": "Nurture"})
@@ -547,9 +548,14 @@ def test_explain_knows_what_is_no_news_as_the_passes_do(make_world: Callable[...
     world.drop([row(1, title="Head")])
     world.run()
     assert status_of(world) == "Nurture"
-    house = world.open()
-    try:
-        found = {one.rule_id: one.outcome for one in house.explain_policy("person1@example.com").rules}
-    finally:
+    world.write("mappings/policy.yaml", PROGRAM)
+    settings = (world.folder / "syncd.yaml").read_text(encoding="utf-8")
+    outcomes = []
+    for text in (settings, settings.replace("settle_seconds: 0", "settle_seconds: 0, start_from: 2027-06-01")):
+        world.write("syncd.yaml", text)
+        house = world.open()
+        outcomes += [one.outcome for one in house.explain_policy("person1@example.com").rules if one.rule_id == "came_back"]
         house.close()
-    assert found["came_back"] == "blocked"
+    assert outcomes == ["fired", "blocked"]
+    assert later(world, 0.1).operations["updated"] == 0
+    assert status_of(world) == "Nurture"
