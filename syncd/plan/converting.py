@@ -99,7 +99,9 @@ def convert(
         opening = {}
     fields = conversion_fields(converting.status, joined, owner_id, one.prospects.keys, opening)
     provenance = dict.fromkeys(fields, why)
-    provenance["AccountId"] = msgspec.structs.replace(why, locator=f"account by {joined.evidence}")
+    provenance["AccountId"] = msgspec.structs.replace(
+        why, locator=f"account by {joined.evidence}" if joined.account_id else "a new account"
+    )
     before = {name: lead.fields[name] for name in ("Status", "Company", "Email", *CONSENT_FIELDS) if name in lead.fields}
     write = PolicyWrite(OperationKind.CONVERT, "Lead", lead.sf_id, fields, before, provenance, is_guarded=True)
     return msgspec.structs.replace(carried, writes=(*carried.writes, write), notes=notes)

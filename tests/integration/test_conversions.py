@@ -322,6 +322,7 @@ def test_the_plan_shows_a_conversion_and_an_undo_says_that_it_stays(world: World
     world.drop([row(1, title="Boss")])
     planned = [one for one in world.plan() if one.kind is OperationKind.CONVERT]
     assert [(one.fields["Status"], one.fields["Opportunity.Amount"]) for one in planned] == [("Closed - Converted", 5000)]
+    assert [one.provenance["AccountId"].locator for one in planned] == ["a new account"]
     assert not living(world, "Account")
     run_id = world.run().run_id
     house = world.open()
