@@ -31,6 +31,10 @@ LEASE = "engine"
 _TIDY_SECONDS = 2.0
 
 
+def _nobody() -> None:
+    """For who looks by himself."""
+
+
 class Passes(Works):
     """The working half of a house; `syncd.wiring.House` gives it its parts."""
 
@@ -93,10 +97,10 @@ class Passes(Works):
         self.keep_budget()
         return summary
 
-    def hot_run(self, names: Sequence[str], arrived: Arrived) -> HotRun:
-        """Begin a run of the hot lane over sources that send by themselves."""
+    def hot_run(self, names: Sequence[str], arrived: Arrived, wake: Callable[[], None] = _nobody) -> HotRun:
+        """Begin a run of the hot lane over sources that send by themselves; `wake` calls for a step of it."""
         ctx = self.lane_context(names, Lane.HOT, Scope(lanes=LANES))
-        return HotRun(ctx, self.journal, self._make_id, arrived)
+        return HotRun(ctx, self.journal, self._make_id, arrived, wake)
 
     def take_over(self) -> None:
         """Become the one engine of the store, and settle what the process before left.

@@ -14,7 +14,7 @@ from syncd.app.status import status
 from syncd.clock import Clock
 from syncd.config import Settings
 from syncd.config.settings import ConfiguredSource
-from syncd.connector import Connector, PushConnector, Session
+from syncd.connector import Connector, PullConnector, PushConnector, Session
 from syncd.document import Problems
 from syncd.errors import ConfigError
 from syncd.mapping import Mapping as LeadMapping
@@ -30,6 +30,11 @@ from syncd.schedule import DEFAULT_INTERVAL_SECONDS, Plan, next_time, why_wrong
 
 _RUNNING_POLICY = "policy_running"
 """Setting: name and digest of the policy that is at work, and since when."""
+
+
+def is_received(connector: Connector, options: Any) -> bool:
+    """Whether a source is sent to, as it is configured."""
+    return isinstance(connector, PushConnector) and connector.reception(options) is not None
 
 
 class Works:
@@ -73,14 +78,14 @@ class Works:
 
     def pushed_sources(self) -> list[str]:
         """Sources that send by themselves."""
-        return [name for name, (connector, _) in self._connectors.items() if isinstance(connector, PushConnector)]
+        return [name for name, (connector, options) in self._connectors.items() if is_received(connector, options)]
 
     def pulled_sources(self) -> list[str]:
-        """The others."""
-        return [name for name, (connector, _) in self._connectors.items() if not isinstance(connector, PushConnector)]
+        """Sources that are read; some of them send by themselves as well."""
+        return [name for name, (connector, _) in self._connectors.items() if isinstance(connector, PullConnector)]
 
     def plans(self) -> dict[str, Plan]:
-        """When each source is read that does not send by itself.
+        """When each source is read that can be.
 
         Raises:
             ConfigError: A cron expression is none; all of them, with their places.
@@ -153,13 +158,22 @@ class Works:
     def is_stale(self, name: str) -> bool:
         """Whether records of a source wait for its changed mapping."""
         digest = self.mapping(self.settings.sources[name].mapping).digest
-        if name in self.pushed_sources() and self.store.take_inbox(1, [name], (), (Lane.BACKFILL, Lane.REMAP)):
+        if name not in self.pulled_sources() and self.store.take_inbox(1, [name], (), (Lane.BACKFILL, Lane.REMAP)):
             return True
         return self.store.stale_count(name, digest) > 0
 
     def has_hot(self, names: Sequence[str]) -> bool:
         """Whether something of these sources waits for the hot lane."""
-        return bool(names) and bool(self.journal.take(1, names) or self.store.take_inbox(1, names, (), LANES))
+        if not names:
+            return False
+        if self.journal.take(1, names) or self.store.take_wanted(self.clock.now(), 1, names):
+            return True
+        pulled = self.pulled_sources()
+        own, shared = [one for one in names if one not in pulled], [one for one in names if one in pulled]
+        return bool(
+            (own and self.store.take_inbox(1, own, (), LANES))
+            or (shared and self.store.take_inbox(1, shared, (), (Lane.HOT, Lane.HOT)))
+        )
 
     # ------------------------------------------------------------------ the org
 

@@ -62,7 +62,7 @@ class HotLane:
         if self._run is None and not self._house.has_hot(names):
             return False
         if self._run is None:
-            self._run = self._house.hot_run(self._house.pushed_sources(), metrics.note_arrival)
+            self._run = self._house.hot_run(self._house.pushed_sources(), metrics.note_arrival, self.wake)
         run, now = self._run, self._house.clock.monotonic()
         self._worked.begin()
         try:

@@ -16,7 +16,7 @@ _HASH = re.compile(r"(?<=/)[0-9a-f]{32,}(?=/|$)")
 
 
 class Call(NamedTuple):
-    """One request. `body` None is a question, which may be asked again; `reads_answer`: whether the answer's body is wanted."""
+    """One request. `is_sent_once`: it does something, and is not repeated; `reads_answer`: whether the answer's body is wanted."""
 
     method: str
     url: str
@@ -24,6 +24,7 @@ class Call(NamedTuple):
     headers: Mapping[str, str]
     rows: Mapping[int, Row]
     body: bytes | None = None
+    is_sent_once: bool = False
     reads_answer: bool = True
 
     @property

@@ -54,6 +54,11 @@ def stored(delivery_id: str, status: int) -> Response:
     return _json({"status": "stored", "id": delivery_id} if delivery_id else {"status": "stored"}, status)
 
 
+def said(answer: bytes, media_type: str, status: int) -> Response:
+    """What a connector says itself: the answer to a vendor's challenge."""
+    return Response(answer, status, {**_SAFE, "content-type": media_type})
+
+
 def thanks() -> Response:
     """The answer to a person whose form names no next page."""
     return Response(_THANKS, 200, {**_SAFE, "content-security-policy": "default-src 'none'"}, "text/html; charset=utf-8")
@@ -66,7 +71,7 @@ def redirected(target: str) -> Response:
 
 def preflight(receiver: Receiver, origin: str) -> Response:
     """Whether a page of `origin` may post by fetch; silence means no."""
-    headers = {"allow": "POST, OPTIONS"}
+    headers = {"allow": ", ".join((*receiver.reception.methods, "OPTIONS"))}
     if _is_allowed(receiver, origin):
         headers |= {
             "access-control-allow-methods": "POST",

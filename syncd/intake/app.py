@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,6 +27,7 @@ from syncd.model import Delivery
 _MOST_TYPE_CHARACTERS = 1_000
 """Of a content type as it is kept; the longest boundary has 70."""
 _FLUSH_SECONDS = 5.0
+_METHODS = ("POST", "GET", "HEAD", "OPTIONS")
 
 
 class Intake:
@@ -61,7 +61,8 @@ class Intake:
     def app(self) -> Starlette:
         """The ASGI application."""
         routes = [
-            Route("/hooks/{source}", self._hook, methods=["POST", "OPTIONS"]),
+            Route("/hooks/{source}", self._hook, methods=[*_METHODS]),
+            Route("/hooks/{source}/{tail:path}", self._hook, methods=[*_METHODS]),
             Route("/healthz", self._health, methods=["GET"]),
             Route("/readyz", self._ready, methods=["GET"]),
             Route("/metrics", self._metrics, methods=["GET"]),
@@ -114,8 +115,10 @@ class Intake:
         return answers.shared(response, receiver, origin)
 
     async def _take_in(self, receiver: Receiver, request: Request) -> Response:
-        self._admit(receiver, request.headers)
-        body = await self.bodies.read(request.receive, receiver.reception.max_bytes)
+        if request.method not in receiver.reception.methods:
+            raise RefusedError("method_not_allowed", 405, {"allow": ", ".join((*receiver.reception.methods, "OPTIONS"))})
+        self._admit(receiver, request)
+        body = b"" if request.method != "POST" else await self.bodies.read(request.receive, receiver.reception.max_bytes)
         received_at = self._clock.now()
         headers: dict[str, str] = {}
         for name, value in request.headers.items():
@@ -123,10 +126,12 @@ class Intake:
         query: dict[str, str] = {}
         for name, value in request.query_params.multi_items():
             query.setdefault(name, value)
-        asked = HttpRequest(request.method, headers, query, body)
+        asked = HttpRequest(request.method, headers, query, body, request.path_params.get("tail", ""))
         verdict = receiver.connector.verify(asked, receiver.options, received_at)
         if verdict.refusal:
             raise RefusedError(verdict.refusal, verdict.status)
+        if not verdict.is_stored:
+            return answers.said(verdict.answer, verdict.answer_type, verdict.status)
         delivery = Delivery(
             source=receiver.name,
             received_at=received_at,
@@ -139,13 +144,16 @@ class Intake:
         await self._writer.store(delivery)
         return _answer(verdict, headers)
 
-    def _admit(self, receiver: Receiver, headers: Headers) -> None:
+    def _admit(self, receiver: Receiver, request: Request) -> None:
         """Refuse what can be refused before its body is read."""
+        headers = request.headers
         # Whoever waits for "100 Continue" may now keep the body to himself: what follows cannot be told from it.
         end = CLOSE if "expect" in headers else {}
         wait = self._buckets[receiver.name].take(self._clock.monotonic())
         if wait:
             raise RefusedError("too_many_requests", 429, {"retry-after": str(math.ceil(wait))} | end)
+        if request.method != "POST":
+            return
         if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             raise RefusedError("bad_encoding", 415, end)
         if headers.get("content-type", "").partition(";")[0].strip().lower() not in receiver.reception.content_types:
@@ -188,6 +196,8 @@ class Intake:
 
 def _answer(verdict: Verdict, headers: dict[str, str]) -> Response:
     """After the commit: the next page or a thank-you for a browser, JSON for a program."""
+    if verdict.answer:
+        return answers.said(verdict.answer, verdict.answer_type, verdict.status)
     if verdict.redirect:
         return answers.redirected(verdict.redirect)
     # Only browsers that load a page ask for HTML; fetch and programs do not.

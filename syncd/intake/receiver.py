@@ -19,8 +19,8 @@ class Receiver:
     reception: Reception = field(init=False)
 
     def __post_init__(self) -> None:
-        """Ask the connector once what it lets in."""
-        object.__setattr__(self, "reception", self.connector.reception(self.options))
+        """Ask the connector once what it lets in; whoever makes a receiver knows that it does."""
+        object.__setattr__(self, "reception", self.connector.reception(self.options) or Reception(max_bytes=0))
 
 
 def _nothing() -> tuple[str, ...]:

@@ -1,0 +1,77 @@
+"""What is still to be asked for, and kept credentials; the same on both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from syncd.clock import FixedClock
+from syncd.model import RecordRef, Wanted
+from syncd.ports import WantedRow
+from syncd.store import SqlStore, open_store
+
+NOW = datetime(2026, 11, 24, 9, 20, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[SqlStore]:
+    """A fresh store on either engine."""
+    opened = open_store(store_url, clock=FixedClock(NOW))
+    yield opened
+    opened.close()
+
+
+def keys(rows: list[WantedRow]) -> list[str]:
+    return [one.ref.key for one in rows]
+
+
+def test_what_is_wanted_is_given_when_it_is_due_until_it_is_ended(store: SqlStore) -> None:
+    wanted = Wanted("321", b'{"form": "456"}', NOW - HOUR, "lead 321")
+    store.put_wanted("ads", "leads", [wanted], NOW)
+    store.put_wanted("ads", "leads", [Wanted("322", b"{}")], NOW + HOUR)
+    store.put_wanted("other", "leads", [Wanted("321", b"{}")], NOW)
+    ref = RecordRef("ads", "leads", "321")
+    assert store.take_wanted(NOW, 10, ["ads"]) == [WantedRow(ref, wanted, NOW, 0)]
+    assert store.take_wanted(NOW - HOUR, 10, ["ads"]) == []
+    assert keys(store.take_wanted(NOW + HOUR, 10, ["ads"])) == ["321", "322"]
+    assert keys(store.take_wanted(NOW + HOUR, 1, ["ads"])) == ["321"]
+    assert store.take_wanted(NOW + HOUR, 10, []) == []
+    assert store.wanted_counts() == {"ads": 2, "other": 1}
+    store.end_wanted([ref])
+    assert keys(store.take_wanted(NOW + HOUR, 10, ["ads", "other"])) == ["321", "322"]
+    assert store.wanted_counts() == {"ads": 1, "other": 1}
+
+
+def test_what_is_postponed_waits_and_remembers_how_often_it_was_tried(store: SqlStore) -> None:
+    store.put_wanted("ads", "leads", [Wanted("1", b"{}"), Wanted("2", b"{}")], NOW)
+    store.postpone_wanted([RecordRef("ads", "leads", "1")], NOW + HOUR)
+    assert keys(store.take_wanted(NOW, 10, ["ads"])) == ["2"]
+    later = store.take_wanted(NOW + HOUR, 10, ["ads"])
+    assert [(one.ref.key, one.attempts, one.received_at) for one in later] == [("2", 0, NOW), ("1", 1, NOW)]
+
+
+def test_who_is_wanted_again_is_due_at_once_and_keeps_when_it_came_first(store: SqlStore) -> None:
+    store.put_wanted("ads", "leads", [Wanted("1", b'{"try": 1}')], NOW)
+    store.postpone_wanted([RecordRef("ads", "leads", "1")], NOW + 5 * HOUR)
+    store.put_wanted("ads", "leads", [Wanted("1", b'{"try": 2}'), Wanted("1", b'{"try": 3}')], NOW + HOUR)
+    (row,) = store.take_wanted(NOW + HOUR, 10, ["ads"])
+    assert (row.wanted.payload, row.received_at, row.attempts) == (b'{"try": 3}', NOW, 1)
+
+
+def test_many_are_put_and_ended_at_once(store: SqlStore) -> None:
+    many = [Wanted(f"{number:05d}", b"{}") for number in range(2_345)]
+    store.put_wanted("ads", "leads", many, NOW)
+    assert store.wanted_counts() == {"ads": 2_345}
+    store.end_wanted([RecordRef("ads", "leads", one.key) for one in many[:-1]])
+    assert keys(store.take_wanted(NOW, 10, ["ads"])) == ["02344"]
+
+
+def test_a_credential_replaces_the_one_before(store: SqlStore) -> None:
+    assert store.credential("refresh:forms") is None
+    store.put_credential("refresh:forms", "one", NOW)
+    store.put_credential("refresh:forms", "two", NOW + HOUR)
+    store.put_credential("refresh:other", "three", NOW)
+    assert store.credential("refresh:forms") == "two"
