@@ -223,12 +223,12 @@ class House(Policies, Passes, Checks):
         connector = self._types[source.type]
         allow_literal = self.settings.allow_literal_secrets
         options = validate_options(source, connector.Options, os.environ, self.settings.folder, allow_literal=allow_literal)
-        settle = source.common.settle_seconds
+        settle, overlap = source.common.settle_seconds, source.common.overlap_seconds
         session = Session(
             self.settings.folder,
             settle_seconds=getattr(connector, "settle_seconds", 30.0) if settle is None else settle,
             page_size_records=getattr(connector, "page_size_records", 500),
-            overlap_seconds=source.common.overlap_seconds,
+            overlap_seconds=getattr(connector, "overlap_seconds", 300.0) if overlap is None else overlap,
             http=self._caller(source, connector),
             tokens=self._tokens_of(source),
         )

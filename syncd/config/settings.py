@@ -172,7 +172,9 @@ class SourceSettings(_Part):
     jitter_seconds: float | None = Field(
         default=None, ge=0, description="Spread of the beginnings; a tenth of the interval, 30 s at most, if not given."
     )
-    overlap_seconds: float = Field(default=300.0, ge=0, description="How far back each pull looks again.")
+    overlap_seconds: float | None = Field(
+        default=None, ge=0, description="How far back each pull looks again; the connector's default (usually 300) if not given."
+    )
     settle_seconds: float | None = Field(
         default=None,
         ge=0,

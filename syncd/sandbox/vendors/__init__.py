@@ -1,0 +1,1 @@
+"""Models of vendors, one module each; see syncd/sandbox/vendor.py."""
