@@ -138,6 +138,7 @@ class PushCase:
         is_bound: Whether what lets a request in holds for this very body.
         is_dated: Whether a request tells its time, so that one from another day is refused.
         handshakes: Requests that are answered and not stored, each with the body of the answer.
+        session: What `check` is lent; with a vendor for those that are asked as well.
     """
 
     connector: PushConnector
@@ -151,3 +152,4 @@ class PushCase:
     is_dated: bool = True
     kind: type[Record | Wanted] = Record
     handshakes: tuple[tuple[HttpRequest, bytes], ...] = ()
+    session: Session = field(default_factory=lambda: Session(Path()))

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from syncd.connector import Delivery, HttpRequest, PushConnector, Record, Reject, Session, Verdict, Wanted
+from syncd.connector import Delivery, HttpRequest, PushConnector, Record, Reject, Verdict, Wanted
 from tests.contract.connectors.cases import NOW, PUSH_CASES, PushCase
 
 ODD = [
@@ -220,7 +220,7 @@ def test_a_refusal_is_a_constant_word(case: PushCase) -> None:
 def test_nothing_gives_a_secret_away(case: PushCase) -> None:
     options = case.connector.Options(**case.options)
     request = case.send(case.body, NOW)
-    health = case.connector.check(Session(Path()), options)
+    health = case.connector.check(case.session, options)
     refused = verify(case, HttpRequest("POST", {}, {}, b""))
     shown = f"{options} {options!r} {options.model_dump_json(fallback=str)} {health} {refused} {verify(case, request)}"
     shown += f" {parse(case, delivery(case, request))}"
