@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from syncd import log, metrics
+from syncd.app.endings import Ending, endings
 from syncd.app.lanes import PlannedRange, plan_range, stale_counts, start_range
 from syncd.checks import Checks
 from syncd.clock import Clock, SystemClock
@@ -256,6 +257,11 @@ class House(Policies, Passes, Checks):
         if source.name not in self._tokens:
             self._tokens[source.name] = TokenCache(self.clock, KeptToken(lambda: self.store, source.name, self.clock))
         return self._tokens[source.name]
+
+    def endings(self) -> dict[str, Ending]:
+        """What logs syncd in and comes to its end, by source; see `syncd.app.endings`."""
+        kept = {name: KeptToken(lambda: self.store, name, self.clock).expires_at for name in self.settings.sources}
+        return endings(self.settings, kept)
 
     def _start_of(self, name: str, common: SourceSettings) -> datetime | None:
         """From when on a source's records are news (DESIGN 3.3 `start_from`); None for all of them."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import msgspec
 
+from syncd.app.endings import SOON_DAYS, Ending
 from syncd.app.lanes import ranges
 from syncd.app.status import status
 from syncd.clock import Clock
@@ -70,6 +71,10 @@ class Works:
         """Given by the house."""
         raise NotImplementedError
 
+    def endings(self) -> dict[str, Ending]:
+        """Given by the house."""
+        raise NotImplementedError
+
     # ------------------------------------------------------------------ sources
 
     @cached_property
@@ -108,13 +113,16 @@ class Works:
     def status(self) -> dict[str, Any]:
         """`syncd.app.status` with what only the configuration knows: next times, deliveries before the inbox, calls of this day."""
         found = status(self.store, self.settings.sources)
-        rows, plans = self.store.schedules(), self.plans()
+        rows, plans, ends = self.store.schedules(), self.plans(), self.endings()
         backlog = self.journal.backlog() if self.pushed_sources() else {}
         for name, one in found["sources"].items():
             row = rows.get(name)
             is_planned = name in plans and row is not None and row.started_at is not None and not row.is_paused
             one["next_at"] = next_time(plans[name], row.started_at) if is_planned and row is not None and row.started_at else None
             one["received"] = backlog[name].count if name in backlog else 0
+            end = ends[name].at if name in ends else None
+            one["credentials_end_at"] = end
+            one["credentials_end_soon"] = end is not None and end - self.clock.now() <= timedelta(days=SOON_DAYS)
         day, _, count = (self.store.setting("budget_used") or "").partition(" ")
         found["policy"] = self._policy_at_work()
         found["api_calls"] = {"day": day, "ours": int(count or 0), "daily_share": self.settings.salesforce.api_budget.daily_share}

@@ -127,6 +127,9 @@ Examples:
             numbers=("waiting",),
         )
         show_ranges(output, found["sources"])
+        for name, one in found["sources"].items():
+            if one["credentials_end_at"] is not None and one["credentials_end_soon"]:
+                output.line(f"The credentials of {name} end on {one['credentials_end_at']:%Y-%m-%d}.")
         output.line(
             f"People known: {found['persons']}. Open dead letters: {found['dead_letters']}. Open questions: {found['reviews']}."
         )
