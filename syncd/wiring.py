@@ -231,7 +231,7 @@ class House(Policies, Passes, Checks):
             page_size_records=getattr(connector, "page_size_records", 500),
             overlap_seconds=getattr(connector, "overlap_seconds", 300.0) if overlap is None else overlap,
             http=self._caller(source, connector),
-            tokens=self._tokens_of(source),
+            tokens=self._tokens_of(source, options),
         )
         return connector, options, session
 
@@ -252,10 +252,11 @@ class House(Policies, Passes, Checks):
             )
         return self._callers[source.name]
 
-    def _tokens_of(self, source: ConfiguredSource) -> TokenCache:
+    def _tokens_of(self, source: ConfiguredSource, options: Any) -> TokenCache:
         """A source's access tokens; one cache for the life of the process, as for its calls."""
         if source.name not in self._tokens:
-            self._tokens[source.name] = TokenCache(self.clock, KeptToken(lambda: self.store, source.name, self.clock))
+            kept = KeptToken(lambda: self.store, source.name, self.clock, getattr(options, "refresh_token", None))
+            self._tokens[source.name] = TokenCache(self.clock, kept)
         return self._tokens[source.name]
 
     def endings(self) -> dict[str, Ending]:

@@ -110,11 +110,12 @@ Examples:
             return
         output.table(
             "Sources",
-            ("source", "waiting", "stream", "cursor moved", "last success", "last status", "next"),
+            ("source", "waiting", "to fetch", "stream", "cursor moved", "last success", "last status", "next"),
             [
                 (
                     name,
                     one["waiting"] + one["received"],
+                    one["wanted"],
                     stream["stream"],
                     stream["moved_at"],
                     one["last_success_at"],
@@ -124,7 +125,7 @@ Examples:
                 for name, one in found["sources"].items()
                 for stream in (one["streams"] or [{"stream": "", "moved_at": None}])
             ],
-            numbers=("waiting",),
+            numbers=("waiting", "to fetch"),
         )
         show_ranges(output, found["sources"])
         for name, one in found["sources"].items():

@@ -196,7 +196,8 @@ class Tokens(Protocol):
         """The current access token.
 
         `make` fetches one when there is none, when it has less than a minute left, or with `is_refused`; only one thread at a time
-        does. It is given the refresh token that was kept last, None if the vendor never gave one in exchange for the configured one.
+        does. It is given the refresh token that was kept last, None if the vendor never gave one in exchange for the configured one:
+        the option that holds it is named `refresh_token`, and what was kept is forgotten when somebody configures another.
         Raises what `make` raises.
         """
         ...
