@@ -99,7 +99,8 @@ class Fetcher:
         if not isinstance(source.connector, FetchingConnector):
             return
         busy = {ref for ref in self._under_way if ref.source == source.name}
-        room = CALLS_PER_SOURCE - len(busy)
+        # Whether a source that did not answer does so again, one call finds out.
+        room = (1 if source.name in self._rests else CALLS_PER_SOURCE) - len(busy)
         if room <= 0:
             return
         now = ctx.clock.now()
@@ -159,8 +160,8 @@ class Fetcher:
                 return 0
             found = _given_up(one)
         page = Page((found,), {}, partition=HOOK) if isinstance(found, Record) else Page((), {}, (found,), partition=HOOK)
-        news_from = ctx.sources[ref.source].start_from
-        ctx.store.put_page(ctx.run_id, ref.source, ref.stream, page, Lane.HOT, one.row.received_at, news_from)
+        at = one.row.received_at if isinstance(found, Record) else ctx.clock.now()
+        ctx.store.put_page(ctx.run_id, ref.source, ref.stream, page, Lane.HOT, at, ctx.sources[ref.source].start_from)
         ctx.store.end_wanted([one.row])
         if isinstance(found, Reject):
             ctx.log.warning(events.RECORD_DEAD_LETTERED, source=ref.source, stage="extract", reason=found.reason, count=1)
