@@ -290,3 +290,7 @@ class Ads(World):
         """What is still to be asked for."""
         with closing(self.open()) as house:
             return house.store.wanted_counts()
+
+
+CONNECTOR = AdForms()
+"""As an entry point names it."""

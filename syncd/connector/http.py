@@ -90,7 +90,7 @@ class Http(Protocol):
             url: Without a query.
             shape: What msgspec makes of the body; lists of `msgspec.Raw` keep their members' own bytes.
             params: The query; it is encoded.
-            query: The query as it is sent, for vendors whose encoding is their own; instead of `params`.
+            query: The query as it is sent, for vendors whose encoding is their own; instead of `params`. Only what no URL may hold is escaped.
             headers: May hold secrets.
             auth: More headers; asked for others once when the vendor answers 401.
             rows: The vendor's own meaning of statuses; goes before the common table.
