@@ -41,6 +41,8 @@ from syncd.connector import (
 )
 from syncd.errors import ContractError
 from syncd.http import make_session
+from syncd.model import Lane
+from syncd.run.context import Scope
 from syncd.run.fetch import Fetcher
 from syncd.run.one_pass import Summary
 from syncd.wiring import House, known_connectors
@@ -139,6 +141,10 @@ class AdFormsOptions(Options):
     streams: tuple[str, ...] = ("leads",)
 
 
+class _MissingError(ContractError):
+    """There is no such lead, or not yet."""
+
+
 class AdForms:
     """Polled, sent to, and asked for what was announced."""
 
@@ -195,11 +201,9 @@ class AdForms:
     def fetch(self, session: Session, options: AdFormsOptions, wanted: Wanted) -> Record | Reject | None:
         url = f"{options.base_url}/leads/{wanted.key}"
         try:
-            return _record(session.http.get(url, msgspec.Raw).body)
-        except ContractError as error:
-            if "answered 404" in str(error):
-                return None
-            raise
+            return _record(session.http.get(url, msgspec.Raw, rows={404: _MissingError}).body)
+        except _MissingError:
+            return None
 
 
 def _record(payload: bytes) -> Record:
@@ -280,6 +284,12 @@ class Ads(World):
             except BaseException:
                 run.abandon()
                 raise
+
+    def sweep(self) -> None:
+        """What the live lane does beside, without reading any source: everything that is open."""
+        with closing(self.open()) as house:
+            house.take_over()
+            house.run_lane(house.lane_context((), Lane.INCREMENT, Scope(reads_ranges=False, remaps=False)))
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         """What was logged, by how the event begins."""

@@ -116,14 +116,14 @@ Examples:
                     name,
                     one["waiting"] + one["received"],
                     one["wanted"],
-                    stream["stream"],
+                    f"{stream['stream']} ({stream['partition']})" if stream["partition"] else stream["stream"],
                     stream["moved_at"],
                     one["last_success_at"],
                     "paused" if one["paused"] else one["last_status"],
                     one["next_at"],
                 )
                 for name, one in found["sources"].items()
-                for stream in (one["streams"] or [{"stream": "", "moved_at": None}])
+                for stream in (one["streams"] or [{"stream": "", "partition": "", "moved_at": None}])
             ],
             numbers=("waiting", "to fetch"),
         )

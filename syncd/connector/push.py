@@ -126,6 +126,8 @@ class FetchingConnector(Protocol):
     def fetch(self, session: Session, options: Any, wanted: Wanted) -> Record | Reject | None:
         """The record of a notification, under the key that `pull` would give it; None when the vendor has none (yet).
 
+        Where that is a 404, give `rows` a ContractError of your own for it, and catch that.
+
         Raises as `pull` does; it is tried again later, for a day.
         """
         ...

@@ -45,9 +45,10 @@ def waiting_of(store: Store, sources: Mapping[str, Source], names: Sequence[str]
     own = [name for name in names if sources[name].reader is None]
     shared = [name for name in names if sources[name].reader is not None]
     rows = store.take_inbox(limit, own, (), LANES) if own else []
-    if shared and len(rows) < limit:
-        rows += store.take_inbox(limit - len(rows), shared, (), (Lane.HOT, Lane.HOT))
-    return rows
+    if shared:
+        rows += store.take_inbox(limit, shared, (), (Lane.HOT, Lane.HOT))
+    # Together in the order of arrival: a flood of the one kind must not keep the other waiting.
+    return sorted(rows, key=lambda row: (row.lane, row.sequence))[:limit]
 
 
 class HotRun:

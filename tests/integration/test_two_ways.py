@@ -6,15 +6,18 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from syncd.connector import Delivery, Wanted
+from connectors.webhook import Webhook
+from syncd.connector import Delivery, Page, Record, Wanted
 from syncd.model import Lane, RunStatus
 from syncd.run.context import Scope
 from syncd.run.fetch import CALLS_PER_SOURCE, Fetcher
+from syncd.run.hot import waiting_of
 from syncd.works import is_received
 from tests.adforms import PATIENCE_SECONDS, AdForms, Ads, AdVendor
 from tests.world import World
@@ -146,6 +149,39 @@ def test_what_is_sent_while_the_source_is_polled_does_not_wait_for_the_poll(ads:
     assert len(ads.leads()) == 2
     with closing(ads.open()) as house:
         assert house.store.check() == []
+
+
+def test_an_answer_that_is_older_than_what_a_poll_brought_meanwhile_rolls_nothing_back(ads: Ads) -> None:
+    fetcher = Fetcher()
+    ads.announce(ads.vendor.fill("ada@example.com", title="Before"))
+    with closing(ads.open()) as house, gate(ads.vendor, "/leads/1") as answer:
+        house.take_over()
+        run = house.hot_run(["ads"], lambda source, seconds: None, fetcher)
+        run.step(["ads"])
+        assert ads.vendor.asked.wait(PATIENCE_SECONDS)
+        ads.clock.advance(1)
+        ads.vendor.change("1", title="After")
+        house.run_lane(house.lane_context(["ads"], Lane.INCREMENT, Scope(lanes=(Lane.INCREMENT, Lane.REMAP))))
+        assert titles(ads) == ["After"]
+        answer.set()
+        while run.step(["ads"]) or not fetcher.is_idle:
+            fetcher.wait(PATIENCE_SECONDS)
+        run.end()
+    ads.run()
+    assert (titles(ads), ads.wanted()) == (["After"], {})
+
+
+def test_a_flood_of_one_kind_of_source_keeps_the_other_waiting_for_no_more_than_its_turn(world: World) -> None:
+    """What was sent to the source that is polled as well came first, and is taken first."""
+    with closing(world.open()) as house:
+        house.store.start_run("r1", world.clock.now(), ["booth", "site"])
+        for number, name in enumerate(("booth", "site", "site", "site", "booth")):
+            record = Record(str(number), b"{}")
+            house.store.put_page("r1", name, "rows", Page((record,), {}), Lane.HOT, world.clock.now())
+        (booth,) = house.lane_context(["booth"], Lane.HOT, Scope()).sources.values()
+        site = replace(booth, name="site", connector=Webhook())
+        rows = waiting_of(house.store, {"booth": booth, "site": site}, ["booth", "site"], 3)
+    assert [(row.ref.source, row.ref.key) for row in rows] == [("booth", "0"), ("site", "1"), ("site", "2")]
 
 
 # ---------------------------------------------------------------- not there, not reached, throttled
