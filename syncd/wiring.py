@@ -255,13 +255,15 @@ class House(Policies, Passes, Checks):
     def _tokens_of(self, source: ConfiguredSource, options: Any) -> TokenCache:
         """A source's access tokens; one cache for the life of the process, as for its calls."""
         if source.name not in self._tokens:
-            kept = KeptToken(lambda: self.store, source.name, self.clock, getattr(options, "refresh_token", None))
-            self._tokens[source.name] = TokenCache(self.clock, kept)
+            self._tokens[source.name] = TokenCache(self.clock, self._kept_token(source.name, options))
         return self._tokens[source.name]
+
+    def _kept_token(self, name: str, options: Any) -> KeptToken:
+        return KeptToken(lambda: self.store, name, self.clock, getattr(options, "refresh_token", None))
 
     def endings(self) -> dict[str, Ending]:
         """What logs syncd in and comes to its end, by source; see `syncd.app.endings`."""
-        kept = {name: KeptToken(lambda: self.store, name, self.clock).expires_at for name in self.settings.sources}
+        kept = {name: self._kept_token(name, options).expires_at for name, (_, options) in self._connectors.items()}
         return endings(self.settings, kept)
 
     def _start_of(self, name: str, common: SourceSettings) -> datetime | None:

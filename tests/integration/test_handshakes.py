@@ -15,6 +15,7 @@ from syncd import installed
 from syncd.config import load_settings
 from syncd.connector import HttpRequest, Secret, Verdict
 from syncd.daemon.intake_process import receivers_of
+from syncd.errors import ConfigError
 from syncd.installed import connector_types
 from syncd.intake import Receiver
 from tests.adforms import CONNECTOR, SECRET, AdForms, AdFormsOptions, Ads
@@ -152,3 +153,19 @@ def test_options_that_only_pull_let_nothing_in(tmp_path: Path) -> None:
         assert (answer.status_code, answer.json()["error"]) == (404, "unknown_source")
     with pytest.raises(ValueError, match="ads lets nothing in"):
         Receiver("ads", CONNECTOR, AdFormsOptions(base_url="https://ads.test"))
+
+
+def test_what_is_no_whole_connector_is_refused_and_not_left_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, third_party: None
+) -> None:
+    """A part of the contract that is missing would make it a source that nobody reads."""
+    del third_party
+    (tmp_path / "half_a_connector.py").write_text(
+        "class Half:\n    name = 'adforms'\n    def pull(self): ...\nCONNECTOR = Half()\n"
+    )
+    entry = tmp_path / "site" / "adforms-1.0.dist-info" / "entry_points.txt"
+    entry.write_text("[syncd.connectors]\nadforms = half_a_connector:CONNECTOR\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    installed._third_parties.cache_clear()
+    with pytest.raises(ConfigError, match="neither a PullConnector nor a PushConnector"):
+        installed.load_connector("adforms")
