@@ -15,7 +15,7 @@ from syncd.app.status import status
 from syncd.clock import Clock
 from syncd.config import Settings
 from syncd.config.settings import ConfiguredSource
-from syncd.connector import Connector, PullConnector, PushConnector, Session
+from syncd.connector import Connector, FetchingConnector, PullConnector, PushConnector, Session
 from syncd.document import Problems
 from syncd.errors import ConfigError
 from syncd.mapping import Mapping as LeadMapping
@@ -82,8 +82,8 @@ class Works:
         return {name: self.connector_of(source)[:2] for name, source in self.settings.sources.items()}
 
     def pushed_sources(self) -> list[str]:
-        """Sources that send by themselves."""
-        return [name for name, (connector, options) in self._connectors.items() if is_received(connector, options)]
+        """Sources that may send by themselves. Also those that do no more: what they have sent goes its way."""
+        return [name for name, (connector, _) in self._connectors.items() if isinstance(connector, PushConnector)]
 
     def pulled_sources(self) -> list[str]:
         """Sources that are read; some of them send by themselves as well."""
@@ -174,7 +174,8 @@ class Works:
         """Whether something of these sources waits for the hot lane."""
         if not names:
             return False
-        if self.journal.take(1, names) or self.store.take_wanted(self.clock.now(), 1, names):
+        fetching = [name for name in names if isinstance(self._connectors[name][0], FetchingConnector)]
+        if self.journal.take(1, names) or (fetching and self.store.take_wanted(self.clock.now(), 1, fetching)):
             return True
         pulled = self.pulled_sources()
         own, shared = [one for one in names if one not in pulled], [one for one in names if one in pulled]

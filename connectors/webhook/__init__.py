@@ -162,9 +162,11 @@ class Webhook:
     def verify(self, request: HttpRequest, options: WebhookOptions, at: datetime) -> Verdict:
         """Judge a request; see the contract.
 
-        Refused: `missing_signature`, `bad_header`, `bad_signature`, `stale_timestamp`, `bad_origin`, and with `events: standard`
+        Refused: `not_found`, `missing_signature`, `bad_header`, `bad_signature`, `stale_timestamp`, `bad_origin`, and with `events: standard`
         `not_an_event`, `unknown_event`, `incomplete_event`.
         """
+        if request.tail:
+            return Verdict(refusal="not_found", status=404)
         content_type = request.headers.get("content-type", "")
         # Of a multipart body the boundary is needed as it was sent; the delivery's own type is in lower case.
         kept = {"content-type": content_type[:1_000]} if media_type(content_type) == MULTIPART else {}

@@ -110,21 +110,22 @@ Examples:
             return
         output.table(
             "Sources",
-            ("source", "waiting", "stream", "cursor moved", "last success", "last status", "next"),
+            ("source", "waiting", "to fetch", "stream", "cursor moved", "last success", "last status", "next"),
             [
                 (
                     name,
                     one["waiting"] + one["received"],
-                    stream["stream"],
+                    one["wanted"],
+                    f"{stream['stream']} ({stream['partition']})" if stream["partition"] else stream["stream"],
                     stream["moved_at"],
                     one["last_success_at"],
                     "paused" if one["paused"] else one["last_status"],
                     one["next_at"],
                 )
                 for name, one in found["sources"].items()
-                for stream in (one["streams"] or [{"stream": "", "moved_at": None}])
+                for stream in (one["streams"] or [{"stream": "", "partition": "", "moved_at": None}])
             ],
-            numbers=("waiting",),
+            numbers=("waiting", "to fetch"),
         )
         show_ranges(output, found["sources"])
         for name, one in found["sources"].items():

@@ -90,7 +90,7 @@ class Http(Protocol):
             url: Without a query.
             shape: What msgspec makes of the body; lists of `msgspec.Raw` keep their members' own bytes.
             params: The query; it is encoded.
-            query: The query as it is sent, for vendors whose encoding is their own; instead of `params`.
+            query: The query as it is sent, for vendors whose encoding is their own; instead of `params`. Only what no URL may hold is escaped.
             headers: May hold secrets.
             auth: More headers; asked for others once when the vendor answers 401.
             rows: The vendor's own meaning of statuses; goes before the common table.
@@ -196,7 +196,8 @@ class Tokens(Protocol):
         """The current access token.
 
         `make` fetches one when there is none, when it has less than a minute left, or with `is_refused`; only one thread at a time
-        does. It is given the refresh token that was kept last, None if the vendor never gave one in exchange for the configured one.
+        does. It is given the refresh token that was kept last, None if the vendor never gave one in exchange for the configured one:
+        the option that holds it is named `refresh_token`, and what was kept is forgotten when somebody configures another.
         Raises what `make` raises.
         """
         ...

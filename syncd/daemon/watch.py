@@ -65,7 +65,8 @@ class Watch:
     def _measure(self) -> None:
         """Bring the gauges up to date."""
         store = self._house.store
-        metrics.note_queues(**store.queues())
+        queues, nothing = store.queues(), dict.fromkeys(self._house.settings.sources, 0)
+        metrics.note_queues(**{**queues, **{name: {**nothing, **queues[name]} for name in ("waiting", "wanted")}})
         metrics.note_files(store.file_sizes())
         metrics.note_schedules({name: row.succeeded_at for name, row in store.schedules().items()})
         metrics.note_budget(self._house.salesforce.api_usage, self._house.salesforce.budget_used[1])

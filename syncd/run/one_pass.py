@@ -139,7 +139,7 @@ def _stages(ctx: PassContext, make_id: MakeId) -> Planning | None:
     while ctx.journal is not None and receive(ctx, ctx.journal, pushed):
         pass
     if ctx.journal is not None:
-        Fetcher(ctx, _nobody).finish(pushed)
+        Fetcher().finish(ctx, pushed)
     session = _connect(ctx)
     ingest = Ingest(ctx, [ctx.sources[name] for name in sorted(ctx.sources)])
     try:
@@ -156,10 +156,6 @@ def _stages(ctx: PassContext, make_id: MakeId) -> Planning | None:
     finally:
         ingest.close()
     return planning
-
-
-def _nobody() -> None:
-    """Whoever is not asleep need not be woken."""
 
 
 def _connect(ctx: PassContext) -> OrgSession | None:

@@ -517,8 +517,9 @@ wanted = Table(
     Column("received_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),  # not asked for before
     Column("attempts", Integer, nullable=False),
+    Column("said", Integer, nullable=False),  # how often the source has said so: who asks ends only what he was told of
 )
-Index("wanted_due", wanted.c.due_at)
+Index("wanted_due", wanted.c.source, wanted.c.due_at)
 
 # An erased person's mailbox as a keyed hash, so that nobody imports it again.
 tombstone = Table("tombstone", metadata, Column("digest", String, primary_key=True), Column("at", Instant, nullable=False))

@@ -11,7 +11,7 @@ import pytest
 
 from syncd import log
 from syncd.clock import FixedClock
-from syncd.connector import Page, Record, Session
+from syncd.connector import Health, Options, Page, Record, Session
 from syncd.errors import ContractError, RateLimitedError
 from syncd.run.context import Company, PassContext, Source
 from syncd.run.ingest import Ingest
@@ -24,14 +24,20 @@ class Vendor:
     """A connector that gives what it is told: pages, or errors."""
 
     name = "vendor"
-    Options = None
+    Options = Options
 
     def __init__(self) -> None:
         self.script: list[Page | Exception] = []
         self.asked = 0
 
+    def check(self, session: Any, options: Any) -> Health:
+        return Health(True)
+
     def streams(self, options: Any) -> tuple[str, ...]:
         return ("rows",)
+
+    def cursor_at(self, options: Any, stream: str, at: datetime) -> dict[str, Any]:
+        return {}
 
     def pull(self, session: Any, options: Any, stream: str, cursor: Any, until: datetime) -> Iterator[Page]:
         self.asked += 1
@@ -55,7 +61,7 @@ class Bench:
         self.runs += 1
         nothing: Any = None
         mapping: Any = None
-        source = Source("site", self.vendor, None, Session(Path()), mapping)  # type: ignore[arg-type]
+        source = Source("site", self.vendor, None, Session(Path()), mapping)
         run = f"run{self.runs}"
         ctx = PassContext(
             run,
