@@ -114,9 +114,10 @@ def _token(session: Session, options: GoogleOptions, scopes: tuple[str, ...]) ->
     form: dict[str, str]
     if options.service_account is not None:
         key = _key_of(options.service_account)
+        private = _private(key)
 
         def body(at: datetime) -> bytes:
-            assertion = _assertion(key, options, scopes, at)
+            assertion = _assertion(key, private, options, scopes, at)
             return urlencode({"grant_type": _JWT_GRANT, "assertion": assertion}).encode()
 
     else:
@@ -149,7 +150,21 @@ def _key_of(secret: Secret) -> _Key:
     )
 
 
-def _assertion(key: _Key, options: GoogleOptions, scopes: tuple[str, ...], at: datetime) -> str:
+def _private(key: _Key) -> Any:
+    """The RSA key itself; reading it takes longer than signing."""
+    from jwt.algorithms import RSAAlgorithm
+    from jwt.exceptions import PyJWTError
+
+    try:
+        return RSAAlgorithm(RSAAlgorithm.SHA256).prepare_key(key.private_key)
+    except (ValueError, TypeError, PyJWTError):
+        pass
+    raise AuthError(
+        "The private_key in service_account is not a usable RSA key.", advice="Download a new key and give the whole file."
+    )
+
+
+def _assertion(key: _Key, private: Any, options: GoogleOptions, scopes: tuple[str, ...], at: datetime) -> str:
     import jwt
 
     now = int(at.timestamp())
@@ -162,13 +177,7 @@ def _assertion(key: _Key, options: GoogleOptions, scopes: tuple[str, ...], at: d
     }
     if options.subject is not None:
         claims["sub"] = options.subject
-    try:
-        return jwt.encode(claims, key.private_key, "RS256", {"kid": key.private_key_id} if key.private_key_id else None)
-    except (ValueError, TypeError, jwt.PyJWTError):
-        pass
-    raise AuthError(
-        "The private_key in service_account is not a usable RSA key.", advice="Download a new key and give the whole file."
-    )
+    return jwt.encode(claims, private, "RS256", {"kid": key.private_key_id} if key.private_key_id else None)
 
 
 def _login_refused(options: GoogleOptions, scopes: tuple[str, ...], answer: bytes) -> SyncdError:
