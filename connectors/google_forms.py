@@ -29,6 +29,8 @@ _PAGE = 5_000
 _SCOPES = ("https://www.googleapis.com/auth/forms.responses.readonly", "https://www.googleapis.com/auth/forms.body.readonly")
 _QUESTIONS = "items(title,questionItem(question(questionId)),questionGroupItem(questions(questionId,rowQuestion(title))))"
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
+_SENT_AROUND = "1FAIpQLS"
+"""The ids of forms as they are filled in begin so; the API does not know them."""
 _KEPT = ("responseId", "createTime", "lastSubmittedTime", "respondentEmail", "totalScore")
 
 
@@ -49,7 +51,7 @@ class GoogleFormsOptions(GoogleOptions):
     forms: list[str] = Field(
         min_length=1,
         description="Ids of the forms to read: the long part of the address in which they are edited, between /d/ and /edit.",
-        examples=[["1FAIpQLSd0123456789abcdefghijklmnopqrstuvwxyz"]],
+        examples=[["1a2B3c4D5e6F7g8H9i0JkLmNoPqRsTuVwXyZ"]],
     )
     base_url: BaseUrl = Field(default="https://forms.googleapis.com", description="Root of the API, without the version.")
 
@@ -57,6 +59,10 @@ class GoogleFormsOptions(GoogleOptions):
     @classmethod
     def _ids(cls, value: list[str]) -> list[str]:
         for one in value:
+            if one.startswith(_SENT_AROUND):
+                raise ValueError(
+                    f'"{one}" is of the address that is sent around; the one of the editor is docs.google.com/forms/d/ID/edit'
+                )
             if not re.fullmatch(r"[A-Za-z0-9_-]{10,100}", one):
                 raise ValueError(f'"{one}" is no id of a form (its address is docs.google.com/forms/d/ID/edit)')
         return list(dict.fromkeys(value))

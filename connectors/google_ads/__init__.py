@@ -143,14 +143,14 @@ class GoogleAds:
         api, horizon = Api(session, options), Horizon("Google Ads", session, until)
         failed: list[SyncdError] = []
         limited: list[AccountLimitedError] = []
-        notices: list[str] = []
+        said = _Said(horizon)
         for customer in options.customer_ids:
             if _is_left_alone(place["waits"].get(customer), until):
                 continue
             place["waits"].pop(customer, None)
             try:
-                for records, rejects in self._walk(api, session, options, customer, place, horizon, notices):
-                    yield Page(records, _copy(place), rejects, notice=_told(notices, horizon))
+                for records, rejects in self._walk(api, session, options, customer, place, horizon, said):
+                    yield Page(records, _copy(place), rejects, notice=said.told())
             except AccountLimitedError as error:
                 limited.append(error)
                 place["waits"][customer] = [until.timestamp(), error.retry_after_seconds]
@@ -160,9 +160,9 @@ class GoogleAds:
             raise min(limited, key=lambda one: one.retry_after_seconds or 0.0)
         waiting = ", ".join(sorted(place["waits"]))
         if waiting:
-            notices.append(f"Google Ads asks to leave alone for a while: account {waiting}.")
+            said.add(f"Google Ads asks to leave alone for a while: account {waiting}.", is_short=True)
         if not failed or waiting:
-            yield Page((), _copy(place), is_last=not waiting and not failed, notice=_told(notices, horizon))
+            yield Page((), _copy(place), is_last=not failed and not said.is_short, notice=said.told())
         for first in failed:
             raise first
 
@@ -188,9 +188,9 @@ class GoogleAds:
         customer: str,
         place: dict[str, Any],
         horizon: Horizon,
-        notices: list[str],
+        said: _Said,
     ) -> Iterator[tuple[tuple[Record, ...], tuple[Reject, ...]]]:
-        """New leads of an account; its part of `place` is brought forward with each, and what is to be said goes to `notices`."""
+        """New leads of an account; its part of `place` is brought forward with each, and what is to be said goes to `said`."""
         edge = Edge(place["customers"].get(customer), place["from"])
         kept = timedelta(days=options.retention_days)
         wanted, is_first = edge.wanted_at, True
@@ -198,7 +198,8 @@ class GoogleAds:
             reply = api.ask(customer, api.leads(low, end))
             horizon.see(reply)
             if is_first:
-                notices.append(lost(wanted, (reply.at or reply.received_at) - kept, customer, options.retention_days))
+                old = lost(wanted, (reply.at or reply.received_at) - kept, customer, options.retention_days)
+                said.add(old, is_short=wanted is not None)
                 is_first = False
             high = min(end, horizon.end)
             made = [lead_of(raw, customer, reply.received_at, with_names=options.click_details) for raw in api.rows(reply)]
@@ -209,7 +210,7 @@ class GoogleAds:
                 records = tuple(one for one in page if isinstance(one, Record))
                 if options.click_details:
                     records, missed = api.with_clicks(customer, records)
-                    notices.append(missed)
+                    said.add(missed)
                 edge.give(page, high)
                 place["customers"][customer] = edge.state()
                 yield records, tuple(one for one in page if isinstance(one, Reject))
@@ -221,11 +222,24 @@ def _copy(place: Mapping[str, Any]) -> dict[str, Any]:
     return {**place, "customers": dict(place["customers"]), "waits": dict(place["waits"])}
 
 
-def _told(notices: list[str], horizon: Horizon) -> str:
-    """What is to be said, each once."""
-    said = " ".join(filter(None, dict.fromkeys((*notices, horizon.told()))))
-    notices.clear()
-    return said
+class _Said:
+    """What is to be said of a pull, each sentence once; `is_short`: something was not read, so that it does not count as complete."""
+
+    def __init__(self, horizon: Horizon) -> None:
+        self._horizon = horizon
+        self._notices: dict[str, None] = {}
+        self.is_short = False
+
+    def add(self, notice: str, *, is_short: bool = False) -> None:
+        """Say it with the next page; `""` is nothing."""
+        if notice:
+            self._notices[notice] = None
+            self.is_short |= is_short
+
+    def told(self) -> str:
+        """What was not told yet."""
+        notices, self._notices = self._notices, {}
+        return " ".join(filter(None, (*notices, self._horizon.told())))
 
 
 def _is_left_alone(wait: list[float] | None, until: datetime) -> bool:

@@ -15,7 +15,7 @@ import msgspec
 
 from connectors.google_ads.place import EAST, WEST
 from syncd.connector import Record, Reply, Row, Secret, Session
-from syncd.connector.google import login
+from syncd.connector.google import error_of, login
 from syncd.connector.tools import at_path
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 
@@ -173,7 +173,7 @@ def _literal(at: datetime) -> str:
 
 def _judged(answer: bytes, customer: str, options: GoogleAdsOptions) -> SyncdError | None:
     """The error that an answer tells of; None leaves it to its status."""
-    error = _error_of(answer)
+    error = error_of(answer)
     first = at_path(error, "details.0.errors.0")
     code = at_path(first, "errorCode")
     kind, word = next(iter(code.items())) if isinstance(code, dict) and code else ("", "")
@@ -208,14 +208,3 @@ def _limited(first: Any, customer: str) -> RateLimitedError:
         retry_after_seconds=seconds,
         advice="A larger poll_interval_seconds, or Basic access (Google Ads, Admin, API Center), helps.",
     )
-
-
-def _error_of(answer: bytes) -> Any:
-    """The error of an answer, alone or inside an array."""
-    try:
-        found = msgspec.json.decode(answer)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    if isinstance(found, list):
-        found = next((one for one in found if isinstance(one, dict) and "error" in one), None)
-    return at_path(found, "error")

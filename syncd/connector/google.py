@@ -181,7 +181,7 @@ def _assertion(key: _Key, private: Any, options: GoogleOptions, scopes: tuple[st
 
 
 def _login_refused(options: GoogleOptions, scopes: tuple[str, ...], answer: bytes) -> SyncdError:
-    code = at_path(_decoded(answer), "error")
+    code = error_of(answer)
     word = code if isinstance(code, str) and code in _WHY else ""
     why = _WHY.get(word, f"Check {options.login_option}.")
     wanted = f" Scopes: {' '.join(scopes)}." if word in ("unauthorized_client", "invalid_scope") else ""
@@ -191,7 +191,7 @@ def _login_refused(options: GoogleOptions, scopes: tuple[str, ...], answer: byte
 
 def reasons(answer: bytes) -> frozenset[str]:
     """The constant words of an error's `status` and of the `reason`s of its details, older and newer shape; empty if it is none."""
-    error = at_path(_decoded(answer), "error")
+    error = error_of(answer)
     found = {at_path(error, "status")}
     for name in ("details", "errors"):
         members = at_path(error, name)
@@ -243,8 +243,12 @@ def _throttled(api: str) -> RateLimitedError:
     )
 
 
-def _decoded(answer: bytes) -> Any:
+def error_of(answer: bytes) -> Any:
+    """The member `error` of an answer, which may stand inside an array (streams); None without one."""
     try:
-        return msgspec.json.decode(answer)
+        found = msgspec.json.decode(answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    if isinstance(found, list):
+        found = next((one for one in found if isinstance(one, dict) and "error" in one), None)
+    return at_path(found, "error")

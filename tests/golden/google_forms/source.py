@@ -14,4 +14,4 @@ PATTERN = "*/in.json"
 def pages(path: Path) -> list[Page]:
     """A form whose questions and pages are in the file, which also gives out the token."""
     login = {"client_id": "golden", "client_secret": Secret("golden", "test"), "refresh_token": Secret("golden", "test")}
-    return pull(CONNECTOR, {**login, "forms": ["1FAIpQLSdGolden"]}, path)
+    return pull(CONNECTOR, {**login, "forms": ["1FormGolden"]}, path)

@@ -102,7 +102,10 @@ def test_the_first_walk_goes_in_steps_and_says_how_far_back_it_can(made: Case, m
 
 def test_a_back_fill_from_longer_ago_says_what_is_lost(made: Case) -> None:
     at = made.clock.now()
-    assert "cannot be read" in notices(pages(made, CONNECTOR.cursor_at(options(), "leads", at - timedelta(days=90))))
+    found = pages(made, CONNECTOR.cursor_at(options(), "leads", at - timedelta(days=90)))
+    assert "cannot be read" in notices(found)
+    assert not found[-1].is_last, "a run that has missed something does not end well"
+    assert pages(made, found[-1].cursor)[-1].is_last
     assert not notices(pages(made, CONNECTOR.cursor_at(options(), "leads", at - timedelta(days=50))))
 
 

@@ -18,7 +18,7 @@ from syncd.sandbox.vendors.google import GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET,
 from tests.contract.connectors.cases.google_forms import FORM, OPTIONS, case
 from tests.contract.connectors.kit import Case
 
-SECOND = "1FAIpQLSdSecond"
+SECOND = "1FormSecond"
 
 
 def options(**more: Any) -> GoogleFormsOptions:
@@ -148,8 +148,8 @@ def test_each_form_has_a_cursor_and_one_that_is_gone_does_not_stop_the_others(ma
     model.add_form(SECOND)
     model.submit(SECOND, {"E-mail": "ada@example.com"}, at=made.clock.now() - timedelta(seconds=300))
     found: list[Page] = []
-    with pytest.raises(ContractError, match='no form "1FAIpQLSdGone"'):  # noqa: PT012 - what came before it counts
-        typed = options(forms=["1FAIpQLSdGone", FORM, SECOND])
+    with pytest.raises(ContractError, match='no form "1FormGone1"'):  # noqa: PT012 - what came before it counts
+        typed = options(forms=["1FormGone1", FORM, SECOND])
         for page in CONNECTOR.pull(made.session, typed, "responses", None, made.clock.now()):
             found.append(page)  # noqa: PERF402 - what came before the error counts
     assert len(keys(found)) == 10
@@ -191,7 +191,7 @@ def test_the_check_lists_the_questions(made: Case, model: Any) -> None:
 
 
 def test_ids_of_forms_are_those_of_the_editor() -> None:
-    for wrong in ("https://docs.google.com/forms/d/1FAIpQLSdSandbox/edit", "", "a/b"):
+    for wrong in ("https://docs.google.com/forms/d/1FormSandbox/edit", "", "a/b", "1FAIpQLSdSandbox"):
         with pytest.raises(ValidationError):
             options(forms=[wrong])
 

@@ -54,15 +54,6 @@ def test_a_service_account_signs_for_its_scopes_and_the_token_is_kept_for_an_hou
     assert vendor.tokens.count == 2
 
 
-def test_each_try_signs_at_its_own_time(session: Session, vendor: GoogleVendor, clock: FixedClock) -> None:
-    """An assertion made before a long wait would be refused as stale."""
-    vendor.faults.add("unavailable", "/token", times=3)
-    before = clock.now()
-    enter(session, robot())
-    assert clock.now() > before
-    assert vendor.tokens.count == 1
-
-
 def test_whom_it_stands_for_must_be_granted(session: Session, vendor: GoogleVendor) -> None:
     with pytest.raises(AuthError, match=rf"unauthorized_client.*Domain-wide delegation.*{SCOPE}"):
         enter(session, robot(subject="leads@example.com"))

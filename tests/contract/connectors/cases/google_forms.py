@@ -14,7 +14,7 @@ from syncd.sandbox.vendors.google import service_account_key
 from syncd.sandbox.vendors.google_forms import SandboxGoogleForms
 from tests.contract.connectors.kit import NOW, Case, Vendor, lent
 
-FORM = "1FAIpQLSdSandbox"
+FORM = "1FormSandbox"
 KEY_TEXT: str = json.loads(service_account_key())["private_key"]
 OPTIONS: dict[str, Any] = {
     "base_url": "https://forms.test",
