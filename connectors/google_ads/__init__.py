@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
@@ -47,11 +47,12 @@ class GoogleAdsOptions(GoogleOptions):
         description="Developer token of the manager account: Google Ads, Admin, API Center.",
         examples=[{"env": "GOOGLE_ADS_DEVELOPER_TOKEN"}],
     )
-    customer_ids: list[str] = Field(
+    customer_ids: list[Annotated[str, Field(coerce_numbers_to_str=True)]] = Field(
         min_length=1, description="Accounts whose leads are read; digits, dashes do not count.", examples=[["1234567890"]]
     )
     login_customer_id: str | None = Field(
         default=None,
+        coerce_numbers_to_str=True,
         description="The manager account through which the login reaches them; none if it has access of its own.",
         examples=["9876543210"],
     )

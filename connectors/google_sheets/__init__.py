@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
@@ -37,7 +37,7 @@ class GoogleSheetsOptions(GoogleOptions):
         description="Id of the spreadsheet: the long part of its address, between /d/ and /edit.",
         examples=["1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms"],
     )
-    tabs: list[str] = Field(
+    tabs: list[Annotated[str, Field(coerce_numbers_to_str=True)]] = Field(
         min_length=1,
         description="Tabs to read: by name, or as gid=NUMBER (the end of the address), which a new name does not change.",
         examples=[["Leads", "gid=0"]],
@@ -114,7 +114,7 @@ class GoogleSheets:
             try:
                 tab = api.tab(book, wanted)
                 table = self._table(api, options, book, tab)
-                names = ", ".join(f'"{name}"' for name in table.names)
+                names = ", ".join(f'"{name}"' for name in table.shown_names)
                 findings.append(f'Tab "{tab.title}" (gid={tab.id}) was read. Its columns: {names or "none yet"}.')
             except SyncdError as error:
                 is_ok = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ _GROUP_ROWS = 500
 _EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - day 0 of a sheet, in its own zone
 _NO_VALUES = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#ERROR!", "Loading..."})
 """What a formula shows that has no value, or none yet."""
+_PERSONAL = re.compile(r"@|\d{4}")
 
 
 def blocks(header_row: int, row_count: int, size: int) -> list[tuple[int, int]]:
@@ -65,6 +67,14 @@ class Table:
                     f'Row {self._header_row} of the tab "{self._tab.title}" names no column "{wanted}".',
                     advice="Correct key:, at_column: or header_row: in the source, or the header.",
                 )
+
+    @property
+    def shown_names(self) -> list[str]:
+        """Names of the columns for people; what looks like a person's, because a header is missing, by its letter."""
+        return [
+            f"column {letters(place)}" if not name or _PERSONAL.search(name) else name
+            for place, name in enumerate(self.names, start=1)
+        ]
 
     def records(
         self, rows: Sequence[Sequence[Any]], first: int, received_at: datetime, begin_at: datetime | None

@@ -289,6 +289,7 @@ def test_a_time_from_the_future_is_cut_to_the_receipt() -> None:
 
 def test_ids_of_accounts_are_digits() -> None:
     assert options(customer_ids=["123-456-7890", "1234567890"]).customer_ids == ["1234567890"]
+    assert options(customer_ids=[1234567890], login_customer_id=9876543210).login_customer_id == "9876543210"
     with pytest.raises(ValidationError, match="no id of an account"):
         options(customer_ids=["acme"])
     with pytest.raises(ValidationError, match="refresh_token"):

@@ -308,6 +308,12 @@ def test_the_check_lists_columns_and_tabs(made: Case, model: Any) -> None:
     assert 'Did you mean "Leads"?' in health.findings[-1]
 
 
+def test_the_check_shows_no_persons_row_where_the_header_is_missing(made: Case, model: Any) -> None:
+    model.tab(TAB).rows[:] = [["ada@example.com", "Name", 491701234567]]
+    health = CONNECTOR.check(made.session, options(**{**PLAIN, "key": []}))
+    assert health.findings[-1].endswith('Its columns: "column A", "Name", "column C".')
+
+
 @pytest.mark.parametrize(
     "more",
     [
