@@ -108,7 +108,7 @@ class Http(Protocol):
         self,
         url: str,
         shape: type[T],
-        body: bytes,
+        body: bytes | Callable[[datetime], bytes],
         *,
         content_type: str = "application/json",
         params: Mapping[str, str] | None = None,
@@ -117,7 +117,10 @@ class Http(Protocol):
         rows: Mapping[int, Row] | None = None,
         verify: Callable[[Any], None] | None = None,
     ) -> Reply[T]:
-        """Ask by POST for what changes nothing at the vendor (a query, a token): repeated like `get`, raises as it does."""
+        """Ask by POST for what changes nothing at the vendor (a query, a token): repeated like `get`, raises as it does.
+
+        A `body` that tells the time (a signed assertion) is a function: it is made for each try, at our time (aware UTC).
+        """
         ...
 
     def send(
@@ -164,7 +167,7 @@ class _NoHttp:
         del url, shape, options
         raise RuntimeError("This session was lent without HTTP.")
 
-    def post(self, url: str, shape: type[T], body: bytes, **options: Any) -> Reply[T]:
+    def post(self, url: str, shape: type[T], body: bytes | Callable[[datetime], bytes], **options: Any) -> Reply[T]:
         del url, shape, body, options
         raise RuntimeError("This session was lent without HTTP.")
 

@@ -133,7 +133,7 @@ class Caller:
         self,
         url: str,
         shape: type[T],
-        body: bytes,
+        body: bytes | Callable[[datetime], bytes],
         *,
         content_type: str = "application/json",
         params: Mapping[str, str] | None = None,
@@ -142,7 +142,7 @@ class Caller:
         rows: Mapping[int, Row] | None = None,
         verify: Callable[[Reply[T]], None] | None = None,
     ) -> Reply[T]:
-        """Ask by POST for what changes nothing (a query, a token), as `get` does; raises as it does."""
+        """Ask by POST for what changes nothing (a query, a token), as `get` does; raises as it does. A function makes each try's body."""
         given = {"Content-Type": content_type, **_revealed(headers)}
         call = Call("POST", url, params or {}, given, rows or {}, body)
         return self._asked(call, shape, auth, verify)
@@ -232,7 +232,7 @@ class Caller:
                 call.url,
                 params=call.params,
                 headers=call.headers,
-                data=call.body,
+                data=call.body(self._clock.now()) if callable(call.body) else call.body,
                 stream=True,
                 allow_redirects=False,
             ) as answer:

@@ -38,6 +38,7 @@ _ADVICE = {
     "too_many_requests": "Too many requests. Send it again after Retry-After seconds.",
     "overloaded": "Too much waits to be stored. Send it again after Retry-After seconds.",
     "not_stored": "It could not be stored. Send it again after Retry-After seconds.",
+    "test_lead": "The test has arrived. It is counted and not kept.",
     "internal_error": "Something went wrong here. Send it again.",
 }
 _THANKS = (
