@@ -67,6 +67,12 @@ class GoogleVendor(Vendor):
         self.consented: frozenset[str] | None = None
         self.is_revoked = False
 
+    @staticmethod
+    def consent(url: str) -> dict[str, str]:
+        """Options of a source that logs in by a person's consent, at this vendor served at `url`."""
+        login = {"refresh_token": GOOGLE_REFRESH_TOKEN, "client_id": GOOGLE_CLIENT_ID, "client_secret": GOOGLE_CLIENT_SECRET}
+        return {"base_url": url, "token_url": f"{url}/token", **login}
+
     def is_logged_in(self, request: Request) -> bool:
         """By an access token."""
         return self.tokens.is_good(bearer(request))

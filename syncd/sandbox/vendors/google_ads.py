@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
@@ -17,6 +17,7 @@ from syncd.sandbox.faults import Kind
 from syncd.sandbox.message import Request, Response
 from syncd.sandbox.vendor import route
 from syncd.sandbox.vendors.google import GoogleVendor
+from syncd.sandbox.visitors import Visitor
 
 DEVELOPER_TOKEN = "sandbox-dev-token-7a61"  # noqa: S105 - public on purpose
 WEBHOOK_KEY = "sandbox-google-key"
@@ -71,6 +72,18 @@ class SandboxGoogleAds(GoogleVendor):
         self.exhausted: dict[str, tuple[str, float]] = {}
         self.breaks_off = False
         self.queries: list[tuple[str, str]] = []
+
+    def source(self, url: str) -> dict[str, Any]:
+        """Through the manager, with the key of webhooks."""
+        account = {"developer_token": DEVELOPER_TOKEN, "customer_ids": [ADS_CUSTOMER], "login_customer_id": ADS_MANAGER}
+        return {"type": "google_ads", **self.consent(url), **account, "google_key": WEBHOOK_KEY, "mapping": "google_ads"}
+
+    def populate(self, people: Sequence[Visitor]) -> None:
+        """They send the form below an ad."""
+        for number, one in enumerate(people):
+            told = {"WORK_EMAIL": one.email, "FULL_NAME": f"{one.first} {one.last}", "COMPANY_NAME": one.company}
+            told |= {"WORK_PHONE": one.phone} if one.phone else {}
+            self.submit(told, at=one.at, gclid=f"Cj0KCQ-Sandbox-{number}", questions={"Team size?": "11-50"})
 
     # ------------------------------------------------------------------ people at work
 
@@ -251,3 +264,6 @@ class SandboxGoogleAds(GoogleVendor):
         return ("Account", "Submitted", "Form"), (
             (customer, at.isoformat(), "; ".join(one.fields.values())) for at, customer, one in reversed(rows)
         )
+
+
+SANDBOX = SandboxGoogleAds

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,9 +16,12 @@ from typing import Any
 from syncd.sandbox.message import Request, Response
 from syncd.sandbox.vendor import route
 from syncd.sandbox.vendors.google import GoogleVendor
+from syncd.sandbox.visitors import Visitor
 
 _RESPONSES = "https://www.googleapis.com/auth/forms.responses.readonly"
 _BODY = "https://www.googleapis.com/auth/forms.body.readonly"
+SURVEY = "1SandboxForm0123456789abcdefghijklmnopqrstuv"
+"""Id of the form of `populate`."""
 _MOST = 5_000
 _FILTER = re.compile(r"timestamp (>=|>) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z)")
 
@@ -60,6 +63,17 @@ class SandboxGoogleForms(GoogleVendor):
         self.private: set[str] = set()
         self.delay_seconds = 0.0
         self.goes_in_circles = False
+
+    def source(self, url: str) -> dict[str, Any]:
+        """Of the form that `populate` makes."""
+        return {"type": "google_forms", **self.consent(url), "forms": [SURVEY], "mapping": "google_forms"}
+
+    def populate(self, people: Sequence[Visitor]) -> None:
+        """They answer the survey after a visit."""
+        self.add_form(SURVEY, "Email", "First name", "Last name", "Company")
+        for one in people:
+            told = {"Email": one.email, "First name": one.first, "Last name": one.last, "Company": one.company}
+            self.submit(SURVEY, told, at=one.at, email=one.email)
 
     # ------------------------------------------------------------------ people at work
 
@@ -214,3 +228,6 @@ def _short(text: str) -> str:
     while fraction.endswith("000"):
         fraction = fraction[:-3]
     return f"{seconds}.{fraction}Z" if fraction else f"{seconds}Z"
+
+
+SANDBOX = SandboxGoogleForms

@@ -7,7 +7,7 @@ or names no tab is refused, numbers come as numbers, dates in the spreadsheet's 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,11 +15,14 @@ from typing import Any
 from syncd.sandbox.message import Request, Response
 from syncd.sandbox.vendor import route
 from syncd.sandbox.vendors.google import GoogleVendor
+from syncd.sandbox.visitors import Visitor
 
 SPREADSHEET = "1SandboxSpreadsheet0123456789abcdefghijklmnop"
 _SHEETS = "https://www.googleapis.com/auth/spreadsheets.readonly"
 _DRIVE = "https://www.googleapis.com/auth/drive.metadata.readonly"
 _RANGE = re.compile(r"'((?:[^']|'')+)'!A(\d+):([A-Z]+)(\d+)")
+LIST = "People met"
+"""The tab of `populate`."""
 _SPARE_ROWS = 10
 
 
@@ -50,6 +53,17 @@ class SandboxGoogleSheets(GoogleVendor):
         self.is_shared = True
         self.changed_at = self.now()
         self._changes = 0
+
+    def source(self, url: str) -> dict[str, Any]:
+        """Of the tab that `populate` makes."""
+        sheet = {"spreadsheet": SPREADSHEET, "tabs": [LIST], "key": ["Email"], "drive_url": f"{url}/drive/v3"}
+        return {"type": "google_sheets", **self.consent(url), **sheet, "mapping": "google_sheets"}
+
+    def populate(self, people: Sequence[Visitor]) -> None:
+        """Somebody keeps a list of whom they met."""
+        self.add_tab(LIST, "Email", "First name", "Last name", "Company", "Phone", "Country")
+        if people:
+            self.write(LIST, *([one.email, one.first, one.last, one.company, one.phone, one.country] for one in people))
 
     # ------------------------------------------------------------------ people at work
 
@@ -181,3 +195,6 @@ def _shown(cell: Any, *, is_shown: bool, is_text: bool) -> Any:
     if is_shown and isinstance(cell, bool):
         return str(cell).upper()
     return str(cell) if is_shown else cell
+
+
+SANDBOX = SandboxGoogleSheets
