@@ -143,6 +143,7 @@ class Past:
             open_opportunities=today.open_opportunities if is_now else 0,
             fired=self._history.fired,
             waiting={},
+            archived={rule_id: moved_at for rule_id, moved_at in today.archived.items() if moved_at <= at},
             unknown=(horizon.names & unknown) | horizon.lacking.of(stands),
         )
         return Known(facts, status.set_at)

@@ -22,7 +22,7 @@ from syncd.plan.once import rule_name
 from syncd.plan.policy_tasks import Asking
 from syncd.plan.source_actions import ActionWrite, ask_sources
 from syncd.plan.tasks import TASK, TaskWrite
-from syncd.policy import Enforcement, Policy, Target, Verdict
+from syncd.policy import Enforcement, Policy, Section, Target, Verdict
 from syncd.ports import DecisionRow, Review
 
 CONVERT = "convert"
@@ -160,7 +160,8 @@ def carry(
     notes.update(at_sources.notes)
     # The hold period of a move stays until the org shows the move: one that never left must not wait all over again.
     over = set(verdict.stops) - ({verdict.rule_id} if is_moving else set())
-    due = {rule_id: at for rule_id, at in waiting.items() if rule_id not in over} | verdict.starts
+    over |= {one.rule_id for one in policy.rules if one.section is Section.DELETE}
+    due = {rule_id: at for rule_id, at in waiting.items() if rule_id not in over} | verdict.starts | verdict.keeps
     if verdict.look_at is not None:
         due[""] = verdict.look_at
     notes |= observed_notes(verdict)
