@@ -347,7 +347,7 @@ class PolicyDay(msgspec.Struct, frozen=True, gc=False):
 class StatusMove(msgspec.Struct, frozen=True, gc=False):
     """A move that syncd made and the org took: of a status, or only of a flag or an owner (both statuses "" then).
 
-    `rule` is its provenance, `policy NAME DIGEST: RULE`.
+    `rule` is its provenance, `policy NAME DIGEST: RULE`. `is_deletion`: it deleted the lead after retention instead.
     """
 
     sf_id: str
@@ -355,6 +355,7 @@ class StatusMove(msgspec.Struct, frozen=True, gc=False):
     rule: str
     from_status: str = ""
     to_status: str = ""
+    is_deletion: bool = False
 
 
 class LeadHistory(msgspec.Struct, frozen=True, gc=False):

@@ -12,6 +12,7 @@ from datetime import datetime
 import msgspec
 
 from syncd.model import CONSENT_FIELDS, OperationKind, OperationState, OrgRecord, OrgRow, OrgSchema, PersonView, Provenance, Value
+from syncd.plan.facts import expired_ids
 from syncd.plan.once import rule_name
 from syncd.plan.standards import Carried, PolicyWrite
 from syncd.policy import Policy, Verdict
@@ -98,10 +99,7 @@ def exported_digest(row: OrgRow, schema: OrgSchema) -> str:
 
 def expired_at(view: PersonView, record: OrgRecord) -> datetime | None:
     """When syncd deleted this record after retention; None if it did not, or the record is there."""
-    if not (record.row.is_deleted and record.deleted_by_us):
-        return None
-    done = any(one.state is OperationState.DONE and one.sf_id == record.row.sf_id for one in view.expirations)
-    return record.row.stamp if done else None
+    return record.row.stamp if record.row.is_deleted and record.row.sf_id in expired_ids(view) else None
 
 
 def last_expired(view: PersonView) -> OrgRecord | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from syncd.model import Lane, OrgRecord, OrgRow, PersonRecord, PersonView, Value
+from syncd.model import Lane, OperationState, OrgRecord, OrgRow, PersonRecord, PersonView, Value
 from syncd.plan.once import named_rule
 from syncd.plan.own_echo import OwnEcho, own_echoes
 from syncd.plan.survivorship import Golden
@@ -190,9 +190,20 @@ def has_opted_out(view: PersonView) -> bool:
     """Whether any record of the person says so, here or in the org: the strictest word counts, also of a lead that syncd deleted."""
     # Where we wrote it into a later record, that one tells.
     is_told = any(_OPT_OUT in one.base for one in view.org_records if not one.row.is_deleted)
-    gone = [one.row for one in view.org_records if one.deleted_by_us]
+    expired = expired_ids(view)
+    gone = [one.row for one in view.org_records if one.row.is_deleted and (one.deleted_by_us or one.row.sf_id in expired)]
     is_kept = not is_told and any(row.fields.get(_OPT_OUT) is True for row in gone)
     return is_kept or is_opted_out(view.records, (one.row for one in view.org_records))
+
+
+def expired_ids(view: PersonView) -> set[str]:
+    """Ids of leads that syncd has deleted after retention, where they are gone: also if the answer was lost and nobody saw it happen."""
+    maybe = (OperationState.SENT, OperationState.UNKNOWN, OperationState.SUPERSEDED)
+    return {
+        one.sf_id
+        for one in view.expirations
+        if one.state is OperationState.DONE or (one.sent_at is not None and one.state in maybe)
+    }
 
 
 def is_opted_out(records: Iterable[PersonRecord], rows: Iterable[OrgRow]) -> bool:

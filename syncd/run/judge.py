@@ -92,6 +92,9 @@ class Judge:
         if operation.kind is OperationKind.CONVERT and fault.recovery is Recovery.UNKNOWN:
             # IsConverted is asked before anything is repeated.
             return self._result(operation, OperationState.UNKNOWN, fault)
+        if operation.kind is OperationKind.EXPIRE and fault.code == "ENTITY_IS_DELETED" and self._was_tried(operation):
+            # An earlier call of ours got through after all, long after its answer was lost.
+            return OperationResult(operation.operation_id, OperationState.DONE, operation.sf_id, dirty=True, operation=operation)
         if operation.attempt + 1 < _MAX_ATTEMPTS:
             if fault.recovery is Recovery.RERESOLVE or fault.code == "INVALID_CROSS_REFERENCE_KEY":
                 # Whom it is about was deleted, converted or merged meanwhile: the next look at the org tells.
@@ -105,6 +108,14 @@ class Judge:
             # One notice for each cause; the dead letters say whom it met.
             self._ctx.miss(f"Salesforce refused to {_what(operation)} ({fault.code}): see syncd deadletter list")
         return self._result(operation, OperationState.REFUSED, fault, dead=True)
+
+    def _was_tried(self, operation: Operation) -> bool:
+        """Whether an earlier deletion of the same record may have left."""
+        return any(
+            one.kind is operation.kind and one.sf_id == operation.sf_id and one.sent_at is not None
+            for one in self._ctx.store.operations_of(operation.person_id)
+            if one.operation_id != operation.operation_id
+        )
 
     def _duplicate(self, operation: Operation, fault: OrgFault) -> OperationResult:
         """The org's duplicate rule knows somebody like this: a person decides, the admins' rule stays on."""

@@ -193,7 +193,7 @@ def _view(
         if one.state in (OperationState.DONE, OperationState.REFUSED):
             latest[one.target, str(one.kind)] = one
     # A lead that comes after a deletion is a new one: it may be assigned.
-    expired = {one.sf_id for one in operations if one.kind is OperationKind.EXPIRE and one.state is OperationState.DONE}
+    expired = {one.sf_id for one in operations if one.kind is OperationKind.EXPIRE and one.sent_at is not None}
     refused = tuple(one for one in latest.values() if one.state is OperationState.REFUSED and one.operation_id not in answered)
     return PersonView(
         person_id=row.person_id,
