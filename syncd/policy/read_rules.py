@@ -103,8 +103,8 @@ class RuleReader:
         made = self._sections.deletion(rule, node)
         if made is None:
             return []
-        place = node.entries["delete"]
-        self._take(made.rule_id, place, place)
+        part = node.entries["delete"]
+        self._take(made.rule_id, part.get("id") or part, part)
         return [made] if len(self._reader.problems.found) == before else []
 
     def _program(self, node: Node) -> str:

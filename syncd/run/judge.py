@@ -89,8 +89,8 @@ class Judge:
         """A task, opportunity, conversion or deletion that was not made never stops or holds anything else; it is tried again, asked about, or set aside."""
         if operation.kind is OperationKind.CONVERT and fault.recovery is Recovery.DUPLICATE:
             return self._duplicate(operation, fault)
-        if operation.kind is OperationKind.CONVERT and fault.recovery is Recovery.UNKNOWN:
-            # IsConverted is asked before anything is repeated.
+        if operation.kind in _ASIDE and fault.recovery is Recovery.UNKNOWN:
+            # The lead is looked at before anything is repeated.
             return self._result(operation, OperationState.UNKNOWN, fault)
         if operation.kind is OperationKind.EXPIRE and fault.code == "ENTITY_IS_DELETED" and self._was_tried(operation):
             # An earlier call of ours got through after all, long after its answer was lost.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, text, true, update
 
@@ -16,6 +16,8 @@ from syncd.store.standing import LEAD
 _PAGE = 1_000
 _PER_UNIT = 200
 """Leads per write unit: they fit into 20 ms (DESIGN 4)."""
+_GIVEN_UP = timedelta(days=1)
+"""An export without an end after this has died."""
 
 
 class ExportStore:
@@ -30,7 +32,12 @@ class ExportStore:
         """
         values = {"export_id": export.export_id, "at": export.at, "org_id": export.org_id, "file": export.file}
         values |= {"sha256": export.sha256, "count": export.count, "is_verified": False}
+        e = t.lead_export.c
+        dead = and_(e.is_verified.is_(False), e.at < export.at - _GIVEN_UP)
         with self.db.write() as connection:
+            gone = select(e.export_id).where(dead)
+            connection.execute(delete(t.exported_lead).where(t.exported_lead.c.export_id.in_(gone)))
+            connection.execute(delete(t.lead_export).where(dead))
             connection.execute(insert(t.lead_export).values(**values))
         rows: Rows = [(export.export_id, one.sf_id, one.person_id, micros(one.stamp), one.digest, False) for one in leads]
         for start in range(0, len(rows), _PER_UNIT):
