@@ -29,6 +29,23 @@ _VERSION = 1
 _PRIVATE = 0o600
 
 
+class _Named(msgspec.Struct):
+    """What is read back of a line."""
+
+    sf_id: str
+
+
+class _Manifest(msgspec.Struct):
+    """What is read back of a manifest."""
+
+    export_id: str
+    count: int
+    sha256: str
+
+
+_NAMED, _MANIFEST = msgspec.json.Decoder(_Named), msgspec.json.Decoder(_Manifest)
+
+
 class Exported(msgspec.Struct, frozen=True):
     """An export. `left_out`: leads that have changed since the last pass; the next one looks at them again. `count` 0: there is no file."""
 
@@ -164,17 +181,20 @@ def _verify(export: LeadExport, path: Path, manifest: Path, sf_ids: set[str]) ->
         ConfigError: They do not hold what was written.
     """
     whole, found = hashlib.sha256(), []
-    with path.open("rb") as file:
-        for line in file:
-            whole.update(line)
-            found.append(msgspec.json.decode(line)["sf_id"])
-    said = msgspec.json.decode(manifest.read_bytes())
-    is_same = whole.hexdigest() == export.sha256 == said["sha256"] and len(found) == export.count == said["count"]
-    if not is_same or set(found) != sf_ids or said["export_id"] != export.export_id:
-        raise ConfigError(
-            f"{path} does not hold what was written to it.",
-            advice="Export to another disk. Nothing was deleted, nothing will be.",
-        )
+    wrong = ConfigError(
+        f"{path} does not hold what was written to it.", advice="Export to another disk. Nothing was deleted, nothing will be."
+    )
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                whole.update(line)
+                found.append(_NAMED.decode(line).sf_id)
+        said = _MANIFEST.decode(manifest.read_bytes())
+    except (OSError, msgspec.MsgspecError) as error:
+        raise wrong from error
+    is_same = whole.hexdigest() == export.sha256 == said.sha256 and len(found) == export.count == said.count
+    if not is_same or set(found) != sf_ids or said.export_id != export.export_id:
+        raise wrong
 
 
 class _Writer:

@@ -80,8 +80,11 @@ class ExportStore:
         new = new.where(and_(text(t.UNMARKED_SQL), e.is_verified)).order_by(x.export_id, x.sf_id).limit(_PER_UNIT)
         count = 0
         while True:
-            with self.db.write() as connection:
+            with self.db.read() as connection:
                 rows = connection.execute(new).all()
+            if not rows:
+                return count
+            with self.db.write() as connection:
                 numbers = [row.person_number for row in rows if row.person_number is not None]
                 connection.execute(update(t.person).where(among(connection, t.person.c.number, numbers)).values(is_dirty=True))
                 for export_id in {row.export_id for row in rows}:
