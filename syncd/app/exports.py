@@ -17,7 +17,7 @@ import msgspec
 from syncd import __version__
 from syncd.errors import ConfigError
 from syncd.model import OrgRow, PersonState, PersonView
-from syncd.plan import exported_digest, exported_fields, facts_of, golden, standing_record, why_kept
+from syncd.plan import exported_digest, exported_fields, facts_of, golden, may_delete, standing_record, why_kept
 from syncd.policy import evaluate
 from syncd.ports import ExportedLead, LeadExport
 from syncd.run.context import ROWS_PER_CALL, OrgSession, PassContext
@@ -76,6 +76,10 @@ def export_due(ctx: PassContext, session: OrgSession, path: Path) -> Exported:
         raise ConfigError(
             "The policy deletes no leads.", advice="An archive rule deletes if it says delete: {after_days: 730} and is enforced."
         )
+    if not may_delete(session.schema):
+        raise ConfigError(
+            "The integration user may not delete leads.", advice="Assign Syncd_Undo to it, or take delete: out of the policy."
+        )
     manifest = path.with_name(path.name + MANIFEST)
     for made in (path, manifest):
         if made.exists():
@@ -132,7 +136,7 @@ def _due(ctx: PassContext, session: OrgSession, rules: Sequence[str]) -> Iterato
             )
             verdict = evaluate(ctx.policy, facts)
             record = standing_record(view.org_records)
-            if verdict.deletes and record is not None and _is_free(view) and not why_kept(view, record, session.schema):
+            if verdict.deletes and record is not None and _is_free(view) and not why_kept(view, record):
                 yield _Due(view.person_id, verdict.deletes, record.row)
 
 

@@ -20,7 +20,7 @@ from syncd.ports import ExportedLead
 
 DELETION = "delete"
 """Where the notes of a plan tell why a lead that is due is not deleted."""
-NEEDS_EXPORT, OUTDATED = "needs_export", "export_outdated"
+NEEDS_EXPORT, OUTDATED, MAY_NOT = "needs_export", "export_outdated", "may_not_delete"
 _LEAD = "Lead"
 _NO_VALUES = ("address", "location", "base64", "complexvalue", "json")
 """Types of a describe that hold no single value; addresses and places are exported by their parts."""
@@ -39,9 +39,12 @@ def carry_deletion(
     rule = policy.rule(verdict.deletes)
     if rule is None:
         return carried
-    word = why_kept(view, record, schema) or why_not_exported(record.row, exported)
+    kept = why_kept(view, record)
+    word = kept or ("" if may_delete(schema) else MAY_NOT) or why_not_exported(record.row, exported)
     if word or exported is None:
-        return msgspec.structs.replace(carried, notes={**carried.notes, DELETION: word})
+        # Who is kept for another reason than time does not wait for an export.
+        due = {name: at for name, at in carried.due.items() if not kept or name != rule.rule_id}
+        return msgspec.structs.replace(carried, notes={**carried.notes, DELETION: word}, due=due)
     why = Provenance(line=rule.line, rule=rule_name(policy, rule.rule_id))
     fields: dict[str, Value] = {"IsDeleted": True, "export": exported.export_id}
     write = PolicyWrite(
@@ -57,17 +60,19 @@ def carry_deletion(
     return msgspec.structs.replace(carried, writes=(*carried.writes, write))
 
 
-def why_kept(view: PersonView, record: OrgRecord, schema: OrgSchema) -> str:
-    """What forbids a deletion besides the policy, as a constant word; "" if nothing does."""
-    described = schema.objects.get(_LEAD)
-    if described is None or not described.is_deletable:
-        return "may_not_delete"
+def why_kept(view: PersonView, record: OrgRecord) -> str:
+    """What forbids a deletion besides the policy and the org's rights, as a constant word; "" if nothing does."""
     if view.holds:
         return "held"
     if any(one.state is OperationState.DONE and one.sf_id == record.row.sf_id for one in view.expirations):
         # It was deleted once, and a person took it out of the recycle bin.
         return "restored_by_person"
     return ""
+
+
+def may_delete(schema: OrgSchema) -> bool:
+    """Whether the integration user may delete leads at all."""
+    return _LEAD in schema.objects and schema.objects[_LEAD].is_deletable
 
 
 def why_not_exported(row: OrgRow, exported: ExportedLead | None) -> str:
@@ -128,6 +133,7 @@ def _failures(view: PersonView) -> int:
 
 __all__ = [
     "DELETION",
+    "MAY_NOT",
     "NEEDS_EXPORT",
     "OUTDATED",
     "carry_deletion",
@@ -135,6 +141,7 @@ __all__ = [
     "exported_fields",
     "kept_opt_outs",
     "last_expired",
+    "may_delete",
     "why_kept",
     "why_not_exported",
 ]

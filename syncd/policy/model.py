@@ -41,6 +41,10 @@ MOVING = (Section.ILLEGAL, Section.REVIVE, Section.STATUS, Section.RECYCLE, Sect
 """Sections whose rules may change a status."""
 
 
+MIN_DELETE_DAYS = 30
+"""A lead stays archived, and silent, for so long at least before it is deleted: somebody must have had the time to notice."""
+
+
 class Enforcement(StrEnum):
     """Whether a rule acts or only says what it would have done."""
 

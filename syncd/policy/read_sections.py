@@ -10,15 +10,13 @@ from syncd.document import Node
 from syncd.expressions import Kind
 from syncd.expressions.tree import Compare, Literal, Logic, Term, Variable
 from syncd.policy.keys import DELETE, MEANS
-from syncd.policy.model import ArchiveMeans, Converting, Enforcement, Opening, Rule, Section, Target
+from syncd.policy.model import MIN_DELETE_DAYS, ArchiveMeans, Converting, Enforcement, Opening, Rule, Section, Target
 from syncd.policy.read_actions import MAX_ACTION_FIELDS, read_owner
 from syncd.policy.reading import Reader, is_blank
 
 FOR_CONTACTS = (Section.OPPORTUNITY, Section.NURTURE, Section.SLA)
 """Sections whose rules may be about contacts."""
 
-MIN_DELETE_DAYS = 30
-"""A lead stays archived for so long at least: somebody must have had the time to notice."""
 MAX_ALIASES = 2_000
 MAX_CHANNELS = 50
 _MINUTES = {"within_minutes": 1, "within_hours": 60, "within_days": 24 * 60}

@@ -7,8 +7,8 @@ from typing import Any
 
 from syncd.policy import keys
 from syncd.policy.keys import Key
-from syncd.policy.model import ActionKind, Section
-from syncd.policy.read_sections import MAX_MINUTES, MIN_DELETE_DAYS
+from syncd.policy.model import MIN_DELETE_DAYS, ActionKind, Section
+from syncd.policy.read_sections import MAX_MINUTES
 from syncd.policy.reading import MAX_DAYS, MAX_LONG_TEXT_CHARACTERS
 
 _CONDITION = {"type": ["string", "boolean", "object"]}

@@ -6,7 +6,16 @@ from collections.abc import Callable, Sequence
 
 from syncd import events
 from syncd.model import Operation, OperationKind, OperationState, OrgRecord, OrgRow, PersonState, PersonView
-from syncd.plan import NEEDS_EXPORT, carry_deletion, exported_digest, exported_fields, standing_record, why_kept, why_not_exported
+from syncd.plan import (
+    MAY_NOT,
+    NEEDS_EXPORT,
+    carry_deletion,
+    exported_digest,
+    exported_fields,
+    may_delete,
+    standing_record,
+    why_kept,
+)
 from syncd.plan.standards import Carried
 from syncd.policy import Enforcement, Policy, Section, Verdict
 from syncd.ports import ExportedLead
@@ -69,7 +78,7 @@ def last_look(ctx: PassContext, session: OrgSession, held: Sequence[Operation], 
     may, outdated = [], []
     for one in expiring:
         lead, row = exported.get(one.sf_id), rows.get(one.sf_id)
-        if not _is_due(one, views.get(one.person_id), verdicts.get(one.person_id), session):
+        if not _is_due(one, views.get(one.person_id), verdicts.get(one.person_id)):
             continue
         if lead is None or row is None or lead.export_id != one.fields["export"]:
             continue
@@ -96,7 +105,7 @@ def read_whole(session: OrgSession, sf_ids: Sequence[str]) -> dict[str, OrgRow]:
     return found
 
 
-def tell_waiting(ctx: PassContext) -> None:
+def tell_waiting(ctx: PassContext, session: OrgSession) -> None:
     """Count who waits for an export, and log it once when it begins. Writes the store if that is news."""
     rules = deletion_rules(ctx.policy)
     if not rules:
@@ -106,18 +115,21 @@ def tell_waiting(ctx: PassContext) -> None:
     if not count:
         ctx.regain(NEEDS_EXPORT)
         return
+    if not may_delete(session.schema):
+        ctx.notes[MAY_NOT] = count
+        return
     ctx.count_note(NEEDS_EXPORT, count)
     if ctx.lose(NEEDS_EXPORT):
         ctx.log.warning(events.EXPORT_NEEDED, stage="plan", count=count)
 
 
-def _is_due(one: Operation, view: PersonView | None, verdict: Verdict | None, session: OrgSession) -> bool:
+def _is_due(one: Operation, view: PersonView | None, verdict: Verdict | None) -> bool:
     """Whether the policy still wants the deletion, and nothing else forbids it."""
     record = standing_record(view.org_records) if view is not None else None
     if view is None or verdict is None or record is None or view.state is not PersonState.ACTIVE:
         return False
     is_alone = all(other.operation_id == one.operation_id or other.is_beside for other in view.open_operations)
-    return bool(verdict.deletes) and is_alone and record.row.sf_id == one.sf_id and not why_kept(view, record, session.schema)
+    return bool(verdict.deletes) and is_alone and record.row.sf_id == one.sf_id and not why_kept(view, record)
 
 
-__all__ = ["Deletions", "deletion_rules", "last_look", "read_whole", "tell_waiting", "why_not_exported"]
+__all__ = ["Deletions", "deletion_rules", "last_look", "read_whole", "tell_waiting"]

@@ -200,7 +200,7 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
             sender.drain()
         read_echoes(ctx, session)
         settle_policy(ctx)
-        tell_waiting(ctx)
+        tell_waiting(ctx, session)
         act(ctx, session)
     limit = ctx.settings.max_creates_per_pass
     if ctx.notes.get("held_by_guard"):

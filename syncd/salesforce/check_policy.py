@@ -70,7 +70,12 @@ def _deletions(schema: OrgSchema, use: PolicyUse) -> Iterator[Finding]:
         yield Finding(Severity.OK, "deletion", "The integration user may delete leads.")
     else:
         message = f"The policy deletes leads after retention ({use.deletions[0]}), and the integration user may not delete any."
-        yield Finding(Severity.ERROR, "deletion", message, "Assign Syncd_Undo, or another permission set with delete on Lead; or take delete: out.")
+        yield Finding(
+            Severity.ERROR,
+            "deletion",
+            message,
+            "Assign Syncd_Undo, or another permission set with delete on Lead; or take delete: out.",
+        )
 
 
 def status_findings(schema: OrgSchema, statuses: Sequence[str]) -> Iterator[Finding]:

@@ -449,9 +449,12 @@ def test_new_intent_brings_a_new_lead_for_a_rep_and_an_opt_out_stays_known(world
 
 
 def test_without_the_right_to_delete_nothing_is_tried(world: World) -> None:
-    due(world)
     world.org.objects["Lead"].is_deletable = False
-    assert (export(world).count, card(world).notes["delete"]) == (0, "needs_export")
+    due(world)
+    assert (card(world).notes["delete"], world.run().notes) == ("may_not_delete", {"may_not_delete": 1})
+    with pytest.raises(ConfigError, match="may not delete"):
+        export(world)
+    assert deleted(world) == []
 
 
 def test_a_right_that_is_taken_away_stops_nothing_else(world: World) -> None:

@@ -30,7 +30,7 @@ MUTANTS = [
     Mutant(
         "nobody looks again before a deletion",
         DELETING,
-        "if not _is_due(one, views.get(one.person_id), verdicts.get(one.person_id), session):",
+        "if not _is_due(one, views.get(one.person_id), verdicts.get(one.person_id)):",
         "if one.operation_id not in {other.operation_id for other in held}:",
         (PASSES, "while_the_guard_counts"),
     ),

@@ -22,8 +22,8 @@ from syncd.model import (
     PersonView,
     Provenance,
 )
-from syncd.plan import exported_digest, exported_fields, facts_of, golden, has_opted_out, last_expired, why_kept, why_not_exported
-from syncd.plan.deletions import kept_opt_outs
+from syncd.plan import exported_digest, exported_fields, facts_of, golden, has_opted_out, last_expired, may_delete, why_kept
+from syncd.plan.deletions import kept_opt_outs, why_not_exported
 from syncd.policy import Policy
 from syncd.policy.model import ArchiveMeans, Rule, Section
 from syncd.ports import ExportedLead
@@ -129,16 +129,20 @@ def test_an_export_is_compared_by_what_people_put_in() -> None:
 
 def test_what_keeps_a_lead_besides_the_policy() -> None:
     expired = written(1, OperationKind.EXPIRE)
-    assert why_kept(view(), lead(), SCHEMA) == ""
-    assert why_kept(view(holds=(Hold("Title", "x", "undo"),)), lead(), SCHEMA) == "held"
-    no_right = OrgSchema({"Lead": ObjectSchema("Lead", FIELDS, is_deletable=False)})
-    assert why_kept(view(), lead(), no_right) == "may_not_delete"
+    assert why_kept(view(), lead()) == ""
+    assert why_kept(view(holds=(Hold("Title", "x", "undo"),)), lead()) == "held"
     failed = msgspec.structs.replace(expired, state=OperationState.FAILED)
-    assert why_kept(view(expirations=(failed,)), lead(), SCHEMA) == ""
+    assert why_kept(view(expirations=(failed,)), lead()) == ""
+
+
+def test_who_may_not_delete_is_told_by_the_describe() -> None:
+    assert may_delete(SCHEMA)
+    assert not may_delete(OrgSchema({"Lead": ObjectSchema("Lead", FIELDS, is_deletable=False)}))
+    assert not may_delete(OrgSchema({}))
 
 
 def test_what_is_back_from_the_recycle_bin_is_kept() -> None:
-    assert why_kept(view(expirations=(written(1, OperationKind.EXPIRE),)), lead(), SCHEMA) == "restored_by_person"
+    assert why_kept(view(expirations=(written(1, OperationKind.EXPIRE),)), lead()) == "restored_by_person"
 
 
 def test_an_export_that_is_missing_is_told_from_one_that_is_old() -> None:

@@ -112,7 +112,8 @@ def wanted(*rules, status=ARCHIVED, **known):
     [
         ({}, False),
         ({"touches": (touch("demo", ago(days=49)),)}, True),
-        ({"touches": (touch("demo", ago(days=51)),)}, False),
+        ({"touches": (touch("demo", ago(days=79)),)}, True),  # it came too late to be heard of
+        ({"touches": (touch("demo", ago(days=81)),)}, False),
         ({"touches": (touch("demo", ago(days=-1)),)}, False),
         ({"touches": (touch("demo", ago(days=49), is_news=False),)}, False),
         ({"touches": (touch("open", ago(days=49)),)}, False),
