@@ -26,7 +26,7 @@ from syncd.policy import ActionKind, Decision, Facts, Policy, Verdict, evaluate,
 from syncd.ports import StoredFacts
 from syncd.run.context import OrgSession, PassContext
 from syncd.run.converting import Conversions
-from syncd.run.deleting import Deletions
+from syncd.run.deleting import Deletions, deletion_rules
 from syncd.run.lacks import tell_lacks
 
 SETTLED = "policy_digest"
@@ -167,7 +167,8 @@ def mark_people(ctx: PassContext) -> None:
                 break
             ctx.turn.breathe()
     store.mark_due(ctx.clock.now(), _DUE_PER_PASS)
-    store.mark_exported()
+    if deletion_rules(ctx.policy):
+        store.mark_exported()
 
 
 def settle_policy(ctx: PassContext) -> None:
