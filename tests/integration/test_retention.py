@@ -347,9 +347,7 @@ def test_what_this_rule_did_not_archive_it_does_not_delete(world: World, by: str
     assert export(world).count == 0
 
 
-@pytest.mark.parametrize(
-    "kind", [Kind.CUT_AFTER, Kind.CUT_BEFORE, Kind.HTML, Kind.LATE, "late by far"]
-)
+@pytest.mark.parametrize("kind", [Kind.CUT_AFTER, Kind.CUT_BEFORE, Kind.HTML, Kind.LATE, "late by far"])
 def test_a_lost_answer_deletes_nothing_twice_and_is_not_taken_for_a_persons_deletion(world: World, kind: Kind | str) -> None:
     (lead,) = due(world)
     export(world)
