@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from syncd.model import Lane, OperationState, OrgRecord, OrgRow, PersonRecord, PersonView, Value
-from syncd.plan.once import named_rule
+from syncd.plan.once import PUBLISHED, named_rule
 from syncd.plan.own_echo import OwnEcho, own_echoes
 from syncd.plan.survivorship import Golden
 from syncd.policy import Facts, Policy, Section, Standing, StatusChange, TouchFact
@@ -111,7 +111,7 @@ def _archived(view: PersonView, record: OrgRecord, policy: Policy) -> dict[str, 
     have done anything.
     """
     for move in reversed(view.moves):
-        behind = {named_rule(one.rule) for one in move.provenance.values()} - {""}
+        behind = {named_rule(one.rule) for one in move.provenance.values()} - {"", PUBLISHED}
         rules = [policy.rule(one) for one in sorted(behind)]
         if move.sf_id != record.row.sf_id or not any(one is None or one.section in MOVING for one in rules):
             continue

@@ -18,7 +18,7 @@ from syncd.plan.canonical import same
 from syncd.plan.field_actions import ON_RECORD, field_actions, kept_of_old
 from syncd.plan.fields import fitting
 from syncd.plan.observed import observed_decisions, observed_notes
-from syncd.plan.once import rule_name
+from syncd.plan.once import PUBLISHED, rule_name
 from syncd.plan.policy_tasks import Asking
 from syncd.plan.source_actions import ActionWrite, ask_sources
 from syncd.plan.tasks import TASK, TaskWrite
@@ -27,8 +27,6 @@ from syncd.ports import DecisionRow, Review
 
 CONVERT = "convert"
 """Where the notes of a plan tell why somebody is not converted."""
-PUBLISHED = "published"
-"""How provenance names what is written because a policy was published."""
 _ADVICE = "Give the rule enforcement: observe, or leave it out."
 
 

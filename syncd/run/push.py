@@ -128,11 +128,11 @@ class Pusher:
 
     def _still_due(self, held: Sequence[Operation]) -> list[Operation]:
         """Those of the deletions `held` that may be carried out now; the others are planned anew."""
-        standards = self._planning.standards
-        if not held or standards is None:
+        if not held:
             return []
         self._reread(held)
-        return last_look(self._ctx, self._session, held, standards.verdicts)
+        standards = self._planning.standards
+        return last_look(self._ctx, self._session, held, standards.verdicts if standards is not None else lambda _: {})
 
     def _round(self, ids: Sequence[str]) -> None:
         if not ids:

@@ -88,11 +88,13 @@ def move(number: int, rule: str, **more: Any) -> Operation:
         ((move(1, "shut"), move(2, "back"), move(3, "shut")), {"shut": NOW + 3 * DAY}),
         ((move(1, "shut"), move(2, "forgotten")), {}),
         ((move(1, "shut"), move(2, "hot")), {"shut": NOW + DAY}),
+        ((move(1, "shut"), move(2, "published")), {"shut": NOW + DAY}),
+        ((move(1, "shut"), move(2, "illegal_status")), {}),
         ((move(1, "shut", rules={"Status": "shut", "Is_Hot__c": "hot"}),), {"shut": NOW + DAY}),
         ((move(1, "shut"), msgspec.structs.replace(move(2, "back"), sf_id="00Q2")), {"shut": NOW + DAY}),
         ((msgspec.structs.replace(move(1, "shut"), provenance={"Status": Provenance(rule="undo 1")}),), {}),
     ],
-    ids=["nothing", "the rule", "another rule", "revived", "twice", "a rule that is gone", "a flag", "with a flag", "another lead", "an undo"],
+    ids=["nothing", "the rule", "another rule", "revived", "twice", "a rule that is gone", "a flag", "the page", "put right", "with a flag", "another lead", "an undo"],
 )  # fmt: skip
 def test_the_rule_behind_the_last_move_has_archived(moves: tuple[Operation, ...], expected: dict[str, datetime]) -> None:
     assert archived(*moves) == expected
