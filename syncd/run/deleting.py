@@ -62,10 +62,10 @@ class Deletions:
 
 
 def last_look(ctx: PassContext, session: OrgSession, held: Sequence[Operation], judge: Judge) -> list[Operation]:
-    """Those of the deletions `held` that may be carried out this very moment; the people of the others are planned anew.
+    """Those of at most 200 deletions that may be carried out this very moment; the people of the others are planned anew.
 
-    Tasks, events and the leads themselves were read a moment ago, or are read now; the policy is asked once more, and every field is
-    compared with what the export holds. One call for every 200 leads.
+    The mirror is refreshed, tasks and events with it; the policy is asked once more, and every field is compared with what the export
+    holds. The leads themselves are in the mirror as they were read a moment ago.
     """
     expiring = [one for one in held if one.kind is OperationKind.EXPIRE]
     if not expiring:
@@ -89,9 +89,9 @@ def last_look(ctx: PassContext, session: OrgSession, held: Sequence[Operation], 
             outdated.append(one.sf_id)
     if outdated:
         ctx.store.forget_exported(outdated)
-    others = [one.operation_id for one in expiring if one not in may]
+    others = {one.operation_id for one in expiring} - {one.operation_id for one in may}
     if others:
-        ctx.store.set_operation_states(others, OperationState.SUPERSEDED, dirty=True, at=ctx.clock.now())
+        ctx.store.set_operation_states(sorted(others), OperationState.SUPERSEDED, dirty=True, at=ctx.clock.now())
     return may
 
 

@@ -14,7 +14,7 @@ from syncd.errors import GuardError
 from syncd.model import Lane, Operation, OperationKind, OperationState, OrgRow, PersonView
 from syncd.plan import GUARD_FLOOR, guard_reason
 from syncd.ports import PersonPlan
-from syncd.run.context import IDS_PER_READ, LEADS_PER_ROUND, OrgSession, PassContext
+from syncd.run.context import IDS_PER_READ, LEADS_PER_ROUND, ROWS_PER_CALL, OrgSession, PassContext
 from syncd.run.converting import with_contacts
 from syncd.run.deleting import last_look
 from syncd.run.late import settle_late_matches
@@ -85,7 +85,12 @@ class Pusher:
             if not part:
                 break
             fresh = self._fresh_only([one for one in part if one.kind not in (OperationKind.ACTION, OperationKind.EXPIRE)])
-            self._send([*fresh, *self._still_due([one for one in part if one.kind is OperationKind.EXPIRE])])
+            self._send(fresh)
+            expiring = [one for one in part if one.kind is OperationKind.EXPIRE]
+            for start in range(0, len(expiring), ROWS_PER_CALL):
+                if not self._ctx.pushing_stopped:
+                    # A call at a time: little may happen between the last look and the deletion.
+                    self._send(self._still_due(expiring[start : start + ROWS_PER_CALL]))
             actions = [one.operation_id for one in part if one.kind is OperationKind.ACTION]
             store.set_operation_states(actions, OperationState.PLANNED, dirty=False, at=self._ctx.clock.now())
             self._ctx.turn.breathe()
