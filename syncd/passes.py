@@ -20,6 +20,7 @@ from syncd.model import Lane, Operation, OperationState, RunStatus
 from syncd.policy import Policy
 from syncd.ports import Org, Store
 from syncd.run.context import Actor, Company, OrgSession, PassContext, PassSettings, Progress, Scope, Source, no_progress
+from syncd.run.fetch import Fetcher
 from syncd.run.hot import LANES, Arrived, HotRun
 from syncd.run.ingest import Ingest
 from syncd.run.mirror import open_org, refresh_mirror
@@ -95,10 +96,10 @@ class Passes(Works):
         self.keep_budget()
         return summary
 
-    def hot_run(self, names: Sequence[str], arrived: Arrived) -> HotRun:
-        """Begin a run of the hot lane over sources that send by themselves."""
+    def hot_run(self, names: Sequence[str], arrived: Arrived, fetcher: Fetcher | None = None) -> HotRun:
+        """Begin a run of the hot lane over sources that send by themselves; `fetcher` is the lane's, over all its runs."""
         ctx = self.lane_context(names, Lane.HOT, Scope(lanes=LANES))
-        return HotRun(ctx, self.journal, self._make_id, arrived)
+        return HotRun(ctx, self.journal, self._make_id, arrived, fetcher or Fetcher())
 
     def take_over(self) -> None:
         """Become the one engine of the store, and settle what the process before left.

@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from syncd import log, metrics
+from syncd.app.endings import Ending, endings
 from syncd.app.lanes import PlannedRange, plan_range, stale_counts, start_range
 from syncd.checks import Checks
 from syncd.clock import Clock, SystemClock
 from syncd.config import Settings, SourceSettings, load_settings, secret_options, show_settings, validate_options
 from syncd.config.settings import ClientCredentialsSettings, ConfiguredSource
-from syncd.connector import ActingConnector, Connector, Health, Limits, PullConnector, PushConnector, Session
+from syncd.connector import ActingConnector, Connector, Health, Limits, PullConnector, Session
 from syncd.document import suggest
 from syncd.errors import ConfigError, ConfigProblem
-from syncd.http import Caller, make_session
+from syncd.http import Caller, TokenCache, make_session
 from syncd.installed import connector_types, load_connector
+from syncd.kept_token import KeptToken
 from syncd.mapping import Mapping as LeadMapping
 from syncd.mapping import load_mapping
 from syncd.model import Assignment, OrgSchema
@@ -35,6 +37,7 @@ from syncd.run.ids import OperationIds
 from syncd.salesforce import ClientCredentials, JwtBearer, OrgSettings, SalesforceOrg
 from syncd.simulations import news_from
 from syncd.store import open_journal, open_reader, open_store
+from syncd.works import is_received
 
 Wrap = Callable[[Any, str], Any]
 
@@ -96,6 +99,7 @@ class House(Policies, Passes, Checks):
         self._sessions = sessions
         self._source_sessions = source_sessions
         self._callers: dict[str, Caller] = {}
+        self._tokens: dict[str, TokenCache] = {}
         self._make_id = make_id
         self._wrap = wrap or (lambda port, name: port)  # noqa: ARG005 - the shape of a wrap
         self._owner = f"pid-{os.getpid()}"
@@ -220,13 +224,14 @@ class House(Policies, Passes, Checks):
         connector = self._types[source.type]
         allow_literal = self.settings.allow_literal_secrets
         options = validate_options(source, connector.Options, os.environ, self.settings.folder, allow_literal=allow_literal)
-        settle = source.common.settle_seconds
+        settle, overlap = source.common.settle_seconds, source.common.overlap_seconds
         session = Session(
             self.settings.folder,
             settle_seconds=getattr(connector, "settle_seconds", 30.0) if settle is None else settle,
             page_size_records=getattr(connector, "page_size_records", 500),
-            overlap_seconds=source.common.overlap_seconds,
+            overlap_seconds=getattr(connector, "overlap_seconds", 300.0) if overlap is None else overlap,
             http=self._caller(source, connector),
+            tokens=self._tokens_of(source, options),
         )
         return connector, options, session
 
@@ -246,6 +251,20 @@ class House(Policies, Passes, Checks):
                 session, self.clock, connections=limits.connections, calls_per_second=limits.calls_per_second
             )
         return self._callers[source.name]
+
+    def _tokens_of(self, source: ConfiguredSource, options: Any) -> TokenCache:
+        """A source's access tokens; one cache for the life of the process, as for its calls."""
+        if source.name not in self._tokens:
+            self._tokens[source.name] = TokenCache(self.clock, self._kept_token(source.name, options))
+        return self._tokens[source.name]
+
+    def _kept_token(self, name: str, options: Any) -> KeptToken:
+        return KeptToken(lambda: self.store, name, self.clock, getattr(options, "refresh_token", None))
+
+    def endings(self) -> dict[str, Ending]:
+        """What logs syncd in and comes to its end, by source; see `syncd.app.endings`."""
+        kept = {name: self._kept_token(name, options).expires_at for name, (_, options) in self._connectors.items()}
+        return endings(self.settings, kept)
 
     def _start_of(self, name: str, common: SourceSettings) -> datetime | None:
         """From when on a source's records are news (DESIGN 3.3 `start_from`); None for all of them."""
@@ -295,7 +314,7 @@ class House(Policies, Passes, Checks):
         for source in self.chosen(names):
             connector, options, session = self.connector_of(source)
             found[source.name] = connector.check(session, options)
-            if isinstance(connector, PushConnector):
+            if is_received(connector, options):
                 found[source.name] = self._with_address(source.name, found[source.name])
         return found
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import msgspec
 
+from syncd.app.endings import SOON_DAYS, Ending
 from syncd.app.lanes import ranges
 from syncd.app.status import status
 from syncd.clock import Clock
 from syncd.config import Settings
 from syncd.config.settings import ConfiguredSource
-from syncd.connector import Connector, PushConnector, Session
+from syncd.connector import Connector, FetchingConnector, PullConnector, PushConnector, Session
 from syncd.document import Problems
 from syncd.errors import ConfigError
 from syncd.mapping import Mapping as LeadMapping
@@ -23,6 +24,7 @@ from syncd.policy import Policy
 from syncd.ports import Journal, Store
 from syncd.run.context import is_lost, note_lost
 from syncd.run.hot import LANES
+from syncd.run.ingest import notice_of
 from syncd.run.rest import rests
 from syncd.run.standards import MARKING, SETTLED
 from syncd.salesforce import SLOW_FROM, SalesforceOrg
@@ -30,6 +32,11 @@ from syncd.schedule import DEFAULT_INTERVAL_SECONDS, Plan, next_time, why_wrong
 
 _RUNNING_POLICY = "policy_running"
 """Setting: name and digest of the policy that is at work, and since when."""
+
+
+def is_received(connector: Connector, options: Any) -> bool:
+    """Whether a source is sent to, as it is configured."""
+    return isinstance(connector, PushConnector) and connector.reception(options) is not None
 
 
 class Works:
@@ -65,6 +72,10 @@ class Works:
         """Given by the house."""
         raise NotImplementedError
 
+    def endings(self) -> dict[str, Ending]:
+        """Given by the house."""
+        raise NotImplementedError
+
     # ------------------------------------------------------------------ sources
 
     @cached_property
@@ -72,15 +83,15 @@ class Works:
         return {name: self.connector_of(source)[:2] for name, source in self.settings.sources.items()}
 
     def pushed_sources(self) -> list[str]:
-        """Sources that send by themselves."""
+        """Sources that may send by themselves. Also those that do no more: what they have sent goes its way."""
         return [name for name, (connector, _) in self._connectors.items() if isinstance(connector, PushConnector)]
 
     def pulled_sources(self) -> list[str]:
-        """The others."""
-        return [name for name, (connector, _) in self._connectors.items() if not isinstance(connector, PushConnector)]
+        """Sources that are read; some of them send by themselves as well."""
+        return [name for name, (connector, _) in self._connectors.items() if isinstance(connector, PullConnector)]
 
     def plans(self) -> dict[str, Plan]:
-        """When each source is read that does not send by itself.
+        """When each source is read that can be.
 
         Raises:
             ConfigError: A cron expression is none; all of them, with their places.
@@ -103,13 +114,17 @@ class Works:
     def status(self) -> dict[str, Any]:
         """`syncd.app.status` with what only the configuration knows: next times, deliveries before the inbox, calls of this day."""
         found = status(self.store, self.settings.sources)
-        rows, plans = self.store.schedules(), self.plans()
+        rows, plans, ends = self.store.schedules(), self.plans(), self.endings()
         backlog = self.journal.backlog() if self.pushed_sources() else {}
         for name, one in found["sources"].items():
             row = rows.get(name)
             is_planned = name in plans and row is not None and row.started_at is not None and not row.is_paused
             one["next_at"] = next_time(plans[name], row.started_at) if is_planned and row is not None and row.started_at else None
             one["received"] = backlog[name].count if name in backlog else 0
+            one["notice"] = self.store.setting(notice_of(name)) or ""
+            end = ends[name].at if name in ends else None
+            one["credentials_end_at"] = end
+            one["credentials_end_soon"] = end is not None and end - self.clock.now() <= timedelta(days=SOON_DAYS)
         day, _, count = (self.store.setting("budget_used") or "").partition(" ")
         found["policy"] = self._policy_at_work()
         found["api_calls"] = {"day": day, "ours": int(count or 0), "daily_share": self.settings.salesforce.api_budget.daily_share}
@@ -153,13 +168,23 @@ class Works:
     def is_stale(self, name: str) -> bool:
         """Whether records of a source wait for its changed mapping."""
         digest = self.mapping(self.settings.sources[name].mapping).digest
-        if name in self.pushed_sources() and self.store.take_inbox(1, [name], (), (Lane.BACKFILL, Lane.REMAP)):
+        if name not in self.pulled_sources() and self.store.take_inbox(1, [name], (), (Lane.BACKFILL, Lane.REMAP)):
             return True
         return self.store.stale_count(name, digest) > 0
 
     def has_hot(self, names: Sequence[str]) -> bool:
         """Whether something of these sources waits for the hot lane."""
-        return bool(names) and bool(self.journal.take(1, names) or self.store.take_inbox(1, names, (), LANES))
+        if not names:
+            return False
+        fetching = [name for name in names if isinstance(self._connectors[name][0], FetchingConnector)]
+        if self.journal.take(1, names) or (fetching and self.store.take_wanted(self.clock.now(), 1, fetching)):
+            return True
+        pulled = self.pulled_sources()
+        own, shared = [one for one in names if one not in pulled], [one for one in names if one in pulled]
+        return bool(
+            (own and self.store.take_inbox(1, own, (), LANES))
+            or (shared and self.store.take_inbox(1, shared, (), (Lane.HOT, Lane.HOT)))
+        )
 
     # ------------------------------------------------------------------ the org
 

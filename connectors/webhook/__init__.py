@@ -11,17 +11,19 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Literal
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from connectors.webhook.content import FORMS, JSON, MULTIPART, Found, UnreadableError, media_type, read_form, read_json
+from connectors.webhook.event_types import TYPES, problem_of
 from connectors.webhook.origins import origin_of, redirect_to
-from syncd.connector import Delivery, Health, HttpRequest, Options, Reception, Record, Reject, Secret, Session, Verdict
-from syncd.standard_webhooks import SIGNATURE, key_of, read_headers
+from syncd.connector import Delivery, Health, HttpRequest, Options, Reception, Record, Reject, Session, Verdict
+from syncd.connector.tools import Secrets, at_path, instant, key_of, one_or_two, revealed
+from syncd.standard_webhooks import SIGNATURE, read_headers
+from syncd.standard_webhooks import key_of as signing_key_of
 
-_MOST_KEY_CHARACTERS = 200
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _RETURN_FIELD = "retURL"
 """Where the forms of Salesforce's Web-to-Lead name the page that follows."""
@@ -65,7 +67,7 @@ class FormsOptions(BaseModel):
 class WebhookOptions(Options):
     """Options of `type: webhook`."""
 
-    secret: Secret | tuple[Secret, ...] | None = Field(
+    secret: Secrets | None = Field(
         default=None,
         description="What requests are signed with: `whsec_` and base64, or any text; a list of two while it is rotated.",
         examples=[{"env": "SITE_HOOK_SECRET"}],
@@ -84,18 +86,19 @@ class WebhookOptions(Options):
         default=200.0, ge=0, le=100_000, description="Requests let in per second on average; 0 = any number."
     )
     burst: int = Field(default=1_000, ge=1, le=1_000_000, description="Requests that may come at once.")
+    events: Literal["any", "standard"] = Field(
+        default="any",
+        description="`standard`: signed requests are events of the documented types, others are refused (422); `any`: whatever is JSON.",
+    )
     forms: FormsOptions | None = Field(
         default=None, description="Let in unsigned posts of HTML forms; absent = refused.", examples=[{"honeypot": "website_2"}]
     )
 
     @field_validator("secret")
     @classmethod
-    def _usable(cls, value: Secret | tuple[Secret, ...] | None) -> Secret | tuple[Secret, ...] | None:
-        several = value if isinstance(value, tuple) else ()
-        if value is not None and not isinstance(value, Secret) and not 1 <= len(several) <= 2:
-            raise ValueError("it is one secret, or two while it is rotated")
-        for one in several or ((value,) if isinstance(value, Secret) else ()):
-            key_of(one.reveal())
+    def _usable(cls, value: Secrets | None) -> Secrets | None:
+        for one in revealed(one_or_two(value)):
+            signing_key_of(one)
         return value
 
     @model_validator(mode="after")
@@ -109,9 +112,7 @@ class WebhookOptions(Options):
     @property
     def keys(self) -> tuple[bytes, ...]:
         """What signatures are tried with."""
-        if self.secret is None:
-            return ()
-        return tuple(key_of(one.reveal()) for one in (self.secret if isinstance(self.secret, tuple) else (self.secret,)))
+        return tuple(signing_key_of(one) for one in revealed(self.secret))
 
 
 class Webhook:
@@ -131,6 +132,8 @@ class Webhook:
             )
             if len(options.keys) > 1:
                 found.append("Two secrets are accepted. Take the old one out when the sender uses the new one.")
+        if options.events == "standard":
+            found.append(f"Signed requests are events of one of these types: {', '.join(TYPES)}.")
         if options.forms is not None:
             pages = ", ".join(options.forms.origins)
             found.append(f"Unsigned form posts are let in; by fetch from {pages or 'no page (see forms.origins)'}.")
@@ -157,7 +160,13 @@ class Webhook:
         )
 
     def verify(self, request: HttpRequest, options: WebhookOptions, at: datetime) -> Verdict:
-        """Judge a request; see the contract. Refused: `missing_signature`, `bad_header`, `bad_signature`, `stale_timestamp`, `bad_origin`."""
+        """Judge a request; see the contract.
+
+        Refused: `not_found`, `missing_signature`, `bad_header`, `bad_signature`, `stale_timestamp`, `bad_origin`, and with `events: standard`
+        `not_an_event`, `unknown_event`, `incomplete_event`.
+        """
+        if request.tail:
+            return Verdict(refusal="not_found", status=404)
         content_type = request.headers.get("content-type", "")
         # Of a multipart body the boundary is needed as it was sent; the delivery's own type is in lower case.
         kept = {"content-type": content_type[:1_000]} if media_type(content_type) == MULTIPART else {}
@@ -171,6 +180,9 @@ class Webhook:
         # Only now: whoever cannot sign learns nothing about clocks, and a wrong clock can be told from a forgery.
         if abs(at.timestamp() - int(signed.timestamp)) > options.tolerance_seconds:
             return Verdict(refusal="stale_timestamp", status=401)
+        wrong = problem_of(request.body) if options.events == "standard" else ""
+        if wrong:
+            return Verdict(refusal=wrong, status=422)
         return Verdict(delivery_id=signed.id, sent_at=datetime.fromtimestamp(int(signed.timestamp), UTC), kept=kept)
 
     def parse(self, delivery: Delivery, options: WebhookOptions) -> tuple[Record | Reject, ...]:
@@ -237,11 +249,11 @@ def _record(delivery: Delivery, options: WebhookOptions, one: Found, number: int
     key = own_key
     # Whoever may post without a signature may not name the record that it replaces, nor when it happened.
     if options.key is not None and is_signed:
-        named = _at_path(one.value, options.key)
-        key = str(named) if isinstance(named, str | int) and not isinstance(named, bool) else ""
-        if not key.strip() or len(key) > _MOST_KEY_CHARACTERS:
+        named = at_path(one.value, options.key)
+        key = key_of(named)
+        if not key:
             return Reject(own_key, "no_key", f"There is no usable key at {options.key}.", one.payload, locator + suffix)
-    source_at = _instant(_at_path(one.value, options.at)) if options.at is not None and is_signed else None
+    source_at = instant(at_path(one.value, options.at)) if options.at is not None and is_signed else None
     # What claims to be from the future would stay the newest for ever.
     source_at = min(source_at or delivery.sent_at or delivery.received_at, delivery.received_at)
     return Record(key, one.payload, source_at, number or 0, locator + suffix)
@@ -263,33 +275,6 @@ def _own_key(delivery: Delivery, content: bytes) -> str:
         content = msgspec.json.encode(msgspec.json.decode(content), order="sorted")
     hour = f"{delivery.received_at.astimezone(UTC):%Y-%m-%dT%H}".encode()
     return hashlib.blake2b(hour + b"\n" + content, digest_size=16).hexdigest()
-
-
-def _at_path(value: Any, path: str) -> Any:
-    """What stands at a path such as `data.id`; None where it leads nowhere. A key of that very name goes first."""
-    if isinstance(value, dict) and path in value:
-        return value[path]
-    for step in path.split("."):
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(value, list) and step.isascii() and step.isdigit() and int(step) < len(value):
-            value = value[int(step)]
-        else:
-            return None
-    return value
-
-
-def _instant(value: Any) -> datetime | None:
-    """An ISO text with its offset, or Unix seconds; None of anything else."""
-    try:
-        if isinstance(value, str):
-            found = datetime.fromisoformat(value.strip())
-            return found.astimezone(UTC) if found.tzinfo is not None else None
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return None
 
 
 CONNECTOR = Webhook()

@@ -22,10 +22,12 @@ def status(store: Store, sources: Iterable[str]) -> dict[str, Any]:
     totals: dict[str, dict[str, int]] = stats.get("totals", {})
     runs = store.runs(5)
     schedules = store.schedules()
+    wanted = store.wanted_counts()
     return {
         "sources": {
             name: {
                 "waiting": waiting.get(name, 0),
+                "wanted": wanted.get(name, 0),
                 "totals": totals.get(name, {}),
                 "streams": [
                     {"stream": one.stream, "partition": one.partition, "moved_at": one.moved_at}
@@ -35,7 +37,7 @@ def status(store: Store, sources: Iterable[str]) -> dict[str, Any]:
                 "backfills": [range_document(one) for one in back if one.source == name],
                 **_schedule(schedules.get(name)),
             }
-            for name in sorted({*sources, *waiting})
+            for name in sorted({*sources, *waiting, *wanted})
         },
         "persons": stats.get("persons", 0),
         "dead_letters": stats.get("dead_letters", 0),

@@ -84,7 +84,8 @@ def receivers_of(settings: Settings) -> list[Receiver]:
         if isinstance(connector, PushConnector):
             allow = settings.allow_literal_secrets
             options = validate_options(source, connector.Options, os.environ, settings.folder, allow_literal=allow)
-            found.append(Receiver(name, connector, options))
+            if connector.reception(options) is not None:
+                found.append(Receiver(name, connector, options))
     return found
 
 

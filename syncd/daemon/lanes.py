@@ -27,8 +27,10 @@ _STRAINED_SECONDS = 900.0
 _FIRST_PAUSE_SECONDS = 2.0
 _LONGEST_REST_SECONDS = 600.0
 
-_LIVE = Scope(reads_ranges=False, remaps=False, slice_seconds=_SLICE_SECONDS)
-_SLOW = Scope(slice_seconds=_SLICE_SECONDS)
+_UNHURRIED = (Lane.INCREMENT, Lane.REMAP)
+"""What was sent to a source that is read as well is the hot lane's."""
+_LIVE = Scope(reads_ranges=False, remaps=False, lanes=_UNHURRIED, slice_seconds=_SLICE_SECONDS)
+_SLOW = Scope(lanes=_UNHURRIED, slice_seconds=_SLICE_SECONDS)
 _REMAP = Scope(reads_live=False, reads_ranges=False, lanes=(Lane.BACKFILL, Lane.REMAP))
 _OPEN = (OperationState.PLANNED, OperationState.SENT, OperationState.UNKNOWN)
 
@@ -126,7 +128,7 @@ class LiveLane(_PassLane):
 
     def run(self, names: Sequence[str], *, force: bool) -> Summary:
         """One whole pass over sources, as `syncd run --once` asks for it."""
-        return self._pass(names, Scope(), force=force)[0]
+        return self._pass(names, Scope(lanes=_UNHURRIED), force=force)[0]
 
     def _run_errand(self) -> bool:
         if not self._errands:
@@ -223,8 +225,8 @@ class SlowLane(_PassLane):
             if name in self._agenda.paused or not self._house.is_stale(name):
                 self._stale.popleft()
                 continue
-            is_pushed = name in self._house.pushed_sources()
-            with self._agenda.claim(() if is_pushed else (name,), _LOOK_SECONDS) as is_free:
+            is_read = name in self._house.pulled_sources()
+            with self._agenda.claim((name,) if is_read else (), _LOOK_SECONDS) as is_free:
                 if not is_free:
                     return False
                 summary, _ = self._pass((name,), _REMAP)

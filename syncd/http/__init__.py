@@ -21,5 +21,6 @@ from syncd.http.status import STATUS_ERRORS as STATUS_ERRORS
 from syncd.http.status import error_class as error_class
 from syncd.http.status import http_date as http_date
 from syncd.http.status import retry_after_seconds as retry_after_seconds
+from syncd.http.tokens import TokenCache as TokenCache
 from syncd.http.transport import is_untrusted_certificate as is_untrusted_certificate
 from syncd.http.transport import nothing_sent as nothing_sent

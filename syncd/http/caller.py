@@ -7,7 +7,7 @@ a key or the body (a raw page travels as the error's `page`).
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
@@ -32,6 +32,8 @@ from syncd.http.transport import names_of, nothing_sent
 from syncd.model.secret import Secret
 
 T = TypeVar("T")
+Auth = Callable[[bool], Mapping[str, str | Secret]]
+"""See `syncd.connector.Auth`."""
 
 ATTEMPTS = 6
 """Waits of 1, 2, 4, 8 and 16 s at most: half a minute of trouble passes unnoticed."""
@@ -44,12 +46,20 @@ _CHUNK_BYTES = 1 << 17
 _KEPT_OF_A_FLOOD = 1 << 20
 
 
-class _UnsentError(Exception):
-    """Wraps the failure of a request that surely never left: it may be sent again."""
+class _WrappedError(Exception):
+    """Wraps a failure on its way out of the retries."""
 
     def __init__(self, failure: SyncdError) -> None:
         super().__init__()
         self.failure = failure
+
+
+class _UnsentError(_WrappedError):
+    """The failure of a request that surely never left: it may be sent again."""
+
+
+class _LoginError(_WrappedError):
+    """The failure of the call that logs in, which had tries of its own: tries of both would multiply."""
 
 
 class Caller:
@@ -91,7 +101,9 @@ class Caller:
         shape: type[T],
         *,
         params: Mapping[str, str] | None = None,
+        query: str = "",
         headers: Mapping[str, str | Secret] | None = None,
+        auth: Auth | None = None,
         rows: Mapping[int, Row] | None = None,
         verify: Callable[[Reply[T]], None] | None = None,
     ) -> Reply[T]:
@@ -100,8 +112,10 @@ class Caller:
         Args:
             url: Without a query.
             shape: What msgspec makes of the body.
-            params: The query.
+            params: The query; it is encoded.
+            query: The query as it is sent, instead of `params`.
             headers: May hold secrets.
+            auth: More headers; asked for others once when the vendor answers 401.
             rows: The vendor's own rows of the status table.
             verify: Looks at the reply; its SourceUnavailableError is tried again like any other.
 
@@ -111,8 +125,27 @@ class Caller:
             AuthError: Refused.
             ContractError: JSON of another shape (with the `page`), a body beyond the limit, or a status that says so.
         """
-        call = Call("GET", url, params or {}, _revealed(headers), rows or {})
-        return self._attempts(SourceUnavailableError, RateLimitedError)(self._once, call, shape, verify)
+        whole = f"{url}?{query}" if query else url
+        call = Call("GET", whole, params or {}, _revealed(headers), rows or {})
+        return self._asked(call, shape, auth, verify)
+
+    def post(
+        self,
+        url: str,
+        shape: type[T],
+        body: bytes | Callable[[datetime], bytes],
+        *,
+        content_type: str = "application/json",
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
+        auth: Auth | None = None,
+        rows: Mapping[int, Row] | None = None,
+        verify: Callable[[Reply[T]], None] | None = None,
+    ) -> Reply[T]:
+        """Ask by POST for what changes nothing (a query, a token), as `get` does; raises as it does. A function makes each try's body."""
+        given = {"Content-Type": content_type, **_revealed(headers)}
+        call = Call("POST", url, params or {}, given, rows or {}, body)
+        return self._asked(call, shape, auth, verify)
 
     def send(
         self,
@@ -122,17 +155,25 @@ class Caller:
         *,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str | Secret] | None = None,
+        auth: Auth | None = None,
         sign: Callable[[datetime], Mapping[str, str]] | None = None,
         rows: Mapping[int, Row] | None = None,
         reads_answer: bool = True,
     ) -> Answer | None:
-        """Send JSON once, as `syncd.connector.Http.send` promises. None: it may have been carried out, nobody knows."""
+        """Send JSON (or what a Content-Type in `headers` says) once, as `syncd.connector.Http.send` promises. None: it may have been carried out, nobody knows."""
         given = {"Content-Type": "application/json", **_revealed(headers)}
-        call = Call(method, url, params or {}, given, rows or {}, body, reads_answer)
+        call = Call(method, url, params or {}, given, rows or {}, body, is_sent_once=True, reads_answer=reads_answer)
         try:
-            return self._attempts(_UnsentError, RateLimitedError)(self._once_sent, call, sign)
-        except _UnsentError as unsent:
-            failure = unsent.failure
+            return self._attempts(_UnsentError, RateLimitedError)(self._once_sent, call, auth, sign)
+        except _WrappedError as wrapped:
+            failure = wrapped.failure
+        raise failure
+
+    def _asked(self, call: Call, shape: type[T], auth: Auth | None, verify: Callable[[Reply[T]], None] | None) -> Reply[T]:
+        try:
+            return self._attempts(SourceUnavailableError, RateLimitedError)(self._once, call, shape, auth, verify)
+        except _WrappedError as wrapped:
+            failure = wrapped.failure
         raise failure
 
     def _attempts(self, *retry_on: type[Exception]) -> Retrying:
@@ -146,9 +187,12 @@ class Caller:
             chance=self._chance,
         )
 
-    def _once(self, call: Call, shape: type[T], verify: Callable[[Reply[T]], None] | None) -> Reply[T]:
-        with self._limiter.turn():
-            received = self._exchange(call)
+    def _once(self, call: Call, shape: type[T], auth: Auth | None, verify: Callable[[Reply[T]], None] | None) -> Reply[T]:
+        for given in _logins(auth):
+            with self._limiter.turn():
+                received = self._exchange(call._replace(headers={**call.headers, **given}))
+            if received.status != 401:
+                break
         now = self._clock.now()
         refused = judged(received.status, received.body, call.rows)
         if refused is not None:
@@ -160,14 +204,16 @@ class Caller:
             verify(reply)
         return reply
 
-    def _once_sent(self, call: Call, sign: Callable[[datetime], Mapping[str, str]] | None) -> Answer | None:
-        with self._limiter.turn():
-            if sign is not None:
-                call = call._replace(headers={**call.headers, **sign(self._clock.now())})
-            try:
-                received = self._exchange(call)
-            except (SourceUnavailableError, ContractError):
-                return None  # it left, and what came back was lost, too slow or too much
+    def _once_sent(self, call: Call, auth: Auth | None, sign: Callable[[datetime], Mapping[str, str]] | None) -> Answer | None:
+        for given in _logins(auth):
+            with self._limiter.turn():
+                signed = sign(self._clock.now()) if sign is not None else {}
+                try:
+                    received = self._exchange(call._replace(headers={**call.headers, **given, **signed}))
+                except (SourceUnavailableError, ContractError):
+                    return None  # it left, and what came back was lost, too slow or too much
+            if received.status != 401:
+                break
         refused = judged(received.status, received.body, call.rows)
         error = None if refused is None else refusal(call, received, refused, self._clock.now())
         if isinstance(error, SourceUnavailableError):
@@ -186,7 +232,7 @@ class Caller:
                 call.url,
                 params=call.params,
                 headers=call.headers,
-                data=call.body,
+                data=call.body(self._clock.now()) if callable(call.body) else call.body,
                 stream=True,
                 allow_redirects=False,
             ) as answer:
@@ -208,7 +254,7 @@ class Caller:
         except TransportError as error:
             self._unanswered += 1
             failure = lost(call, error)
-            if call.body is not None and isinstance(failure, SourceUnavailableError) and nothing_sent(error):
+            if call.is_sent_once and isinstance(failure, SourceUnavailableError) and nothing_sent(error):
                 failure = _UnsentError(failure)
         # Outside of the except clause, so that the cause does not travel along: its text quotes the query and the headers.
         raise failure
@@ -252,6 +298,22 @@ class Caller:
             advice="It is tried again with the next run; the page is kept.",
             page=body,
         )
+
+
+def _logins(auth: Auth | None) -> Iterator[Mapping[str, str]]:
+    """Headers to log in with, and others for the case that they are refused. Fetching them is a call of its own, with its own turn."""
+    if auth is None:
+        yield {}
+        return
+    for is_refused in (False, True):
+        failure = None
+        try:
+            given = _revealed(auth(is_refused))
+        except SyncdError as error:
+            failure = error
+        if failure is not None:
+            raise _LoginError(failure)
+        yield given
 
 
 def _revealed(headers: Mapping[str, str | Secret] | None) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -16,14 +16,15 @@ _HASH = re.compile(r"(?<=/)[0-9a-f]{32,}(?=/|$)")
 
 
 class Call(NamedTuple):
-    """One request. `body` None is a question, which may be asked again; `reads_answer`: whether the answer's body is wanted."""
+    """One request. `is_sent_once`: it does something, and is not repeated; `reads_answer`: whether the answer's body is wanted."""
 
     method: str
     url: str
     params: Mapping[str, str]
     headers: Mapping[str, str]
     rows: Mapping[int, Row]
-    body: bytes | None = None
+    body: bytes | Callable[[datetime], bytes] | None = None
+    is_sent_once: bool = False
     reads_answer: bool = True
 
     @property

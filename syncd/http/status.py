@@ -33,7 +33,7 @@ STATUS_ERRORS: Mapping[int, type[SyncdError]] = MappingProxyType(
 )
 """What an answer without a better explanation in its body means; 5xx is SourceUnavailableError."""
 
-Judge = Callable[[bytes], type[SyncdError] | None]
+Judge = Callable[[bytes], type[SyncdError] | SyncdError | None]
 """Reads a body where the status does not say enough; None leaves it to the table."""
 
 Row = type[SyncdError] | SyncdError | Judge
@@ -72,7 +72,7 @@ def judged(status: int, body: bytes, rows: Mapping[int, Row] | None = None) -> t
 def retry_after_seconds(headers: Mapping[str, str], now: datetime, cap_seconds: float = MAX_RETRY_AFTER_SECONDS) -> float | None:
     """The wish of a `Retry-After` header in seconds (0 to `cap_seconds`), None without one. Pure.
 
-    Takes seconds or an HTTP date (RFC 9110, 10.2.3); what is neither counts as absent.
+    Takes seconds, an HTTP date (RFC 9110, 10.2.3), or an ISO one as Zoom gives it (reference, sources.md 8.1); what is neither counts as absent.
     """
     value = headers.get("Retry-After", "").strip()
     if not value:
@@ -80,11 +80,19 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime, cap_seconds: 
     if re.fullmatch(r"\d{1,9}(\.\d{1,3})?", value):
         seconds = float(value)
     else:
-        at = http_date(value)
+        at = http_date(value) or _iso_date(value)
         if at is None:
             return None
         seconds = (at - now).total_seconds()
     return min(max(seconds, 0.0), cap_seconds)
+
+
+def _iso_date(value: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
 
 
 def http_date(value: str | None) -> datetime | None:

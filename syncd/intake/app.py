@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -60,8 +59,11 @@ class Intake:
 
     def app(self) -> Starlette:
         """The ASGI application."""
+        hooks = [Route("/hooks/{source}", self._hook), Route("/hooks/{source}/{tail:path}", self._hook)]
+        for one in hooks:
+            one.methods = None  # which of them are taken is the source's business
         routes = [
-            Route("/hooks/{source}", self._hook, methods=["POST", "OPTIONS"]),
+            *hooks,
             Route("/healthz", self._health, methods=["GET"]),
             Route("/readyz", self._ready, methods=["GET"]),
             Route("/metrics", self._metrics, methods=["GET"]),
@@ -94,7 +96,7 @@ class Intake:
         started = self._clock.monotonic()
         receiver = self._receivers.get(request.path_params["source"])
         origin = request.headers.get("origin", "")
-        if receiver is None:
+        if receiver is None or request.path_params.get("tail") == "":
             missing = RefusedError("unknown_source", 404)
             self._refusals.note(NO_SOURCE, missing)
             return answers.refused(missing)
@@ -102,7 +104,6 @@ class Intake:
             return answers.shared(answers.preflight(receiver, origin), receiver, origin)
         try:
             response = await self._take_in(receiver, request)
-            self._stored[receiver.name].inc()
         except RefusedError as error:
             self._refusals.note(receiver.name, error)
             response = answers.refused(error)
@@ -114,8 +115,10 @@ class Intake:
         return answers.shared(response, receiver, origin)
 
     async def _take_in(self, receiver: Receiver, request: Request) -> Response:
-        self._admit(receiver, request.headers)
-        body = await self.bodies.read(request.receive, receiver.reception.max_bytes)
+        if request.method not in receiver.reception.methods:
+            raise RefusedError("method_not_allowed", 405, {"allow": ", ".join((*receiver.reception.methods, "OPTIONS"))})
+        self._admit(receiver, request)
+        body = b"" if request.method != "POST" else await self.bodies.read(request.receive, receiver.reception.max_bytes)
         received_at = self._clock.now()
         headers: dict[str, str] = {}
         for name, value in request.headers.items():
@@ -123,10 +126,13 @@ class Intake:
         query: dict[str, str] = {}
         for name, value in request.query_params.multi_items():
             query.setdefault(name, value)
-        asked = HttpRequest(request.method, headers, query, body)
+        asked = HttpRequest(request.method, headers, query, body, request.path_params.get("tail", ""))
         verdict = receiver.connector.verify(asked, receiver.options, received_at)
         if verdict.refusal:
             raise RefusedError(verdict.refusal, verdict.status)
+        if not verdict.is_stored or request.method != "POST":
+            WEBHOOK_REQUESTS.labels(receiver.name, "answered").inc()
+            return answers.said(verdict.answer, verdict.answer_type, verdict.status)
         delivery = Delivery(
             source=receiver.name,
             received_at=received_at,
@@ -137,15 +143,19 @@ class Intake:
             kept=dict(verdict.kept),
         )
         await self._writer.store(delivery)
+        self._stored[receiver.name].inc()
         return _answer(verdict, headers)
 
-    def _admit(self, receiver: Receiver, headers: Headers) -> None:
+    def _admit(self, receiver: Receiver, request: Request) -> None:
         """Refuse what can be refused before its body is read."""
+        headers = request.headers
         # Whoever waits for "100 Continue" may now keep the body to himself: what follows cannot be told from it.
         end = CLOSE if "expect" in headers else {}
         wait = self._buckets[receiver.name].take(self._clock.monotonic())
         if wait:
             raise RefusedError("too_many_requests", 429, {"retry-after": str(math.ceil(wait))} | end)
+        if request.method != "POST":
+            return
         if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             raise RefusedError("bad_encoding", 415, end)
         if headers.get("content-type", "").partition(";")[0].strip().lower() not in receiver.reception.content_types:
@@ -188,6 +198,8 @@ class Intake:
 
 def _answer(verdict: Verdict, headers: dict[str, str]) -> Response:
     """After the commit: the next page or a thank-you for a browser, JSON for a program."""
+    if verdict.answer:
+        return answers.said(verdict.answer, verdict.answer_type, verdict.status)
     if verdict.redirect:
         return answers.redirected(verdict.redirect)
     # Only browsers that load a page ask for HTML; fetch and programs do not.

@@ -19,8 +19,11 @@ class Receiver:
     reception: Reception = field(init=False)
 
     def __post_init__(self) -> None:
-        """Ask the connector once what it lets in."""
-        object.__setattr__(self, "reception", self.connector.reception(self.options))
+        """Ask the connector once what it lets in; whoever makes a receiver knows that it does."""
+        reception = self.connector.reception(self.options)
+        if reception is None:
+            raise ValueError(f"{self.name} lets nothing in")
+        object.__setattr__(self, "reception", reception)
 
 
 def _nothing() -> tuple[str, ...]:

@@ -45,12 +45,15 @@ from syncd.model.person import Hold as Hold
 from syncd.model.person import PersonRecord as PersonRecord
 from syncd.model.person import PersonState as PersonState
 from syncd.model.person import PersonView as PersonView
+from syncd.model.record import NOT_FETCHED as NOT_FETCHED
+from syncd.model.record import NOT_THERE as NOT_THERE
 from syncd.model.record import Delivery as Delivery
 from syncd.model.record import Lane as Lane
 from syncd.model.record import Page as Page
 from syncd.model.record import Record as Record
 from syncd.model.record import RecordRef as RecordRef
 from syncd.model.record import Reject as Reject
+from syncd.model.record import Wanted as Wanted
 from syncd.model.run import InboxOutcome as InboxOutcome
 from syncd.model.run import RunStatus as RunStatus
 from syncd.model.run import SourceCounts as SourceCounts

@@ -81,6 +81,28 @@ class Page(msgspec.Struct, frozen=True, gc=False):
     notice: str = ""
 
 
+class Wanted(msgspec.Struct, frozen=True, gc=False):
+    """A record that a source says is there, and that is still to be asked for.
+
+    Attributes:
+        key: Of the record, as a pull would give it; unique within (source, stream).
+        payload: What the source said of it: a JSON object, UTF-8.
+        at: When the source says it happened (aware UTC); None if it does not say.
+        locator: Where a person finds it, without personal data: `lead 321 of form 456`.
+    """
+
+    key: str
+    payload: bytes
+    at: datetime | None = None
+    locator: str = ""
+
+
+NOT_THERE = "not_there"
+"""Reason of a Reject: a record that was announced, and that the source does not have."""
+NOT_FETCHED = "not_fetched"
+"""Reason of a Reject: a record that was announced, and that nobody could read."""
+
+
 class Delivery(msgspec.Struct, frozen=True, gc=False):
     """One request of a push source: verified, and stored before it was answered.
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from syncd.clock import Clock
-from syncd.connector import ActingConnector, Connector, PullConnector, PushConnector, Session
+from syncd.connector import ActingConnector, Connector, PullConnector, Session
 from syncd.log import Log
 from syncd.mapping import Mapping as LeadMapping
 from syncd.model import Assignment, Lane, OrgIdentity, OrgSchema
@@ -55,8 +55,8 @@ class Source:
 
     @property
     def reader(self) -> PullConnector | None:
-        """The connector of a source that is asked for records; None for one that sends by itself."""
-        return None if isinstance(self.connector, PushConnector) else self.connector
+        """The connector of a source that is asked for records; None for one that only sends by itself."""
+        return self.connector if isinstance(self.connector, PullConnector) else None
 
 
 @dataclass(frozen=True)

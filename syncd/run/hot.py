@@ -6,7 +6,7 @@ keep coming, so that a busy day is some hundred runs and not some ten thousand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
@@ -14,9 +14,10 @@ from syncd import events
 from syncd.errors import ClaimConflictError, GuardError, StoreError, SyncdError
 from syncd.identity.keys import Key
 from syncd.model import Lane, Lead, Operation, OperationState, RecordRef, RunStatus
-from syncd.ports import InboxRow, Journal, ResolvedRecord
+from syncd.ports import InboxRow, Journal, ResolvedRecord, Store
 from syncd.run.advance import log_outcomes
-from syncd.run.context import LEADS_PER_COMMIT, OrgSession, PassContext
+from syncd.run.context import LEADS_PER_COMMIT, OrgSession, PassContext, Source
+from syncd.run.fetch import Fetcher
 from syncd.run.mapper import Batch
 from syncd.run.mirror import is_filled, open_org, people_fields, put_rows
 from syncd.run.one_pass import RunRecord, Summary
@@ -39,10 +40,21 @@ Arrived = Callable[[str, float], None]
 """Called with a source and the seconds from the receipt of a lead to its being in the org."""
 
 
+def waiting_of(store: Store, sources: Mapping[str, Source], names: Sequence[str], limit: int) -> list[InboxRow]:
+    """What waits of these sources for the hot lane. Of one that is read as well, only what was sent: the rest is another lane's."""
+    own = [name for name in names if sources[name].reader is None]
+    shared = [name for name in names if sources[name].reader is not None]
+    rows = store.take_inbox(limit, own, (), LANES) if own else []
+    if shared:
+        rows += store.take_inbox(limit, shared, (), (Lane.HOT, Lane.HOT))
+    # Together in the order of arrival: a flood of the one kind must not keep the other waiting.
+    return sorted(rows, key=lambda row: (row.lane, row.sequence))[:limit]
+
+
 class HotRun:
     """One run of the hot lane; used by one thread. Ends when its thread says so, or when the org is lost."""
 
-    def __init__(self, ctx: PassContext, journal: Journal, make_id: MakeId, arrived: Arrived) -> None:
+    def __init__(self, ctx: PassContext, journal: Journal, make_id: MakeId, arrived: Arrived, fetcher: Fetcher) -> None:
         """Begin a run over `ctx.sources`, which all send by themselves. Writes the store."""
         self._ctx = ctx
         self._journal = journal
@@ -51,6 +63,7 @@ class HotRun:
         self._joined = ctx.company.joined(ctx.run_id)
         self._joined.__enter__()
         self._record = RunRecord(ctx)
+        self._fetcher = fetcher
         self._session: OrgSession | None = None
         self._planning: Planning | None = None
         self._sender: Sender | None = None
@@ -77,9 +90,9 @@ class HotRun:
             StoreError: Without state nothing is safe.
         """
         with self._ctx.turn:
-            moved = receive(self._ctx, self._journal, names)
-            rows = self._ctx.store.take_inbox(LEADS_PER_COMMIT, names, (), LANES)
-            if moved or rows:
+            moved = receive(self._ctx, self._journal, names) + self._fetcher.step(self._ctx, names)
+            rows = waiting_of(self._ctx.store, self._ctx.sources, names, LEADS_PER_COMMIT)
+            if moved or rows or not self._fetcher.is_idle:
                 self.busy_at = self._ctx.clock.monotonic()
             try:
                 if rows and self._is_ready():

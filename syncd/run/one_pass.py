@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from syncd import events
+from syncd.connector import PushConnector
 from syncd.errors import GuardError, StoreError, SyncdError
 from syncd.model import ORG_KINDS, OperationState, RunStatus, SourceCounts
 from syncd.run.acting import act
@@ -16,6 +17,7 @@ from syncd.run.advance import Advance
 from syncd.run.context import LEADS_PER_ROUND, OrgSession, PassContext, Scope
 from syncd.run.deleting import tell_waiting
 from syncd.run.echo import read_echoes
+from syncd.run.fetch import Fetcher
 from syncd.run.ingest import PATIENCE_SECONDS, Ingest
 from syncd.run.mapper import Batches
 from syncd.run.mirror import Look, is_filled, open_org
@@ -134,9 +136,11 @@ def _stages(ctx: PassContext, make_id: MakeId) -> Planning | None:
     """The order of things. A lost org never stops pulling: what came is durable and waits."""
     recover(ctx)
     mark_people(ctx)
-    pushed = [name for name, source in ctx.sources.items() if source.reader is None]
+    pushed = [name for name, source in ctx.sources.items() if isinstance(source.connector, PushConnector)]
     while ctx.journal is not None and receive(ctx, ctx.journal, pushed):
         pass
+    if ctx.journal is not None:
+        Fetcher().finish(ctx, pushed)
     session = _connect(ctx)
     ingest = Ingest(ctx, [ctx.sources[name] for name in sorted(ctx.sources)])
     try:

@@ -17,3 +17,5 @@ from syncd.sandbox.population import populate_mailchimp as populate_mailchimp
 from syncd.sandbox.schema import Field as Field
 from syncd.sandbox.server import MailchimpServer as MailchimpServer
 from syncd.sandbox.server import SandboxServer as SandboxServer
+from syncd.sandbox.server import VendorServer as VendorServer
+from syncd.sandbox.vendor import Vendor as Vendor

@@ -14,12 +14,13 @@ from syncd.sandbox.app import app_of
 from syncd.sandbox.mailchimp.account import SandboxMailchimp
 from syncd.sandbox.message import Request, Response, http_date
 from syncd.sandbox.org import SandboxOrg
+from syncd.sandbox.vendor import Vendor
 
 
 class SandboxAdapter(BaseAdapter):
-    """Mount on `https://` of a session to talk to an org or a Mailchimp account."""
+    """Mount on `https://` of a session to talk to an org or a vendor."""
 
-    def __init__(self, model: SandboxOrg | SandboxMailchimp) -> None:
+    def __init__(self, model: SandboxOrg | SandboxMailchimp | Vendor) -> None:
         """Serve `model`."""
         super().__init__()
         self._app = app_of(model)

@@ -13,6 +13,7 @@ from syncd.sandbox.mailchimp.app import MailchimpApp
 from syncd.sandbox.message import Request, Response, fault
 from syncd.sandbox.org import SandboxOrg
 from syncd.sandbox.rest import handle
+from syncd.sandbox.vendor import Vendor
 
 
 class App(Protocol):
@@ -70,6 +71,8 @@ class OrgApp:
         return fault(413, "REQUEST_TOO_LARGE", "A body needs a Content-Length of at most 60 MB")
 
 
-def app_of(model: SandboxOrg | SandboxMailchimp) -> App:
+def app_of(model: SandboxOrg | SandboxMailchimp | Vendor) -> App:
     """The app that serves a model."""
+    if isinstance(model, Vendor):
+        return model.app()
     return MailchimpApp(model) if isinstance(model, SandboxMailchimp) else OrgApp(model)

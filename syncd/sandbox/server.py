@@ -17,6 +17,7 @@ from syncd.sandbox.app import App, app_of
 from syncd.sandbox.mailchimp.account import SandboxMailchimp
 from syncd.sandbox.message import Request, Response, http_date
 from syncd.sandbox.org import SandboxOrg
+from syncd.sandbox.vendor import Vendor
 
 _MAX_BODY = 60_000_000
 _IDLE_SECONDS = 60
@@ -92,6 +93,15 @@ class MailchimpServer(_Service):
         """Bind to 127.0.0.1; `port` 0 takes any free one."""
         self.mailchimp = mailchimp
         super().__init__(app_of(mailchimp), port=port)
+
+
+class VendorServer(_Service):
+    """Serves `vendor` at `url` over plain HTTP. A context manager."""
+
+    def __init__(self, vendor: Vendor, *, port: int = 0) -> None:
+        """Bind to 127.0.0.1; `port` 0 takes any free one."""
+        self.vendor = vendor
+        super().__init__(app_of(vendor), port=port)
 
 
 class _Server(ThreadingHTTPServer):

@@ -35,6 +35,7 @@ from syncd.store.search import SearchStore
 from syncd.store.standing import ACCOUNT
 from syncd.store.tables import SCHEMA_VERSION
 from syncd.store.together import Together
+from syncd.store.wanted import WantedStore
 
 _COPY_ROWS = 1_000
 
@@ -56,6 +57,7 @@ class SqlStore(
     MirrorStore,
     DeskStore,
     DaemonStore,
+    WantedStore,
     PruneStore,
 ):
     """`syncd.ports.Store` on SQLAlchemy Core; its rooms are the base classes. Safe for threads."""

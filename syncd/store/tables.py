@@ -27,7 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 """The newest revision of `migrations/versions` that this program knows; revisions are four digits in order."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -550,6 +550,23 @@ arrival = Table(
     Column("hour", Instant, primary_key=True, autoincrement=False),  # its beginning
     Column("count", BigInteger, nullable=False),
 )
+
+# A record that a source said is there, and that is still to be asked for.
+wanted = Table(
+    "wanted",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("stream", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("payload", LargeBinary, nullable=False),  # what the source said of it
+    Column("source_at", Instant),
+    Column("locator", String, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),  # not asked for before
+    Column("attempts", Integer, nullable=False),
+    Column("said", Integer, nullable=False),  # how often the source has said so: who asks ends only what he was told of
+)
+Index("wanted_due", wanted.c.source, wanted.c.due_at)
 
 # An erased person's mailbox as a keyed hash, so that nobody imports it again.
 tombstone = Table("tombstone", metadata, Column("digest", String, primary_key=True), Column("at", Instant, nullable=False))

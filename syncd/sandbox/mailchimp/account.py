@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from syncd.sandbox.mailchimp import view
 from syncd.sandbox.mailchimp.audience import Audience
 from syncd.sandbox.mailchimp.journeys import Marketing
 from syncd.sandbox.mailchimp.member import CODES, Member
+from syncd.sandbox.vendor_app import Served
 
 MAILCHIMP_KEY = "5a6d626f782d6d61696c6368696d7000-us1"
 """The sandbox's key, public on purpose."""
@@ -26,15 +27,6 @@ _MERGE_FIELDS = ("FNAME", "LNAME", "COMPANY", "PHONE")
 _YEAR = 365 * 86_400
 _KINDS = frozenset(Kind) - {Kind.ROW_LOCK, Kind.POISON, Kind.GOVERNOR}
 _PLAIN = frozenset({"ip_opt", "ip_signup", "source", "language", "vip", "email_type"})
-
-
-@dataclass(frozen=True)
-class Served:
-    """One request that the API was asked."""
-
-    method: str
-    path: str
-    query: dict[str, str] = field(default_factory=dict)
 
 
 class SandboxMailchimp:

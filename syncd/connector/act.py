@@ -1,0 +1,42 @@
+"""Connectors whose system can be asked to do something with a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from syncd.connector.session import Options, Session
+from syncd.model import ActionOutcome, SourceAction, SourceActionKind
+
+
+@runtime_checkable
+class ActingConnector(Protocol):
+    """A connector whose system can be asked to do something with a person; it is a pull or push connector as well.
+
+    Its writes go through `session.http.send` once each: nothing here is repeated, because most of these systems know no
+    idempotency key. `repeats_safely` says that this one does: the same `action_id` twice is carried out once.
+    """
+
+    name: str
+    Options: type[Options]
+    repeats_safely: bool
+
+    def check_action(self, options: Any, kind: SourceActionKind, action_options: Mapping[str, str]) -> Sequence[str]:
+        """Say, offline, what is wrong with an action as a policy states it; sentences, none when it is fine."""
+        ...
+
+    def act(self, session: Session, options: Any, action: SourceAction) -> ActionOutcome:
+        """Carry out one action.
+
+        Raises SourceUnavailableError, RateLimitedError, AuthError or ContractError only when nothing was carried out, so that the
+        same action may be tried again; whatever may have been is the outcome UNKNOWN.
+        """
+        ...
+
+    def look_up(self, session: Session, options: Any, action: SourceAction) -> ActionOutcome:
+        """Say what became of an action whose answer was lost, when whatever was sent has had its time to arrive.
+
+        DONE or UNCHANGED: it holds. REFUSED with the code NOT_CARRIED_OUT: it does not, it may be tried again; with another code:
+        it never will. UNKNOWN: nobody can tell; only where `repeats_safely` may it be tried again. Reads only. Raises as `pull` does.
+        """
+        ...
