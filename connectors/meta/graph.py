@@ -136,16 +136,12 @@ class Graph:
         url = f"{options.base_url}/{options.api_version}/{path}"
         rows: dict[int, Row] = dict.fromkeys((400, 401, 403, 500, 503), _judged)
         rows[404] = lambda body: _judged(body) or NotThereError
-        try:
-            reply = self._session.http.get(url, shape, params={**params, **self._proof}, headers=self._login, rows=rows)
-        except (SourceUnavailableError, ContractError) as error:
-            self.scrub(error)
-            raise
+        reply = self._session.http.get(url, shape, params={**params, **self._proof}, headers=self._login, rows=rows)
         self._see(reply.headers)
         return reply
 
     def scrub(self, error: SourceUnavailableError | ContractError) -> None:
-        """Take the token, which `paging.next` holds, out of the page that an error keeps."""
+        """Take the token, which `paging.next` holds, out of the page that an error keeps: pages are kept in the store."""
         error.page = error.page.replace(self._options.token.reveal().encode(), b"***")
 
     def leads(self, form: str, params: Mapping[str, str]) -> Reply[Leads]:

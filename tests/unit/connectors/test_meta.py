@@ -381,6 +381,16 @@ def test_the_token_in_the_next_address_gets_into_no_error_and_no_kept_page(made:
     assert META_TOKEN.encode() not in error.value.page
 
 
+@pytest.mark.parametrize("path", ["/leads", "/leadgen_forms"])
+def test_a_page_that_cannot_be_read_is_kept_without_the_token(made: Case, path: str) -> None:
+    assert made.vendor is not None
+    body = f'{{"data": [], "paging": {{"next": "https://x.test?access_token={META_TOKEN}&a'.encode()
+    made.vendor.line.distort = lambda request, whole: body if path in str(request.url) else whole
+    with pytest.raises(SourceUnavailableError) as error:
+        pages(made)
+    assert error.value.page == body.replace(META_TOKEN.encode(), b"***")
+
+
 def test_a_next_page_without_a_cursor_is_no_end(made: Case) -> None:
     assert made.vendor is not None
     made.fill(1)
