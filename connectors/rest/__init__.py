@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from connectors.rest.asking import Api
 from connectors.rest.checking import rehearsed
 from connectors.rest.options import RestOptions
-from connectors.rest.paging import counted, turned
+from connectors.rest.paging import counted, overlapping, turned
 from connectors.rest.sections import OffsetPaging, PagePaging
 from connectors.rest.window import fields_of, grain_of, in_order
 from syncd.connector import Health, Limits, Page, Record, Reject, Session
@@ -110,21 +110,26 @@ def _whole(options: RestOptions, api: Api, cursor: Mapping[str, Any] | None) -> 
 def _parts(options: RestOptions, api: Api, since: datetime | None) -> Iterator[_Part]:
     """The rows to read, page by page."""
     cursor, paging = options.cursor, options.paging
-    grain = None if cursor is None else grain_of(cursor)
+    if cursor is None and isinstance(paging, OffsetPaging):
+        for rows, is_end in overlapping(api, options):
+            yield _Part([row.made for row in rows], is_end)
+        return
+    if cursor is None:
+        for answer, is_end in turned(api, options, {}):
+            yield _Part([row.made for row in answer.rows], is_end)
+        return
+    grain = grain_of(cursor)
     # A bound may be exclusive: one unit more is asked for, and left out again.
-    begin = None if since is None or grain is None else grain.unit(since) - 1
-    end = 0 if grain is None else grain.unit(api.horizon.end)
-    is_walked = isinstance(paging, OffsetPaging) or (isinstance(paging, PagePaging) and cursor is not None)
-    if is_walked:
-        for part in counted(
-            api, options, lambda first, last: fields_of(cursor, grain, first, last), begin if grain else 0, end, grain
-        ):
+    begin = None if since is None else grain.unit(since) - 1
+    end = grain.unit(api.horizon.end)
+    if isinstance(paging, OffsetPaging | PagePaging):
+        for part in counted(api, options, lambda first, last: fields_of(cursor, grain, first, last), begin, end, grain):
             yield _Part([row.made for row in part.rows], part.is_end)
         return
     before: datetime | None = None
     for answer, is_end in turned(api, options, fields_of(cursor, grain, begin, end + 1)):
         is_beyond = False
-        if cursor is not None and cursor.is_ordered and grain is not None:
+        if cursor.is_ordered:
             before = in_order(api.name, grain, answer, before)
             is_beyond = before is not None and before > api.horizon.end
         yield _Part([row.made for row in answer.rows], is_end or is_beyond)

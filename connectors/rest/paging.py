@@ -17,6 +17,9 @@ from syncd.errors import ContractError, SourceUnavailableError
 
 _MOST_EMPTY_PAGES = 50
 """In a row, of a service that filters what it has paged: longer, and it has lost its way."""
+_MOST_DETOURS = 12
+_PAGES_SEEN = 30
+"""How many pages back a list is remembered while it is read."""
 _AGAIN = "It is tried again with the next run; the page is kept."
 
 
@@ -64,22 +67,17 @@ def turned(api: Api, options: RestOptions, fields: dict[str, Any]) -> Iterator[T
 
 
 def counted(
-    api: Api,
-    options: RestOptions,
-    fields: Callable[[int | None, int], dict[str, Any]],
-    since: int | None,
-    end: int,
-    grain: Grain | None,
+    api: Api, options: RestOptions, fields: Callable[[int | None, int], dict[str, Any]], since: int | None, end: int, grain: Grain
 ) -> Iterator[Part]:
-    """Pages by number or offset of a set that moves, none passed over: see `Walk`. Without a grain of time it is one long run.
+    """Pages by number or offset of a sorted set that moves, none passed over: see `Walk`.
 
     Args:
         api: The service.
-        options: With paging by page or offset.
+        options: With paging by page or offset, and a sorted cursor.
         fields: Parameters beside those of paging, for a window of units.
         since: First unit, None from the beginning.
         end: Last unit.
-        grain: Units of time; None where the list is not asked for by time.
+        grain: Units of time.
     """
     paging = options.paging
     assert isinstance(paging, PagePaging | OffsetPaging)  # noqa: S101 - others are turned
@@ -90,13 +88,45 @@ def counted(
         made: list[Row] = []
         second = begin or 0
         for one in rows:
-            is_dated = grain is not None and one.at is not None
-            second = grain.unit(one.at) if grain is not None and one.at is not None else second
-            made.append(Row(second, is_dated, one.made))
+            second = grain.unit(one.at) if one.at is not None else second
+            made.append(Row(second, one.at is not None, one.made))
         return Listing(made, offset + len(rows) + (not is_end), reply.at, reply.received_at, reply.body)
 
     walk = Walk(api.name, ask, since, end, paging.size)
-    yield from walk.parts(lambda _: end if grain is None else grain.unit(api.horizon.end))
+    yield from walk.parts(lambda _: grain.unit(api.horizon.end))
+
+
+def overlapping(api: Api, options: RestOptions) -> Iterator[tuple[list[Found], bool]]:
+    """The new rows of each page by offset of a whole list that moves, and whether they were the last.
+
+    Each page begins with rows of the one before. One that does not has moved up: it is stepped back until it does.
+
+    Raises:
+        SourceUnavailableError: The list changes faster than it can be read.
+    """
+    paging = options.paging
+    assert isinstance(paging, OffsetPaging)  # noqa: S101 - others are turned
+    seen: dict[str, int] = {}
+    offset = detours = 0
+    while True:
+        rows, is_end, _ = _by_offset(api, options, _sized(paging), offset)
+        if offset and (not rows or rows[0].made.key not in seen):
+            detours += 1
+            if detours > _MOST_DETOURS:
+                raise SourceUnavailableError(
+                    f"{api.name} changes faster than it can be read.", advice="It is read again with the next run."
+                )
+            offset = max(0, offset - paging.size * 2 ** (detours - 1) // 2)
+            continue
+        fresh = [row for row in rows if seen.get(row.made.key) != hash(row.made.payload)]
+        detours = 0 if fresh else detours
+        yield fresh, is_end
+        if is_end:
+            return
+        seen |= {row.made.key: hash(row.made.payload) for row in rows}
+        for key in list(seen)[: max(0, len(seen) - paging.size * _PAGES_SEEN)]:
+            del seen[key]
+        offset += len(rows) - max(1, paging.size // 10)
 
 
 _Read = tuple[list[Found], bool, Reply[Any]]

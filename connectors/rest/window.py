@@ -64,10 +64,8 @@ def grain_of(cursor: Cursor) -> Grain:
     return Grain(cursor.format, ZoneInfo(cursor.zone))
 
 
-def fields_of(cursor: Cursor | None, grain: Grain | None, first: int | None, last: int) -> dict[str, Any]:
+def fields_of(cursor: Cursor, grain: Grain, first: int | None, last: int) -> dict[str, Any]:
     """Parameters for the window from the unit `first` (None: from the beginning) up to `last`."""
-    if cursor is None or grain is None:
-        return {}
     found: dict[str, Any] = dict(cursor.sort)
     if first is not None:
         found[cursor.since] = grain.text(first)

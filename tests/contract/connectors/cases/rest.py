@@ -45,7 +45,12 @@ def made(folder: Path, style: str, options: dict[str, Any], *, is_ordered: bool,
     def circle() -> None:
         model.goes_in_circles = True
 
-    known: dict[str, Any] = {"private": ("updated_since=", "%3A"), "circle": circle, "secret_option": "auth", "secrets": (REST_TOKEN,)}
+    known: dict[str, Any] = {
+        "private": ("updated_since=", "%3A"),
+        "circle": circle,
+        "secret_option": "auth",
+        "secrets": (REST_TOKEN,),
+    }
     return Case(
         CONNECTOR,
         whole,
