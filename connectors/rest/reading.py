@@ -101,7 +101,8 @@ def _found(options: RestOptions, raw: msgspec.Raw, received_at: datetime) -> Fou
     if not all(parts):
         words = f"A record has no usable value at key: {', '.join(path for path, part in zip(paths, parts, strict=True) if not part)}."
         return Found(_reject("no_key", words, payload, options), at, content)
-    return Found(Record(_joined(parts), payload, min(at, received_at) if at else None, 0, options.path), at, content)
+    key = _joined(parts)
+    return Found(Record(key, payload, min(at, received_at) if at else None, 0, f"{options.path} {key}"), at, content)
 
 
 def _joined(parts: Sequence[str]) -> str:

@@ -44,6 +44,7 @@ class SandboxRest(Vendor):
         delay_seconds: How long a fresh lead is not listed yet.
         goes_in_circles: Whatever says where to go on is not understood: the same page comes again.
         heeds_since: Whether it reads the bound of the window.
+        root: What links begin with.
     """
 
     name = "Anything"
@@ -58,6 +59,7 @@ class SandboxRest(Vendor):
         self.delay_seconds = 0.0
         self.goes_in_circles = False
         self.heeds_since = True
+        self.root = "https://rest.test"
 
     # ------------------------------------------------------------------ people at work
 
@@ -151,9 +153,9 @@ class SandboxRest(Vendor):
         self.read_page("leads")
         items = [_shown(one) for one in shown]
         after = _token_of(shown[-1]) if has_more and shown else None
-        link = f"https://rest.test{request.path}?{urlencode({**query, 'cursor': after})}" if after else None
+        link = f"{self.root}{request.path}?{urlencode({**query, 'cursor': after})}" if after else None
         if self.style == "link":
-            headers = {"Link": f'<{link}>; rel="next", <https://rest.test/v1/leads>; rel="first"'} if link else {}
+            headers = {"Link": f'<{link}>; rel="next", <{self.root}{request.path}>; rel="first"'} if link else {}
             return Response(200, items, headers)
         meta = {"total": len(listed), "pages": -(-len(listed) // size), "has_more": has_more, "next_cursor": after, "next": link}
         return Response(200, {"data": {"items": items}, "meta": meta})
