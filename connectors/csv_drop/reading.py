@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from connectors.csv_drop.files import Drop, NotText, look_at
@@ -48,6 +50,10 @@ def looked_at(path: Path, options: CsvDropOptions) -> Drop:
     drop = look_at(path, options.delimiter, options.encoding, options.encoding_fallback)
     if drop.is_workbook:
         look_into(path)
+        if options.sheet is not None:
+            # Another sheet is another content: a file that is touched after sheet: was corrected is read.
+            whole = hashlib.sha256(f"{drop.digest} {options.sheet}".encode()).hexdigest()[:32]
+            drop = replace(drop, digest=whole)
     return drop
 
 
