@@ -107,9 +107,14 @@ def overlapping(api: Api, options: RestOptions) -> Iterator[tuple[list[Found], b
     paging = options.paging
     assert isinstance(paging, OffsetPaging)  # noqa: S101 - others are turned
     seen: dict[str, int] = {}
+    last_keys: list[str] = []
     offset = detours = 0
     while True:
-        rows, is_end, _ = _by_offset(api, options, _sized(paging), offset)
+        rows, is_end, reply = _by_offset(api, options, _sized(paging), offset)
+        keys = [row.made.key for row in rows]
+        if keys and keys == last_keys and not detours:
+            raise _circle(api, reply)
+        last_keys = keys
         if offset and (not rows or rows[0].made.key not in seen):
             detours += 1
             if detours > _MOST_DETOURS:
