@@ -39,6 +39,7 @@ class Server:
 
     def __init__(self) -> None:
         self.host_key = paramiko.ECDSAKey.generate()
+        self.rsa_key = paramiko.RSAKey.generate(2048)
         self.accounts: dict[str, Account] = {}
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
@@ -47,7 +48,7 @@ class Server:
     @property
     def line(self) -> str:
         """Its key as ssh-keyscan prints it."""
-        return f"127.0.0.1 {self.host_key.get_name()} {self.host_key.get_base64()}"
+        return line_of(self.host_key)
 
     def account(self, home: Path) -> tuple[str, Account]:
         """A new user, and what the case may change."""
@@ -63,6 +64,7 @@ class Server:
     def _serve(self, connection: socket.socket) -> None:
         transport = paramiko.Transport(connection)
         transport.add_server_key(self.host_key)
+        transport.add_server_key(self.rsa_key)
         login = _Login(self)
         transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Files, login, transport)
         try:
@@ -109,7 +111,8 @@ class _Files(paramiko.SFTPServerInterface):
     def list_folder(self, path: str) -> Any:
         self._account.log.append(("list", path))
         try:
-            return [paramiko.SFTPAttributes.from_stat(one.lstat(), one.name) for one in self._at(path).iterdir()]
+            # Names go out as the bytes that they are, whatever they mean.
+            return [paramiko.SFTPAttributes.from_stat(one.lstat(), os.fsencode(one.name)) for one in self._at(path).iterdir()]
         except OSError as error:
             return paramiko.SFTPServer.convert_errno(error.errno or 0)
 
@@ -154,6 +157,11 @@ class _Handle(paramiko.SFTPHandle):
             self._transport.close()
             return paramiko.SFTP_CONNECTION_LOST
         return super().read(offset, length)
+
+
+def line_of(key: paramiko.PKey) -> str:
+    """A key as ssh-keyscan prints it."""
+    return f"127.0.0.1 {key.get_name()} {key.get_base64()}"
 
 
 @cache

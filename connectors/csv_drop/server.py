@@ -18,6 +18,16 @@ from syncd.errors import AuthError, SourceUnavailableError, SyncdError
 _CONNECT_SECONDS = 15.0
 _SILENCE_SECONDS = 60.0
 _KEEPALIVE_SECONDS = 15
+_KINDS = {
+    "ssh-ed25519": "ssh-ed25519",
+    "ecdsa-sha2-nistp256": "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384": "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521": "ecdsa-sha2-nistp521",
+    "rsa-sha2-512": "ssh-rsa",
+    "rsa-sha2-256": "ssh-rsa",
+    "ssh-rsa": "ssh-rsa",
+}
+"""Algorithms by the kind of key that they sign with (RFC 8332, 3: one kind of RSA key, several algorithms)."""
 
 
 @contextmanager
@@ -33,12 +43,8 @@ def connected(options: SftpOptions) -> Iterator[Any]:
     # It logs the host, and whatever the server says, by itself.
     logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
     client = paramiko.SSHClient()
-    client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    name = options.host if options.port == 22 else f"[{options.host}]:{options.port}"
-    for line in options.host_key:
-        entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{name} {line}")
-        if entry is not None and entry.key is not None:
-            client.get_host_keys().add(name, entry.key.get_name(), entry.key)
+    # No key is known to the library, so that it asks of each: it would hold only one of a kind, and two count while one is rotated.
+    client.set_missing_host_key_policy(_Pinned(options))
     try:
         _log_in(client, options)
         transport = client.get_transport()
@@ -64,6 +70,7 @@ def _log_in(client: Any, options: SftpOptions) -> None:
             options.user,
             password=None if options.password is None else options.password.reveal(),
             pkey=None if options.key is None else _private_key(options.key, options.passphrase),
+            disabled_algorithms={"keys": _not_pinned(options)},
             allow_agent=False,
             look_for_keys=False,
             timeout=_CONNECT_SECONDS,
@@ -71,7 +78,7 @@ def _log_in(client: Any, options: SftpOptions) -> None:
             auth_timeout=_CONNECT_SECONDS,
         )
         return
-    except paramiko.BadHostKeyException as error:
+    except (_OtherKeyError, paramiko.IncompatiblePeer) as error:
         failure = _other_key(options, error)
     except paramiko.AuthenticationException as error:
         failure = AuthError(
@@ -79,15 +86,33 @@ def _log_in(client: Any, options: SftpOptions) -> None:
             advice="Check sftp.user, and key or password.",
             detail=type(error).__name__,
         )
-    except paramiko.SSHException as error:
-        is_unknown = (
-            "known_hosts" in str(error) or "host key" in str(error).lower() or isinstance(error, paramiko.IncompatiblePeer)
-        )
-        failure = _other_key(options, error) if is_unknown else _not_reached(options, error)
-    except (OSError, EOFError) as error:
+    except (paramiko.SSHException, OSError, EOFError) as error:
         failure = _not_reached(options, error)
     # Outside of the except clause: the cause's text may quote what the server said.
     raise failure
+
+
+class _OtherKeyError(Exception):
+    """The server's key is not pinned."""
+
+
+class _Pinned:
+    """What paramiko asks of a server's key, before anything is sent to it."""
+
+    def __init__(self, options: SftpOptions) -> None:
+        self._known = options.host_key
+
+    def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:
+        """Refuse a key that is not pinned."""
+        del client, hostname
+        if f"{key.get_name()} {key.get_base64()}" not in self._known:
+            raise _OtherKeyError
+
+
+def _not_pinned(options: SftpOptions) -> list[str]:
+    """The kinds of keys that are not asked of the server: it may have one of each, and shows one."""
+    pinned = {line.partition(" ")[0] for line in options.host_key}
+    return [algorithm for algorithm, kind in _KINDS.items() if kind not in pinned]
 
 
 def _other_key(options: SftpOptions, error: Exception) -> AuthError:

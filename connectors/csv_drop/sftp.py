@@ -66,7 +66,13 @@ def fetch(
         AuthError: The login is refused, the server's key is another one, or the folder may not be read.
     """
     settle = max(settle_seconds, _LEAST_SETTLE_SECONDS)
-    copies.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        copies.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise AuthError(
+            f"The folder {copies.name} for copies cannot be made: {error.strerror}.",
+            advice="Correct folder: of the source, or its rights.",
+        ) from error
     rejects: list[Reject] = []
     notices: list[str] = []
     failed: list[str] = []
@@ -111,6 +117,12 @@ def listed(client: Any, options: SftpOptions, is_wanted: Callable[[str], bool]) 
             f'The folder "{options.folder}" of {options.host} may not be read.',
             advice=f"Give {options.user} the right to read it.",
         ) from error
+    except UnicodeDecodeError as error:
+        # paramiko gives up the whole list then.
+        raise SourceUnavailableError(
+            f'The folder "{options.folder}" of {options.host} holds a file whose name is not UTF-8.',
+            advice="Rename it on the server.",
+        ) from error
     except failures as error:
         raise SourceUnavailableError(
             f'The folder "{options.folder}" of {options.host} cannot be listed.',
@@ -127,7 +139,8 @@ def listed(client: Any, options: SftpOptions, is_wanted: Callable[[str], bool]) 
         and _is_safe(one.filename)
         and is_wanted(one.filename)
     ]
-    marked = frozenset(one.filename.removesuffix(".done") for one in entries if one.filename.endswith(".done"))
+    names = [one.filename for one in entries if _is_safe(one.filename)]
+    marked = frozenset(name.removesuffix(".done") for name in names if name.endswith(".done"))
     return sorted(found, key=lambda one: (one.mtime_ns, one.name)), marked
 
 

@@ -116,6 +116,11 @@ class RestOptions(Options):
         description="Path of what identifies a record for ever, or several that do so together. Not an address: those change.",
         examples=["id"],
     )
+    leave_out: list[str] = Field(
+        default=[],
+        description="Fields of a record that are not stored: what nobody needs to know, and what is another one each time.",
+        examples=[["_links", "ip_address"]],
+    )
     updated_at: UpdatedAt | None = Field(default=None, description="Where a record says when it changed last.")
     cursor: Cursor | None = Field(
         default=None,

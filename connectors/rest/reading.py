@@ -96,6 +96,9 @@ def _found(options: RestOptions, raw: msgspec.Raw, received_at: datetime) -> Fou
         return Found(_reject("not_an_object", "A record is no JSON object.", payload, options), None, None)
     at = None if options.updated_at is None else time_of(at_path(content, options.updated_at.path), options.updated_at)
     at = None if at is not None and at > received_at + _FUTURE else at
+    if options.leave_out:
+        known = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        payload = msgspec.json.encode({name: one for name, one in known.items() if name not in options.leave_out})
     paths = [options.key] if isinstance(options.key, str) else options.key
     parts = [key_of(at_path(content, path)) for path in paths]
     if not all(parts):

@@ -17,7 +17,7 @@ from connectors.csv_drop.options import SftpOptions
 from syncd.connector import Page, Secret, Session
 from syncd.errors import AuthError, SourceUnavailableError, SyncdError
 from tests.contract.connectors.kit import NOW
-from tests.sftp_server import PASSWORD, Account, private_key_text, server
+from tests.sftp_server import PASSWORD, Account, line_of, private_key_text, server
 
 
 class Far:
@@ -217,6 +217,15 @@ def test_a_folder_to_move_to_that_is_not_there_is_told(far: Far) -> None:
     assert "leads.csv cannot be fetched or moved" in second[-1].notice
 
 
+def test_a_name_that_is_no_text_is_told(far: Far) -> None:
+    """The library cannot list such a folder: it is no empty one."""
+    far.put("leads.csv")
+    (Path(os.fsdecode(os.fsencode(far.home) + b"/\xff.csv"))).write_text("a\n1\n")
+    error = error_of(far)
+    assert isinstance(error, SourceUnavailableError)
+    assert "name is not UTF-8" in str(error)
+
+
 def test_a_folder_that_is_not_there_is_an_error(far: Far) -> None:
     with pytest.raises(SourceUnavailableError, match='folder "nowhere"'):
         far.pages(folder="nowhere")
@@ -251,9 +260,18 @@ def test_a_server_with_another_key_is_not_trusted(kind: str, far: Far) -> None:
     assert far.account.log == []
 
 
-def test_one_of_two_keys_is_enough_while_a_server_changes_its_own(far: Far) -> None:
+@pytest.mark.parametrize("other", [ED25519, "same kind"])
+def test_one_of_two_keys_is_enough_while_a_server_changes_its_own(other: str, far: Far) -> None:
     far.put("leads.csv")
-    assert len(rows(far.pages(host_key=[server().line, ED25519]))) == 2
+    line = other_line() if other == "same kind" else other
+    for keys in ([server().line, line], [line, server().line]):
+        assert len(rows(far.pages(host_key=keys))) == 2
+
+
+def test_a_server_is_asked_for_the_kind_of_key_that_is_pinned(far: Far) -> None:
+    """It has one of each kind, and shows the one that is asked for."""
+    far.put("leads.csv")
+    assert len(rows(far.pages(host_key=[line_of(server().rsa_key)]))) == 2
 
 
 def test_a_wrong_password_is_told_with_advice(far: Far) -> None:

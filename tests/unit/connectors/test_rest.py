@@ -338,6 +338,19 @@ def test_a_payload_is_as_it_came(tmp_path: Path) -> None:
     assert found.records[0].payload == b'{"id": 1.0e0, "id": 7 , "big": 123456789012345678901234567890}'
 
 
+def test_what_is_left_out_is_not_stored_and_no_change(tmp_path: Path) -> None:
+    case = with_options(rest_plain.case(tmp_path), leave_out=["_links", "ip"])
+    answers(
+        case,
+        page_of({"id": 7, "ip": "10.1.2.3", "_links": {"self": "1"}, "email": "ada@example.com"}, {"id": None, "ip": "10.1.2.3"}),
+    )
+    (found,) = pages(case)
+    assert found.records[0].payload == b'{"id":7,"email":"ada@example.com"}'
+    assert found.rejects[0].payload == b'{"id":null}'
+    answers(case, page_of({"id": 7, "ip": "10.9.9.9", "_links": {"self": "2"}, "email": "ada@example.com"}, {"id": None}))
+    assert keys(pages(case, found.cursor)) == []
+
+
 def test_null_for_the_list_is_an_empty_one_and_no_list_is_an_error(tmp_path: Path) -> None:
     case = rest_plain.case(tmp_path)
     answers(case, {"data": {"items": None}})
