@@ -9,7 +9,7 @@ from connectors.rest.asking import Api
 from connectors.rest.options import RestOptions
 from connectors.rest.paging import Turned, turned
 from connectors.rest.reading import Found
-from connectors.rest.sections import NoPaging
+from connectors.rest.sections import LinkPaging, NoPaging, TokenPaging
 from connectors.rest.window import fields_of, grain_of, in_order
 from syncd.connector import Health, Record, Session
 from syncd.errors import ContractError, SyncdError
@@ -41,6 +41,10 @@ def _rows(api: Api, options: RestOptions, first: Turned) -> Iterator[tuple[str, 
     count = len(first.answer.rows)
     end = "which is all of it" if first.is_end else "and there are more"
     yield f"{options.path} of {api.name} was read: {count} records on the first page, {end}.", True
+    if first.is_end and isinstance(options.paging, TokenPaging | LinkPaging) and count >= options.paging.size:
+        # A path that leads nowhere looks like the end.
+        what = options.paging.path or "the header Link"
+        yield f"The first page is full and names no next one at {what}: that is right only if there are no more.", True
     if isinstance(options.paging, NoPaging) or first.is_end or count == options.paging.size or options.paging.size_param is None:
         return
     yield f"{options.paging.size} records per page were asked for (paging.size) and {count} came.", True

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from connectors.rest.asking import Api
+from connectors.rest.ends import AGAIN, is_last, link_of, token_of, verifying
 from connectors.rest.options import RestOptions
 from connectors.rest.reading import Answer, Found
 from connectors.rest.sections import LinkPaging, NoPaging, OffsetPaging, PagePaging, TokenPaging
 from connectors.rest.window import Grain
 from syncd.connector import Reply
-from syncd.connector.tools import at_path, check_not_repeated
+from syncd.connector.tools import check_not_repeated
 from syncd.connector.walk import Listing, Part, Row, Walk
 from syncd.errors import ContractError, SourceUnavailableError
 
@@ -20,7 +21,6 @@ _MOST_EMPTY_PAGES = 50
 _MOST_DETOURS = 12
 _PAGES_SEEN = 30
 """How many pages back a list is remembered while it is read."""
-_AGAIN = "It is tried again with the next run; the page is kept."
 
 
 class Turned(NamedTuple):
@@ -44,10 +44,10 @@ def turned(api: Api, options: RestOptions, fields: dict[str, Any]) -> Iterator[T
     if isinstance(paging, PagePaging):
         own[paging.param] = paging.first
     while True:
-        answer = api.ask({**fields, **own}, link=link, verify=_verifying(api, options, count, number + 1))
+        answer = api.ask({**fields, **own}, link=link, verify=verifying(api.name, options, count, number + 1))
         number += 1
         count += len(answer.rows)
-        is_end = _is_end(options, answer, count, number)
+        is_end = is_last(options, answer, count, number)
         yield Turned(answer, is_end)
         if is_end:
             return
@@ -59,10 +59,10 @@ def turned(api: Api, options: RestOptions, fields: dict[str, Any]) -> Iterator[T
         if isinstance(paging, PagePaging):
             own[paging.param] = paging.first + number
         elif isinstance(paging, TokenPaging):
-            token = own[paging.param] = _token(api, paging, answer)
+            token = own[paging.param] = token_of(api.name, paging, answer)
             check_not_repeated(api.name, seen, str(token), answer.reply)
         elif isinstance(paging, LinkPaging):
-            link = _link(paging, answer) or ""
+            link = link_of(paging, answer) or ""
             check_not_repeated(api.name, seen, link, answer.reply)
 
 
@@ -144,9 +144,9 @@ def _by_offset(api: Api, options: RestOptions, given: dict[str, Any], offset: in
     rows: list[Found] = []
     while True:
         at = offset + len(rows)
-        answer = api.ask({**given, paging.param: at}, verify=_verifying(api, options, at, 0))
+        answer = api.ask({**given, paging.param: at}, verify=verifying(api.name, options, at, 0))
         rows += answer.rows
-        is_end = _is_end(options, answer, at + len(answer.rows), 0)
+        is_end = is_last(options, answer, at + len(answer.rows), 0)
         # A walk that goes on needs more rows than it reads again.
         needed = paging.size if paging.end == "empty_page" else paging.size // 10 + 2
         if is_end or len(rows) >= needed:
@@ -165,9 +165,9 @@ def _by_number(api: Api, options: RestOptions, given: dict[str, Any], offset: in
 
     def page(number: int) -> tuple[Answer, bool]:
         answer = api.ask(
-            {**given, paging.param: paging.first + number}, verify=_verifying(api, options, number * size, number + 1)
+            {**given, paging.param: paging.first + number}, verify=verifying(api.name, options, number * size, number + 1)
         )
-        return answer, _is_end(options, answer, number * size + len(answer.rows), number + 1)
+        return answer, is_last(options, answer, number * size + len(answer.rows), number + 1)
 
     number, skip = divmod(offset, size)
     last = number + (offset > 0)
@@ -191,114 +191,10 @@ def _sized(paging: Any) -> dict[str, Any]:
     return {} if paging.size_param is None else {paging.size_param: paging.size}
 
 
-def _is_end(options: RestOptions, answer: Answer, count: int, number: int) -> bool:
-    """Whether a page is the last, by what the description says is the end.
-
-    Args:
-        options: The description.
-        answer: The page.
-        count: Records up to and with this page.
-        number: Of the page, from 1.
-    """
-    paging = options.paging
-    if isinstance(paging, NoPaging):
-        return True
-    if isinstance(paging, LinkPaging):
-        return not _link(paging, answer)
-    if paging.end == "short_page":
-        return len(answer.rows) < paging.size
-    if paging.end == "empty_page":
-        return not answer.rows
-    if paging.end == "missing_token":
-        return answer.value_at(paging.path) in (None, "")
-    said = _said(options, answer)
-    if paging.end == "has_more":
-        return said is False
-    return bool((count if paging.end == "total" else number) >= said)
-
-
-def _said(options: RestOptions, answer: Answer) -> Any:
-    """What stands at end_path: a count, or whether there is more.
-
-    Raises:
-        ContractError: Something else does.
-    """
-    paging = options.paging
-    path = getattr(paging, "end_path", None)
-    said = answer.value_at(path)
-    wants_bool = getattr(paging, "end", "") == "has_more"
-    if isinstance(said, str) and said.isascii() and said.isdigit() and not wants_bool:
-        said = int(said)
-    if not isinstance(said, bool if wants_bool else int) or (isinstance(said, bool) and not wants_bool):
-        raise ContractError(
-            f"An answer has no {'yes or no' if wants_bool else 'count'} at end_path: {path}.",
-            advice="Correct paging: in the source; the page is kept.",
-            page=answer.reply.body,
-        )
-    return said
-
-
-def _verifying(api: Api, options: RestOptions, before: int, number: int) -> Callable[[Answer], None]:
-    """Looks at page `number` before it counts: an empty one while the service counts more than `before` records is no page."""
-    end = getattr(options.paging, "end", "")
-
-    def verify(answer: Answer) -> None:
-        if answer.rows or end not in ("total", "pages", "has_more") or isinstance(options.paging, TokenPaging):
-            return
-        said = _said(options, answer)
-        if said is True if end == "has_more" else said > before if end == "total" else said >= number:
-            raise SourceUnavailableError(
-                f"{api.name} gave a page without records and says that there are more.", advice=_AGAIN, page=answer.reply.body
-            )
-
-    return verify
-
-
-def _token(api: Api, paging: TokenPaging, answer: Answer) -> str | int:
-    if paging.last_record is not None:
-        content = next((row.content for row in reversed(answer.rows) if row.content is not None), None)
-        found = at_path(content, paging.last_record)
-        place = f"last_record: {paging.last_record}"
-    else:
-        found, place = answer.value_at(paging.path), f"path: {paging.path}"
-    if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
-        raise SourceUnavailableError(
-            f"{api.name} says that there are more records and gives no token at {place}.", advice=_AGAIN, page=answer.reply.body
-        )
-    return found
-
-
-def _link(paging: LinkPaging, answer: Answer) -> str | None:
-    if paging.path is not None:
-        found = answer.value_at(paging.path)
-        if found is not None and not isinstance(found, str):
-            raise ContractError(
-                f"An answer has no address at path: {paging.path}.",
-                advice="Correct paging: in the source.",
-                page=answer.reply.body,
-            )
-        return found or None
-    return next_of(answer.reply.headers.get("Link", ""))
-
-
-def next_of(header: str) -> str | None:
-    """The address of `rel=next` in a header `Link` (RFC 8288, 3), None without one. Pure."""
-    rest = header
-    while "<" in rest:
-        address, _, rest = rest.partition("<")[2].partition(">")
-        # Up to the next address: a comma may also stand in a parameter's quotes.
-        parameters = rest.partition("<")[0]
-        for one in parameters.rstrip(", ").split(";"):
-            name, _, value = one.strip().partition("=")
-            if name.strip().lower() == "rel" and "next" in value.strip(' ",').lower().split():
-                return address.strip()
-    return None
-
-
 def _circle(api: Api, reply: Reply[Any]) -> SourceUnavailableError:
     return SourceUnavailableError(
         f"{api.name} gave the same page twice.",
-        advice=f"Correct the parameters of paging: if it does so again. {_AGAIN}",
+        advice=f"Correct the parameters of paging: if it does so again. {AGAIN}",
         page=reply.body,
     )
 

@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 
 from connectors.rest import RestOptions
+from syncd.clock import FixedClock
 from syncd.config import load_settings, secret_options, show_settings, validate_options
+from syncd.connector import limits_of
 from syncd.errors import ConfigError
+from syncd.http import make_session
+from syncd.wiring import open_house
+from tests.contract.connectors.kit import NOW
 
 FILE = """\
 version: 1
@@ -91,3 +96,24 @@ def test_what_is_wrong_in_a_section_is_told_at_its_place(lines: tuple[str, ...],
         load(tmp_path, *lines)
     assert problem in str(refused.value)
     assert not any(value in str(refused.value) for value in VALUES)
+
+
+def test_a_house_lends_what_the_options_ask_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits of a described service are those of its description."""
+    for name, value in ENV.items():
+        monkeypatch.setenv(name, value)
+    lines = "auth: {type: bearer, token: {env: TOKEN}}\n    limits: {calls_per_second: 0.25, connections: 1}"
+    (tmp_path / "syncd.yaml").write_text(FILE.format(lines=lines))
+    house = open_house(tmp_path / "syncd.yaml", clock=FixedClock(NOW), source_sessions=make_session)
+    try:
+        connector, options, session = house.connector_of(house.settings.sources["tool"])
+        assert limits_of(connector, options).connections == 1
+        limiter = session.http._limiter
+        began = house.clock.monotonic()
+        for _ in range(2):
+            with limiter.turn():
+                pass
+        assert house.clock.monotonic() - began == pytest.approx(4.0)
+        assert not any(value in json.dumps(house.shown_settings(), default=str) for value in VALUES)
+    finally:
+        house.close()

@@ -13,8 +13,8 @@ import pytest
 from pydantic import ValidationError
 
 from connectors.rest import CONNECTOR, RestOptions
+from connectors.rest.ends import next_of
 from connectors.rest.options import UpdatedAt
-from connectors.rest.paging import next_of
 from connectors.rest.reading import time_of
 from connectors.rest.window import Grain
 from syncd.connector import Page, Secret
@@ -525,6 +525,17 @@ def test_a_check_says_what_it_found(tmp_path: Path) -> None:
     assert "updated_at: updated_at was found in 7 of 7 records" in said
     assert "Fields of a record: email, id, last_name, updated_at." in said
     assert "updated_since is heeded: " in said
+
+
+def test_a_path_to_the_token_that_leads_nowhere_is_suspected(tmp_path: Path) -> None:
+    """To a pull it looks like the end."""
+    case = rest_token.case(tmp_path)
+    case.fill(40)
+    wrong = {**case.options["paging"], "path": "meta.cursor"}
+    health = CONNECTOR.check(case.session, RestOptions(**{**case.options, "paging": wrong}))
+    assert any("full and names no next one at meta.cursor" in one for one in health.findings)
+    right = CONNECTOR.check(case.session, RestOptions(**case.options))
+    assert not any("names no next one" in one for one in right.findings)
 
 
 @pytest.mark.parametrize(
