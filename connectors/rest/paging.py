@@ -118,9 +118,7 @@ def overlapping(api: Api, options: RestOptions) -> Iterator[tuple[list[Found], b
         if offset and (not rows or rows[0].made.key not in seen):
             detours += 1
             if detours > _MOST_DETOURS:
-                raise SourceUnavailableError(
-                    f"{api.name} changes faster than it can be read.", advice="It is read again with the next run."
-                )
+                raise _too_fast(api)
             offset = max(0, offset - paging.size * 2 ** (detours - 1) // 2)
             continue
         fresh = [row for row in rows if seen.get(row.made.key) != hash(row.made.payload)]
@@ -178,17 +176,29 @@ def _by_number(api: Api, options: RestOptions, given: dict[str, Any], offset: in
             raise _other_size(api, answer, size)
         is_end = True
     if last > number:
-        front, _ = page(number)
-        if rows and [one.made.key for one in front.rows] == [one.made.key for one in rows]:
+        front = page(number)[0]
+        keys = [one.made.key for one in front.rows]
+        if rows and keys == [one.made.key for one in rows]:
             raise _circle(api, front.reply)
-        if rows and len(front.rows) != size:
-            raise _other_size(api, front, size)
+        is_short = bool(rows) and len(keys) != size
+        rows = [one for one in rows if one.made.key not in keys]
+        # So much has left that the pages no longer meet.
+        if is_short or (rows and front.rows and _is_later(front.rows[-1], rows[0])):
+            raise _too_fast(api)
         rows = [*front.rows[skip:], *rows]
     return rows, is_end, answer.reply
 
 
+def _is_later(one: Found, other: Found) -> bool:
+    return one.at is not None and other.at is not None and one.at > other.at
+
+
 def _sized(paging: Any) -> dict[str, Any]:
     return {} if paging.size_param is None else {paging.size_param: paging.size}
+
+
+def _too_fast(api: Api) -> SourceUnavailableError:
+    return SourceUnavailableError(f"{api.name} changes faster than it can be read.", advice="It is read again with the next run.")
 
 
 def _circle(api: Api, reply: Reply[Any]) -> SourceUnavailableError:

@@ -126,8 +126,9 @@ class Walk:
             self._seen[row.made.key] = (row.second, hash(row.made.payload))
 
     def _is_astray(self, rows: Sequence[Row]) -> bool:
-        """Whether rows may lie unseen before this page: it must begin with a seen one, and all before it must fit into the seen."""
-        if not rows or rows[0].made.key not in self._seen:
+        """Whether rows may lie unseen before this page: it must begin with a seen one, where that was, and all before it must fit into the seen."""
+        known = self._seen.get(rows[0].made.key) if rows else None
+        if known is None or (rows[0].is_dated and rows[0].second != known[0]):
             return True
         again = sum(row.made.key in self._seen for row in rows)
         return len(self._seen) < self._offset + again
