@@ -8,7 +8,8 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 import connectors
-from syncd.connector import Connector
+from syncd.connector import Connector, PullConnector, PushConnector
+from syncd.errors import ConfigError
 
 _GROUP = "syncd.connectors"
 
@@ -30,7 +31,16 @@ def connector_types() -> list[str]:
 
 
 def load_connector(name: str) -> Connector:
-    """One connector by its type, which must be among `connector_types`; what ships with syncd goes before a third party's."""
+    """One connector by its type, which must be among `connector_types`; what ships with syncd goes before a third party's.
+
+    Raises:
+        ConfigError: It is none: a source of it would never be read, and nobody would know.
+    """
     point = _third_parties().get(name)
     found: Connector = point.load() if point is not None else importlib.import_module(f"connectors.{name}").CONNECTOR
+    if not isinstance(found, PullConnector | PushConnector):
+        raise ConfigError(
+            f'The connector "{name}" is neither a PullConnector nor a PushConnector.',
+            advice="It lacks a part of the contract in syncd.connector: ask whoever wrote it for a version that fits this syncd.",
+        )
     return found

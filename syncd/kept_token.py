@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 import msgspec
 
@@ -17,17 +18,19 @@ from syncd.ports import Store
 
 class _Kept(msgspec.Struct):
     refresh: str
+    made_of: str = ""
     expires_at: datetime | None = None
 
 
 class KeptToken:
     """`syncd.http.tokens.Keeper` of one source. Opens the store only when there is something to be read or kept."""
 
-    def __init__(self, store: Callable[[], Store], source: str, clock: Clock) -> None:
-        """Nothing is read yet."""
+    def __init__(self, store: Callable[[], Store], source: str, clock: Clock, configured: Secret | None = None) -> None:
+        """Nothing is read yet. What was kept in exchange for another token than `configured` is worth nothing: somebody has logged in anew."""
         self._store = store
         self._name = f"refresh:{source}"
         self._clock = clock
+        self._made_of = sha256(configured.reveal().encode()).hexdigest() if configured is not None else ""
 
     def kept(self) -> Secret | None:
         """What was kept last, None for nothing."""
@@ -44,9 +47,10 @@ class KeptToken:
         """Keep it in place of the one before. Writes the store."""
         now = self._clock.now()
         ends = None if expires_in_seconds is None else now + timedelta(seconds=expires_in_seconds)
-        document = msgspec.json.encode(_Kept(refresh.reveal(), ends)).decode()
+        document = msgspec.json.encode(_Kept(refresh.reveal(), self._made_of, ends)).decode()
         self._store().put_credential(self._name, document, now)
 
     def _found(self) -> _Kept | None:
         text = self._store().credential(self._name)
-        return None if text is None else msgspec.json.decode(text, type=_Kept)
+        found = None if text is None else msgspec.json.decode(text, type=_Kept)
+        return found if found is not None and found.made_of == self._made_of else None

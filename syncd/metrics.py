@@ -25,7 +25,7 @@ NO_SOURCE = "-"
 
 WEBHOOK_REQUESTS = Counter(
     "syncd_webhook_requests_total",
-    "Requests to push sources by how they ended: stored, or the word of the refusal.",
+    "Requests to push sources by how they ended: stored, answered (a handshake), or the word of the refusal.",
     ("source", "outcome"),
     registry=REGISTRY,
 )
@@ -67,6 +67,7 @@ SUCCEEDED = _gauge(
     ("source",),
 )
 WAITING = _gauge("syncd_inbox_waiting_count", "Records that wait to be mapped and resolved.", ("source",))
+WANTED = _gauge("syncd_wanted_count", "Records that a source has announced and that are still to be asked for.", ("source",))
 DEAD_LETTERS = _gauge("syncd_dead_letters_open_count", "What was set aside and waits for a person.")
 REVIEWS = _gauge("syncd_reviews_open_count", "Questions that wait for a person.")
 OPEN_OPERATIONS = _gauge("syncd_operations_open_count", "Writes that are planned, held, under way or without an answer.")
@@ -110,10 +111,13 @@ def note_budget(usage: tuple[int, int] | None, ours: int) -> None:
     BUDGET.labels("ours").set(ours)
 
 
-def note_queues(waiting: Mapping[str, int], dead_letters: int, reviews: int, open_operations: int) -> None:
+def note_queues(
+    waiting: Mapping[str, int], wanted: Mapping[str, int], dead_letters: int, reviews: int, open_operations: int
+) -> None:
     """What waits in the store."""
-    for source, count in waiting.items():
-        WAITING.labels(source).set(count)
+    for gauge, counts in ((WAITING, waiting), (WANTED, wanted)):
+        for source, count in counts.items():
+            gauge.labels(source).set(count)
     DEAD_LETTERS.set(dead_letters)
     REVIEWS.set(reviews)
     OPEN_OPERATIONS.set(open_operations)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from syncd import log
 from syncd.app.convert import Converted, ConvertWish, LeadConversion
+from syncd.app.exports import Exported, export_due
 from syncd.app.undo import UndoPlan, carry_out, plan_undo
 from syncd.config.settings import ConfiguredSource
 from syncd.errors import ConfigError
@@ -18,6 +20,7 @@ from syncd.model import Lane, Operation, OperationState, RunStatus
 from syncd.policy import Policy
 from syncd.ports import Org, Store
 from syncd.run.context import Actor, Company, OrgSession, PassContext, PassSettings, Progress, Scope, Source, no_progress
+from syncd.run.fetch import Fetcher
 from syncd.run.hot import LANES, Arrived, HotRun
 from syncd.run.ingest import Ingest
 from syncd.run.mirror import open_org, refresh_mirror
@@ -29,10 +32,6 @@ from syncd.works import Works
 
 LEASE = "engine"
 _TIDY_SECONDS = 2.0
-
-
-def _nobody() -> None:
-    """For who looks by himself."""
 
 
 class Passes(Works):
@@ -97,10 +96,10 @@ class Passes(Works):
         self.keep_budget()
         return summary
 
-    def hot_run(self, names: Sequence[str], arrived: Arrived, wake: Callable[[], None] = _nobody) -> HotRun:
-        """Begin a run of the hot lane over sources that send by themselves; `wake` calls for a step of it."""
+    def hot_run(self, names: Sequence[str], arrived: Arrived, fetcher: Fetcher | None = None) -> HotRun:
+        """Begin a run of the hot lane over sources that send by themselves; `fetcher` is the lane's, over all its runs."""
         ctx = self.lane_context(names, Lane.HOT, Scope(lanes=LANES))
-        return HotRun(ctx, self.journal, self._make_id, arrived, wake)
+        return HotRun(ctx, self.journal, self._make_id, arrived, fetcher or Fetcher())
 
     def take_over(self) -> None:
         """Become the one engine of the store, and settle what the process before left.
@@ -246,6 +245,18 @@ class Passes(Works):
         _as_run(ctx, lambda: found.append(conversion.carry_out()))
         self.keep_budget()
         return found[0]
+
+    def export_for_deletion(self, path: Path) -> Exported:
+        """Export the leads that are due for deletion; see `syncd.app.exports`. May be done beside a running daemon.
+
+        Raises:
+            ConfigError: There is nothing to export, or the file cannot be made.
+        """
+        sources = self._sources(list(self.settings.sources), live=False)
+        ctx = self._context(self.store, self.org, sources, force=False, progress=no_progress)
+        found = export_due(ctx, open_org(ctx), path)
+        self.keep_budget()
+        return found
 
     def _opened(self, *, is_preview: bool) -> tuple[PassContext, OrgSession]:
         """What an errand of a person works with, the org looked at; a preview takes nothing over."""

@@ -348,7 +348,7 @@ class PolicyDay(msgspec.Struct, frozen=True, gc=False):
 class StatusMove(msgspec.Struct, frozen=True, gc=False):
     """A move that syncd made and the org took: of a status, or only of a flag or an owner (both statuses "" then).
 
-    `rule` is its provenance, `policy NAME DIGEST: RULE`.
+    `rule` is its provenance, `policy NAME DIGEST: RULE`. `is_deletion`: it deleted the lead after retention instead.
     """
 
     sf_id: str
@@ -356,6 +356,7 @@ class StatusMove(msgspec.Struct, frozen=True, gc=False):
     rule: str
     from_status: str = ""
     to_status: str = ""
+    is_deletion: bool = False
 
 
 class LeadHistory(msgspec.Struct, frozen=True, gc=False):
@@ -399,6 +400,27 @@ class RuleCount(msgspec.Struct, frozen=True, gc=False):
     section: str
     outcome: str
     count: int
+
+
+class LeadExport(msgspec.Struct, frozen=True, gc=False):
+    """An export of leads that are due for deletion, read back and found whole; `count` leads, `sha256` of the file in hex."""
+
+    export_id: str
+    at: datetime
+    org_id: str
+    file: str
+    sha256: str
+    count: int
+
+
+class ExportedLead(msgspec.Struct, frozen=True, gc=False):
+    """A lead as it stands in an export: its SystemModstamp, and the digest of its values (`syncd.plan.exported_digest`)."""
+
+    sf_id: str
+    person_id: str
+    stamp: datetime
+    digest: str
+    export_id: str = ""
 
 
 class RunRow(msgspec.Struct, frozen=True, gc=False):
@@ -470,12 +492,16 @@ class RequestRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class WantedRow(msgspec.Struct, frozen=True, gc=False):
-    """A record that a source said is there and that is still to be asked for: since when, and how often it was tried."""
+    """A record that a source said is there and that is still to be asked for: since when, and how often it was tried.
+
+    `said` is how often the source has said so: it may say it again while the record is asked for.
+    """
 
     ref: RecordRef
     wanted: Wanted
     received_at: datetime
     attempts: int = 0
+    said: int = 1
 
 
 class Backlog(msgspec.Struct, frozen=True, gc=False):
@@ -549,8 +575,9 @@ class Store(Protocol):
     def close_page_letters(self, source: str) -> None: ...
     def put_wanted(self, source: str, stream: str, wanted: Sequence[Wanted], at: datetime) -> None: ...
     def take_wanted(self, at: datetime, limit: int, sources: Sequence[str]) -> list[WantedRow]: ...
-    def postpone_wanted(self, refs: Sequence[RecordRef], due_at: datetime) -> None: ...
-    def end_wanted(self, refs: Sequence[RecordRef]) -> None: ...
+    def postpone_wanted(self, row: WantedRow, due_at: datetime) -> None: ...
+    def hold_wanted(self, source: str, until: datetime) -> None: ...
+    def end_wanted(self, rows: Sequence[WantedRow]) -> None: ...
     def wanted_counts(self) -> dict[str, int]: ...
     def credential(self, name: str) -> str | None: ...
     def put_credential(self, name: str, document: str, at: datetime) -> None: ...
@@ -651,6 +678,15 @@ class Store(Protocol):
     def status_moves(self, since: datetime, until: datetime) -> Iterator[list[StatusMove]]: ...
     def standing_leads(self) -> list[StandingLeads]: ...
     def rule_counts(self, since: datetime, until: datetime) -> list[RuleCount]: ...
+
+    # deletion after retention
+    def put_export(self, export: LeadExport, leads: Sequence[ExportedLead]) -> None: ...
+    def exports(self, limit: int) -> list[LeadExport]: ...
+    def exported(self, sf_ids: Sequence[str]) -> dict[str, ExportedLead]: ...
+    def forget_exported(self, sf_ids: Sequence[str]) -> None: ...
+    def mark_exported(self) -> int: ...
+    def due_for_deletion(self, rules: Sequence[str], now: datetime) -> Iterator[list[str]]: ...
+    def waiting_for_export(self, rules: Sequence[str], now: datetime, limit: int) -> int: ...
 
     # daemon
     def schedules(self) -> dict[str, ScheduleRow]: ...

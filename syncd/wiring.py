@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from syncd import log, metrics
+from syncd.app.endings import Ending, endings
 from syncd.app.lanes import PlannedRange, plan_range, stale_counts, start_range
 from syncd.checks import Checks
 from syncd.clock import Clock, SystemClock
@@ -230,7 +231,7 @@ class House(Policies, Passes, Checks):
             page_size_records=getattr(connector, "page_size_records", 500),
             overlap_seconds=getattr(connector, "overlap_seconds", 300.0) if overlap is None else overlap,
             http=self._caller(source, connector, options),
-            tokens=self._tokens_of(source),
+            tokens=self._tokens_of(source, options),
         )
         return connector, options, session
 
@@ -251,11 +252,19 @@ class House(Policies, Passes, Checks):
             )
         return self._callers[source.name]
 
-    def _tokens_of(self, source: ConfiguredSource) -> TokenCache:
+    def _tokens_of(self, source: ConfiguredSource, options: Any) -> TokenCache:
         """A source's access tokens; one cache for the life of the process, as for its calls."""
         if source.name not in self._tokens:
-            self._tokens[source.name] = TokenCache(self.clock, KeptToken(lambda: self.store, source.name, self.clock))
+            self._tokens[source.name] = TokenCache(self.clock, self._kept_token(source.name, options))
         return self._tokens[source.name]
+
+    def _kept_token(self, name: str, options: Any) -> KeptToken:
+        return KeptToken(lambda: self.store, name, self.clock, getattr(options, "refresh_token", None))
+
+    def endings(self) -> dict[str, Ending]:
+        """What logs syncd in and comes to its end, by source; see `syncd.app.endings`."""
+        kept = {name: self._kept_token(name, options).expires_at for name, (_, options) in self._connectors.items()}
+        return endings(self.settings, kept)
 
     def _start_of(self, name: str, common: SourceSettings) -> datetime | None:
         """From when on a source's records are news (DESIGN 3.3 `start_from`); None for all of them."""

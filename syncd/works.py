@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import msgspec
 
+from syncd.app.endings import SOON_DAYS, Ending
 from syncd.app.lanes import ranges
 from syncd.app.status import status
 from syncd.clock import Clock
 from syncd.config import Settings
 from syncd.config.settings import ConfiguredSource
-from syncd.connector import Connector, PullConnector, PushConnector, Session
+from syncd.connector import Connector, FetchingConnector, PullConnector, PushConnector, Session
 from syncd.document import Problems
 from syncd.errors import ConfigError
 from syncd.mapping import Mapping as LeadMapping
@@ -23,6 +24,7 @@ from syncd.policy import Policy
 from syncd.ports import Journal, Store
 from syncd.run.context import is_lost, note_lost
 from syncd.run.hot import LANES
+from syncd.run.ingest import notice_of
 from syncd.run.rest import rests
 from syncd.run.standards import MARKING, SETTLED
 from syncd.salesforce import SLOW_FROM, SalesforceOrg
@@ -70,6 +72,10 @@ class Works:
         """Given by the house."""
         raise NotImplementedError
 
+    def endings(self) -> dict[str, Ending]:
+        """Given by the house."""
+        raise NotImplementedError
+
     # ------------------------------------------------------------------ sources
 
     @cached_property
@@ -77,8 +83,8 @@ class Works:
         return {name: self.connector_of(source)[:2] for name, source in self.settings.sources.items()}
 
     def pushed_sources(self) -> list[str]:
-        """Sources that send by themselves."""
-        return [name for name, (connector, options) in self._connectors.items() if is_received(connector, options)]
+        """Sources that may send by themselves. Also those that do no more: what they have sent goes its way."""
+        return [name for name, (connector, _) in self._connectors.items() if isinstance(connector, PushConnector)]
 
     def pulled_sources(self) -> list[str]:
         """Sources that are read; some of them send by themselves as well."""
@@ -108,13 +114,17 @@ class Works:
     def status(self) -> dict[str, Any]:
         """`syncd.app.status` with what only the configuration knows: next times, deliveries before the inbox, calls of this day."""
         found = status(self.store, self.settings.sources)
-        rows, plans = self.store.schedules(), self.plans()
+        rows, plans, ends = self.store.schedules(), self.plans(), self.endings()
         backlog = self.journal.backlog() if self.pushed_sources() else {}
         for name, one in found["sources"].items():
             row = rows.get(name)
             is_planned = name in plans and row is not None and row.started_at is not None and not row.is_paused
             one["next_at"] = next_time(plans[name], row.started_at) if is_planned and row is not None and row.started_at else None
             one["received"] = backlog[name].count if name in backlog else 0
+            one["notice"] = self.store.setting(notice_of(name)) or ""
+            end = ends[name].at if name in ends else None
+            one["credentials_end_at"] = end
+            one["credentials_end_soon"] = end is not None and end - self.clock.now() <= timedelta(days=SOON_DAYS)
         day, _, count = (self.store.setting("budget_used") or "").partition(" ")
         found["policy"] = self._policy_at_work()
         found["api_calls"] = {"day": day, "ours": int(count or 0), "daily_share": self.settings.salesforce.api_budget.daily_share}
@@ -166,7 +176,8 @@ class Works:
         """Whether something of these sources waits for the hot lane."""
         if not names:
             return False
-        if self.journal.take(1, names) or self.store.take_wanted(self.clock.now(), 1, names):
+        fetching = [name for name in names if isinstance(self._connectors[name][0], FetchingConnector)]
+        if self.journal.take(1, names) or (fetching and self.store.take_wanted(self.clock.now(), 1, fetching)):
             return True
         pulled = self.pulled_sources()
         own, shared = [one for one in names if one not in pulled], [one for one in names if one in pulled]

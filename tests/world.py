@@ -114,20 +114,24 @@ class World:
 
     def open(self, wrap: Callable[[Any, str], Any] | None = None) -> House:
         """A fresh process on the same store and org. `wrap(port, name)` may stand between the stages and their ports."""
-
-        def sessions() -> Any:
-            session = make_session()
-            session.mount("https://", SandboxAdapter(self.org))
-            return session
-
         return open_house(
             self.folder / "syncd.yaml",
             clock=self.clock,
-            sessions=sessions,
-            make_id=lambda: f"{next(self._ids):012d}",
+            sessions=self.sessions,
+            make_id=self.make_id,
             wrap=wrap,
             source_sessions=self.source_sessions(),
         )
+
+    def sessions(self) -> Any:
+        """The way to the org: a requests session without a socket."""
+        session = make_session()
+        session.mount("https://", SandboxAdapter(self.org))
+        return session
+
+    def make_id(self) -> str:
+        """The next id of an operation."""
+        return f"{next(self._ids):012d}"
 
     def source_sessions(self) -> Callable[[], Any] | None:
         """The way to the sources; None where they are folders."""

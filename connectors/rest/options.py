@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from connectors.rest.sections import Auth, Name, NoPaging, Paging, Section, header_name
+from connectors.rest.sections import Auth, Name, NoPaging, OAuth2Auth, Paging, Section, header_name
 from syncd.connector import Options, Secret
 from syncd.connector.tools import BaseUrl
 
@@ -131,6 +131,11 @@ class RestOptions(Options):
     throttle: list[Annotated[int, Field(ge=400, le=599)]] = Field(
         default=[], description="Statuses that mean too many calls, beside 429.", examples=[[403]]
     )
+
+    @property
+    def refresh_token(self) -> Secret | None:
+        """The one that is configured: what is kept of another one is not sent any more."""
+        return self.auth.refresh_token if isinstance(self.auth, OAuth2Auth) else None
 
     @field_validator("params")
     @classmethod

@@ -11,11 +11,13 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Literal
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from connectors.webhook.content import FORMS, JSON, MULTIPART, Found, UnreadableError, media_type, read_form, read_json
+from connectors.webhook.event_types import TYPES, problem_of
 from connectors.webhook.origins import origin_of, redirect_to
 from syncd.connector import Delivery, Health, HttpRequest, Options, Reception, Record, Reject, Session, Verdict
 from syncd.connector.tools import Secrets, at_path, instant, key_of, one_or_two, revealed
@@ -84,6 +86,10 @@ class WebhookOptions(Options):
         default=200.0, ge=0, le=100_000, description="Requests let in per second on average; 0 = any number."
     )
     burst: int = Field(default=1_000, ge=1, le=1_000_000, description="Requests that may come at once.")
+    events: Literal["any", "standard"] = Field(
+        default="any",
+        description="`standard`: signed requests are events of the documented types, others are refused (422); `any`: whatever is JSON.",
+    )
     forms: FormsOptions | None = Field(
         default=None, description="Let in unsigned posts of HTML forms; absent = refused.", examples=[{"honeypot": "website_2"}]
     )
@@ -126,6 +132,8 @@ class Webhook:
             )
             if len(options.keys) > 1:
                 found.append("Two secrets are accepted. Take the old one out when the sender uses the new one.")
+        if options.events == "standard":
+            found.append(f"Signed requests are events of one of these types: {', '.join(TYPES)}.")
         if options.forms is not None:
             pages = ", ".join(options.forms.origins)
             found.append(f"Unsigned form posts are let in; by fetch from {pages or 'no page (see forms.origins)'}.")
@@ -152,7 +160,13 @@ class Webhook:
         )
 
     def verify(self, request: HttpRequest, options: WebhookOptions, at: datetime) -> Verdict:
-        """Judge a request; see the contract. Refused: `missing_signature`, `bad_header`, `bad_signature`, `stale_timestamp`, `bad_origin`."""
+        """Judge a request; see the contract.
+
+        Refused: `not_found`, `missing_signature`, `bad_header`, `bad_signature`, `stale_timestamp`, `bad_origin`, and with `events: standard`
+        `not_an_event`, `unknown_event`, `incomplete_event`.
+        """
+        if request.tail:
+            return Verdict(refusal="not_found", status=404)
         content_type = request.headers.get("content-type", "")
         # Of a multipart body the boundary is needed as it was sent; the delivery's own type is in lower case.
         kept = {"content-type": content_type[:1_000]} if media_type(content_type) == MULTIPART else {}
@@ -166,6 +180,9 @@ class Webhook:
         # Only now: whoever cannot sign learns nothing about clocks, and a wrong clock can be told from a forgery.
         if abs(at.timestamp() - int(signed.timestamp)) > options.tolerance_seconds:
             return Verdict(refusal="stale_timestamp", status=401)
+        wrong = problem_of(request.body) if options.events == "standard" else ""
+        if wrong:
+            return Verdict(refusal=wrong, status=422)
         return Verdict(delivery_id=signed.id, sent_at=datetime.fromtimestamp(int(signed.timestamp), UTC), kept=kept)
 
     def parse(self, delivery: Delivery, options: WebhookOptions) -> tuple[Record | Reject, ...]:

@@ -22,10 +22,12 @@ def status(store: Store, sources: Iterable[str]) -> dict[str, Any]:
     totals: dict[str, dict[str, int]] = stats.get("totals", {})
     runs = store.runs(5)
     schedules = store.schedules()
+    wanted = store.wanted_counts()
     return {
         "sources": {
             name: {
                 "waiting": waiting.get(name, 0),
+                "wanted": wanted.get(name, 0),
                 "totals": totals.get(name, {}),
                 "streams": [
                     {"stream": one.stream, "partition": one.partition, "moved_at": one.moved_at}
@@ -35,18 +37,25 @@ def status(store: Store, sources: Iterable[str]) -> dict[str, Any]:
                 "backfills": [range_document(one) for one in back if one.source == name],
                 **_schedule(schedules.get(name)),
             }
-            for name in sorted({*sources, *waiting})
+            for name in sorted({*sources, *waiting, *wanted})
         },
         "persons": stats.get("persons", 0),
         "dead_letters": stats.get("dead_letters", 0),
         "reviews": stats.get("reviews", 0),
         "open_operations": stats.get("open_operations", 0),
+        "last_deletion_export": _export(store),
         "mirror": {name: store.mirror_cursor(name) for name in ("Lead", "Contact")},
         "runs": [
             {"run_id": one.run_id, "started_at": one.started_at, "finished_at": one.finished_at, "status": one.status}
             for one in runs
         ],
     }
+
+
+def _export(store: Store) -> dict[str, Any] | None:
+    """The last verified export of leads that were due for deletion; None if there was none."""
+    found = store.exports(1)
+    return {"export_id": found[0].export_id, "at": found[0].at, "count": found[0].count} if found else None
 
 
 def _schedule(row: ScheduleRow | None) -> dict[str, Any]:

@@ -110,23 +110,29 @@ Examples:
             return
         output.table(
             "Sources",
-            ("source", "waiting", "stream", "cursor moved", "last success", "last status", "next"),
+            ("source", "waiting", "to fetch", "stream", "cursor moved", "last success", "last status", "next"),
             [
                 (
                     name,
                     one["waiting"] + one["received"],
-                    stream["stream"],
+                    one["wanted"],
+                    f"{stream['stream']} ({stream['partition']})" if stream["partition"] else stream["stream"],
                     stream["moved_at"],
                     one["last_success_at"],
                     "paused" if one["paused"] else one["last_status"],
                     one["next_at"],
                 )
                 for name, one in found["sources"].items()
-                for stream in (one["streams"] or [{"stream": "", "moved_at": None}])
+                for stream in (one["streams"] or [{"stream": "", "partition": "", "moved_at": None}])
             ],
-            numbers=("waiting",),
+            numbers=("waiting", "to fetch"),
         )
         show_ranges(output, found["sources"])
+        for name, one in found["sources"].items():
+            if one["notice"]:
+                output.line(f"{name}: {one['notice']}")
+            if one["credentials_end_at"] is not None and one["credentials_end_soon"]:
+                output.line(f"The credentials of {name} end on {one['credentials_end_at']:%Y-%m-%d}.")
         output.line(
             f"People known: {found['persons']}. Open dead letters: {found['dead_letters']}. Open questions: {found['reviews']}."
         )

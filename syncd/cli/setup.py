@@ -101,7 +101,7 @@ Examples:
         return run_demo(globals_of(context).output(as_json=as_json), keep)
 
     @app.command(
-        help="""A Salesforce org (HTTPS) and a Mailchimp (HTTP) on 127.0.0.1 to try things on; nothing leaves the machine.
+        help="""A Salesforce org (HTTPS), a Mailchimp and every other vendor (HTTP) on 127.0.0.1 to try things on; nothing leaves the machine.
 
 It prints what to put into syncd.yaml. Everything is in memory and gone when it stops.
 

@@ -58,6 +58,7 @@ Examples:
                     "type": one.type,
                     "mapping": one.mapping,
                     "waiting": state[name]["waiting"],
+                    "wanted": state[name]["wanted"],
                     "stale": stale[name],
                     "backfills": state[name]["backfills"],
                     **{fact: state[name][fact] for fact in ("paused", "last_success_at", "last_status")},
@@ -67,12 +68,13 @@ Examples:
         if as_json:
             output.json(rows)
             return
-        columns = ("source", "type", "mapping", "waiting", "stale", "last success", "last status")
+        columns = ("source", "type", "mapping", "waiting", "to fetch", "stale", "last success", "last status")
+        keys = ("source", "type", "mapping", "waiting", "wanted", "stale")
         cells = [
-            (*(row[name] for name in columns[:5]), row["last_success_at"], "paused" if row["paused"] else row["last_status"])
+            (*(row[name] for name in keys), row["last_success_at"], "paused" if row["paused"] else row["last_status"])
             for row in rows
         ]
-        output.table("", columns, cells, numbers=columns[3:5])
+        output.table("", columns, cells, numbers=columns[3:6])
         show_ranges(output, state)
         if any(stale.values()):
             output.say('Stale records are mapped anew in the slowest lane. Next: "syncd plan" shows what would change.')

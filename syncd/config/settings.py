@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from syncd.config.secret import Secret
 from syncd.document import Node
@@ -161,6 +162,13 @@ class AssignmentSettings(_Part):
         return value
 
 
+def _day(value: object) -> object:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("it is a day such as 2027-03-01") from None
+
+
 class SourceSettings(_Part):
     """What every source has in common; the connector's own options are handed on."""
 
@@ -182,6 +190,11 @@ class SourceSettings(_Part):
     )
     ca_file: str | None = Field(
         default=None, description="PEM file of one more authority to trust for this source (proxies, the sandbox)."
+    )
+    expires_on: Annotated[date, BeforeValidator(_day)] | None = Field(
+        default=None,
+        description="Day on which the credentials of this source end, where its vendor does not tell: a warning comes 14 days before.",
+        examples=["2027-03-01"],
     )
     start_from: str = Field(
         default="all", description="all, now, or a day: older records are imported without assignment.", examples=["2026-01-01"]

@@ -90,7 +90,7 @@ class Http(Protocol):
             url: Without a query.
             shape: What msgspec makes of the body; lists of `msgspec.Raw` keep their members' own bytes.
             params: The query; it is encoded.
-            query: The query as it is sent, for vendors whose encoding is their own; instead of `params`.
+            query: The query as it is sent, for vendors whose encoding is their own; instead of `params`. Only what no URL may hold is escaped.
             headers: May hold secrets.
             auth: More headers; asked for others once when the vendor answers 401.
             rows: The vendor's own meaning of statuses; goes before the common table.
@@ -108,7 +108,7 @@ class Http(Protocol):
         self,
         url: str,
         shape: type[T],
-        body: bytes,
+        body: bytes | Callable[[datetime], bytes],
         *,
         content_type: str = "application/json",
         params: Mapping[str, str] | None = None,
@@ -117,7 +117,10 @@ class Http(Protocol):
         rows: Mapping[int, Row] | None = None,
         verify: Callable[[Any], None] | None = None,
     ) -> Reply[T]:
-        """Ask by POST for what changes nothing at the vendor (a query, a token): repeated like `get`, raises as it does."""
+        """Ask by POST for what changes nothing at the vendor (a query, a token): repeated like `get`, raises as it does.
+
+        A `body` that tells the time (a signed assertion) is a function: it is made for each try, at our time (aware UTC).
+        """
         ...
 
     def send(
@@ -164,7 +167,7 @@ class _NoHttp:
         del url, shape, options
         raise RuntimeError("This session was lent without HTTP.")
 
-    def post(self, url: str, shape: type[T], body: bytes, **options: Any) -> Reply[T]:
+    def post(self, url: str, shape: type[T], body: bytes | Callable[[datetime], bytes], **options: Any) -> Reply[T]:
         del url, shape, body, options
         raise RuntimeError("This session was lent without HTTP.")
 
@@ -196,7 +199,8 @@ class Tokens(Protocol):
         """The current access token.
 
         `make` fetches one when there is none, when it has less than a minute left, or with `is_refused`; only one thread at a time
-        does. It is given the refresh token that was kept last, None if the vendor never gave one in exchange for the configured one.
+        does. It is given the refresh token that was kept last, None if the vendor never gave one in exchange for the configured one:
+        the option that holds it is named `refresh_token`, and what was kept is forgotten when somebody configures another.
         Raises what `make` raises.
         """
         ...

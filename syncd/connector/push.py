@@ -40,7 +40,7 @@ class Verdict(msgspec.Struct, frozen=True):
         sent_at: When the sender says it sent it (aware UTC), None if it does not say.
         kept: What `parse` needs of the headers (lower-case name to value); never a secret.
         redirect: Where a browser is sent after the commit (303); `""` for nowhere. Only ever an address that the options allow.
-        is_stored: False for a handshake: nothing is kept, `answer` is all there is to it.
+        is_stored: False for a handshake: nothing is kept, `answer` is all there is to it. What is no POST is never stored.
         answer: Body of the answer; empty: the intake's own.
         answer_type: Its media type.
     """
@@ -100,7 +100,10 @@ class PushConnector(Protocol):
         ...
 
     def verify(self, request: HttpRequest, options: Any, at: datetime) -> Verdict:
-        """Judge a request by its signature; `at` (aware UTC) is our time. Compares secrets in constant time; never raises."""
+        """Judge a request by its signature; `at` (aware UTC) is our time. Compares secrets in constant time; never raises.
+
+        Whoever has no use for a `tail` refuses one: `not_found`, 404.
+        """
         ...
 
     def parse(self, delivery: Delivery, options: Any) -> tuple[Record | Reject | Wanted, ...]:
@@ -122,6 +125,8 @@ class FetchingConnector(Protocol):
 
     def fetch(self, session: Session, options: Any, wanted: Wanted) -> Record | Reject | None:
         """The record of a notification, under the key that `pull` would give it; None when the vendor has none (yet).
+
+        Where that is a 404, give `rows` a ContractError of your own for it, and catch that.
 
         Raises as `pull` does; it is tried again later, for a day.
         """

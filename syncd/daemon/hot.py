@@ -8,6 +8,7 @@ from syncd import metrics
 from syncd.daemon.agenda import Agenda
 from syncd.daemon.worked import Worked
 from syncd.model import Lane
+from syncd.run.fetch import Fetcher
 from syncd.run.hot import HotRun
 from syncd.wiring import House
 
@@ -31,6 +32,7 @@ class HotLane:
         self._agenda = agenda
         self._worked = Worked(house.clock)
         self._woken = threading.Event()
+        self._fetcher = Fetcher(self.wake)
         self._run: HotRun | None = None
         self._pause_seconds = 0.0
 
@@ -62,7 +64,7 @@ class HotLane:
         if self._run is None and not self._house.has_hot(names):
             return False
         if self._run is None:
-            self._run = self._house.hot_run(self._house.pushed_sources(), metrics.note_arrival, self.wake)
+            self._run = self._house.hot_run(self._house.pushed_sources(), metrics.note_arrival, self._fetcher)
         run, now = self._run, self._house.clock.monotonic()
         self._worked.begin()
         try:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from syncd import events, metrics
+from syncd.app.endings import SOON_DAYS
 from syncd.app.quiet import LOOK_BACK, unusual_silence
 from syncd.daemon.agenda import Agenda
 from syncd.log import Log
@@ -55,6 +56,7 @@ class Watch:
             self._look_at_schedules(rows)
             self._look_for_silence()
             self._look_at_budget()
+            self._look_at_credentials()
             self._house.keep_budget()
         if self._steady - self._tidied_at >= _TIDY_SECONDS:
             self._tidied_at = self._steady
@@ -63,7 +65,8 @@ class Watch:
     def _measure(self) -> None:
         """Bring the gauges up to date."""
         store = self._house.store
-        metrics.note_queues(**store.queues())
+        queues, nothing = store.queues(), dict.fromkeys(self._house.settings.sources, 0)
+        metrics.note_queues(**{**queues, **{name: {**nothing, **queues[name]} for name in ("waiting", "wanted")}})
         metrics.note_files(store.file_sizes())
         metrics.note_schedules({name: row.succeeded_at for name, row in store.schedules().items()})
         metrics.note_budget(self._house.salesforce.api_usage, self._house.salesforce.budget_used[1])
@@ -116,6 +119,15 @@ class Watch:
             elif arrivals and arrivals[-1][0] >= self._wall - _LATELY and self._house.regain(f"sound {name}"):
                 # Silence that lasts beyond the history looks like a source that never was busy: only news ends the alert.
                 self._log.info(events.SOURCE_HEARD, source=name)
+
+    def _look_at_credentials(self) -> None:
+        for name, one in self._house.endings().items():
+            is_soon = one.at - self._wall <= timedelta(days=SOON_DAYS)
+            if is_soon and self._house.lose(f"credentials {name}"):
+                until = one.at.isoformat(timespec="seconds")
+                self._log.warning(events.CREDENTIALS_ENDING, source=name, reason=one.what, until=until)
+            elif not is_soon and self._house.regain(f"credentials {name}"):
+                self._log.info(events.CREDENTIALS_RENEWED, source=name)
 
     def _look_at_budget(self) -> None:
         is_strained = self._house.is_strained

@@ -46,12 +46,20 @@ _CHUNK_BYTES = 1 << 17
 _KEPT_OF_A_FLOOD = 1 << 20
 
 
-class _UnsentError(Exception):
-    """Wraps the failure of a request that surely never left: it may be sent again."""
+class _WrappedError(Exception):
+    """Wraps a failure on its way out of the retries."""
 
     def __init__(self, failure: SyncdError) -> None:
         super().__init__()
         self.failure = failure
+
+
+class _UnsentError(_WrappedError):
+    """The failure of a request that surely never left: it may be sent again."""
+
+
+class _LoginError(_WrappedError):
+    """The failure of the call that logs in, which had tries of its own: tries of both would multiply."""
 
 
 class Caller:
@@ -119,13 +127,13 @@ class Caller:
         """
         whole = f"{url}?{query}" if query else url
         call = Call("GET", whole, params or {}, _revealed(headers), rows or {})
-        return self._attempts(SourceUnavailableError, RateLimitedError)(self._once, call, shape, auth, verify)
+        return self._asked(call, shape, auth, verify)
 
     def post(
         self,
         url: str,
         shape: type[T],
-        body: bytes,
+        body: bytes | Callable[[datetime], bytes],
         *,
         content_type: str = "application/json",
         params: Mapping[str, str] | None = None,
@@ -134,10 +142,10 @@ class Caller:
         rows: Mapping[int, Row] | None = None,
         verify: Callable[[Reply[T]], None] | None = None,
     ) -> Reply[T]:
-        """Ask by POST for what changes nothing (a query, a token), as `get` does; raises as it does."""
+        """Ask by POST for what changes nothing (a query, a token), as `get` does; raises as it does. A function makes each try's body."""
         given = {"Content-Type": content_type, **_revealed(headers)}
         call = Call("POST", url, params or {}, given, rows or {}, body)
-        return self._attempts(SourceUnavailableError, RateLimitedError)(self._once, call, shape, auth, verify)
+        return self._asked(call, shape, auth, verify)
 
     def send(
         self,
@@ -157,8 +165,15 @@ class Caller:
         call = Call(method, url, params or {}, given, rows or {}, body, is_sent_once=True, reads_answer=reads_answer)
         try:
             return self._attempts(_UnsentError, RateLimitedError)(self._once_sent, call, auth, sign)
-        except _UnsentError as unsent:
-            failure = unsent.failure
+        except _WrappedError as wrapped:
+            failure = wrapped.failure
+        raise failure
+
+    def _asked(self, call: Call, shape: type[T], auth: Auth | None, verify: Callable[[Reply[T]], None] | None) -> Reply[T]:
+        try:
+            return self._attempts(SourceUnavailableError, RateLimitedError)(self._once, call, shape, auth, verify)
+        except _WrappedError as wrapped:
+            failure = wrapped.failure
         raise failure
 
     def _attempts(self, *retry_on: type[Exception]) -> Retrying:
@@ -217,7 +232,7 @@ class Caller:
                 call.url,
                 params=call.params,
                 headers=call.headers,
-                data=call.body,
+                data=call.body(self._clock.now()) if callable(call.body) else call.body,
                 stream=True,
                 allow_redirects=False,
             ) as answer:
@@ -291,7 +306,14 @@ def _logins(auth: Auth | None) -> Iterator[Mapping[str, str]]:
         yield {}
         return
     for is_refused in (False, True):
-        yield _revealed(auth(is_refused))
+        failure = None
+        try:
+            given = _revealed(auth(is_refused))
+        except SyncdError as error:
+            failure = error
+        if failure is not None:
+            raise _LoginError(failure)
+        yield given
 
 
 def _revealed(headers: Mapping[str, str | Secret] | None) -> dict[str, str]:

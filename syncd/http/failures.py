@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ class Call(NamedTuple):
     params: Mapping[str, str]
     headers: Mapping[str, str]
     rows: Mapping[int, Row]
-    body: bytes | None = None
+    body: bytes | Callable[[datetime], bytes] | None = None
     is_sent_once: bool = False
     reads_answer: bool = True
 

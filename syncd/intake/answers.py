@@ -24,6 +24,9 @@ _ADVICE = {
     "bad_header": "webhook-id is printable ASCII without dots, 200 characters at most; webhook-timestamp is whole Unix seconds.",
     "bad_signature": "No signature fits. Sign {id}.{timestamp}.{body} over the exact bytes that are sent, with this source's secret.",
     "stale_timestamp": "The signature fits, but its time is too far from ours. Set the clock, or sign each attempt anew.",
+    "not_an_event": "Send {type, timestamp, data: {...}}.",
+    "unknown_event": "This type of event is not taken here; docs/connectors/webhook.md lists those that are.",
+    "incomplete_event": "data lacks what this type of event must hold; see docs/connectors/webhook.md.",
     "bad_origin": "Pages of this origin may not post here.",
     "too_large": "The body is too large for this source. Send less at once.",
     "length_required": "State Content-Length, or send the body chunked.",
@@ -35,6 +38,7 @@ _ADVICE = {
     "too_many_requests": "Too many requests. Send it again after Retry-After seconds.",
     "overloaded": "Too much waits to be stored. Send it again after Retry-After seconds.",
     "not_stored": "It could not be stored. Send it again after Retry-After seconds.",
+    "test_lead": "The test has arrived. It is counted and not kept.",
     "internal_error": "Something went wrong here. Send it again.",
 }
 _THANKS = (

@@ -27,7 +27,6 @@ from syncd.model import Delivery
 _MOST_TYPE_CHARACTERS = 1_000
 """Of a content type as it is kept; the longest boundary has 70."""
 _FLUSH_SECONDS = 5.0
-_METHODS = ("POST", "GET", "HEAD", "OPTIONS")
 
 
 class Intake:
@@ -60,9 +59,11 @@ class Intake:
 
     def app(self) -> Starlette:
         """The ASGI application."""
+        hooks = [Route("/hooks/{source}", self._hook), Route("/hooks/{source}/{tail:path}", self._hook)]
+        for one in hooks:
+            one.methods = None  # which of them are taken is the source's business
         routes = [
-            Route("/hooks/{source}", self._hook, methods=[*_METHODS]),
-            Route("/hooks/{source}/{tail:path}", self._hook, methods=[*_METHODS]),
+            *hooks,
             Route("/healthz", self._health, methods=["GET"]),
             Route("/readyz", self._ready, methods=["GET"]),
             Route("/metrics", self._metrics, methods=["GET"]),
@@ -95,7 +96,7 @@ class Intake:
         started = self._clock.monotonic()
         receiver = self._receivers.get(request.path_params["source"])
         origin = request.headers.get("origin", "")
-        if receiver is None:
+        if receiver is None or request.path_params.get("tail") == "":
             missing = RefusedError("unknown_source", 404)
             self._refusals.note(NO_SOURCE, missing)
             return answers.refused(missing)
@@ -103,7 +104,6 @@ class Intake:
             return answers.shared(answers.preflight(receiver, origin), receiver, origin)
         try:
             response = await self._take_in(receiver, request)
-            self._stored[receiver.name].inc()
         except RefusedError as error:
             self._refusals.note(receiver.name, error)
             response = answers.refused(error)
@@ -130,7 +130,8 @@ class Intake:
         verdict = receiver.connector.verify(asked, receiver.options, received_at)
         if verdict.refusal:
             raise RefusedError(verdict.refusal, verdict.status)
-        if not verdict.is_stored:
+        if not verdict.is_stored or request.method != "POST":
+            WEBHOOK_REQUESTS.labels(receiver.name, "answered").inc()
             return answers.said(verdict.answer, verdict.answer_type, verdict.status)
         delivery = Delivery(
             source=receiver.name,
@@ -142,6 +143,7 @@ class Intake:
             kept=dict(verdict.kept),
         )
         await self._writer.store(delivery)
+        self._stored[receiver.name].inc()
         return _answer(verdict, headers)
 
     def _admit(self, receiver: Receiver, request: Request) -> None:

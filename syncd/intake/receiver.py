@@ -20,7 +20,10 @@ class Receiver:
 
     def __post_init__(self) -> None:
         """Ask the connector once what it lets in; whoever makes a receiver knows that it does."""
-        object.__setattr__(self, "reception", self.connector.reception(self.options) or Reception(max_bytes=0))
+        reception = self.connector.reception(self.options)
+        if reception is None:
+            raise ValueError(f"{self.name} lets nothing in")
+        object.__setattr__(self, "reception", reception)
 
 
 def _nothing() -> tuple[str, ...]:

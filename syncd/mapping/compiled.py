@@ -59,13 +59,14 @@ class Mapping:
         self._lines = [(rule.name, _compiled(rule)) for rule in self.rules.values()]
         self._touch = touch
         self._touch_at = None if touch.at is None else _compiled(touch.at)
+        self._channel = _text_of(touch.channel)
         self._touch_texts = {
             "campaign": _text_at(touch.campaign_paths),
             "source_url": _text_at(touch.source_url),
             "consent": _text_at(touch.consent),
         }
-        self._utm = {name: _text_at(paths) for name, paths in touch.utm.items()}
-        self._click_ids = {name: _text_at(paths) for name, paths in touch.click_ids.items()}
+        self._utm = {name: _text_of(found) for name, found in touch.utm.items()}
+        self._click_ids = {name: _text_of(found) for name, found in touch.click_ids.items()}
         self._skip_when = skip_when
         self._create = create
         self.task_line = 0 if task is None else task.line
@@ -121,7 +122,7 @@ class Mapping:
         at = self._touch_at(record, []) if self._touch_at is not None else None
         texts = self._touch_texts
         return Touch(
-            channel=rule.channel,
+            channel=self._channel(record),
             at=str(at.value) if at is not None and at.value is not None else None,
             campaign=source if rule.campaign_is_source else texts["campaign"](record) or rule.campaign,
             source_url=texts["source_url"](record),
@@ -269,6 +270,19 @@ def _fit(rule: FieldRule, schema: FieldSchema, kind: str, value: Value, problems
 
 def _digits(value: Value) -> int:
     return len(str(abs(int(value)))) if isinstance(value, int | float) and abs(value) < 1e300 else 400
+
+
+def _text_of(found: Sequence[Path] | FieldRule | None) -> Callable[[Document[str, Any]], str]:
+    """The text of a line, or of the first of some paths; `""` if there is none. What is wrong with it is no problem of the lead."""
+    if not isinstance(found, FieldRule):
+        return _text_at(found or ())
+    line = _compiled(found)
+
+    def text(record: Document[str, Any]) -> str:
+        value = line(record, [])
+        return "" if value is None else _short(value.value)
+
+    return text
 
 
 def _text_at(paths: Sequence[Path]) -> Callable[[Document[str, Any]], str]:

@@ -16,10 +16,11 @@ from syncd.mapping.paths import Joined, Path
 from syncd.mapping.rules import FieldRule, TouchRule
 from syncd.mapping.stock import KINDS, lead_schema
 from syncd.mapping.task import TASK_VALUES, TaskReader
-from syncd.model import ObjectSchema, OrgSchema, Overwrite
+from syncd.model import FieldSchema, ObjectSchema, OrgSchema, Overwrite
 from syncd.normalise.transforms import VERSION
 
 TOP_KEYS = ("version", "stream", "create", "lead", "touch", "task", "skip_when", "overwrite", "on_null", "tests")
+_CHANNEL = FieldSchema("touch.channel", "string", length=40)
 TOUCH_KEYS = ("channel", "at", "campaign", "source_url", "utm", "click_ids", "consent")
 _TEST_KEYS = ("record", "lead", "touch", "task", "skipped", "problems")
 
@@ -140,9 +141,8 @@ class _Loader:
         origin = campaign.get("from") if campaign is not None else None
         is_source = origin is not None and origin.scalar == "source"
         paths = {key: self._paths(node.get(key), key) for key in ("utm", "click_ids")}
-        channel = node.get("channel")
         return TouchRule(
-            channel=str(channel.scalar) if channel is not None and channel.scalar is not None else "",
+            channel=self._plain_reader().read_text(_CHANNEL, node.get("channel")),
             at=self._at(node.get("at")),
             campaign=str(campaign.scalar)
             if campaign is not None and campaign.kind == "scalar" and campaign.scalar is not None
@@ -187,13 +187,24 @@ class _Loader:
             self._problems.add(named, "touch.consent takes as: join, or no as: at all.")
         return (Joined(paths, str(separator.scalar) if separator is not None and separator.scalar else " "),)
 
-    def _paths(self, node: Node | None, key: str) -> dict[str, tuple[Path, ...]]:
+    def _paths(self, node: Node | None, key: str) -> dict[str, tuple[Path, ...] | FieldRule]:
         if node is None:
             return {}
         if node.kind != "mapping":
             self._problems.add(node, f"{key} is a mapping of names to paths.")
             return {}
-        return {name: paths for name, child in node.entries.items() if (paths := self._path(child))}
+        return {name: found for name, child in node.entries.items() if (found := self._path_or_rule(name, child))}
+
+    def _path_or_rule(self, name: str, node: Node) -> tuple[Path, ...] | FieldRule | None:
+        """A path, a list of which the first counts, or a mapping such as a line's: {value: google}, {from: platform, translate: {...}}."""
+        if node.kind != "mapping" or set(node.entries) == {"from"}:
+            return self._path(node)
+        schema = FieldSchema(name, "string", length=255)
+        value = node.get("value")
+        if value is not None:
+            self._problems.unknown_keys(node, ("value",), name)
+            return self._plain_reader().read_text(schema, value)
+        return self._plain_reader().read_text(schema, node)
 
     # ------------------------------------------------------------------ tests
 

@@ -53,6 +53,8 @@ _HEAD = """\
 | `answers[field.ref=email].email` | the same with a key inside the member |
 
 Of a path that leads to several values the first that is not blank counts; `as: join` takes all of them.
+`touch.channel` is a word, or `{from: type, translate: {referral.created: referral}, default: web}`. A value of `utm` and `click_ids` is a path, a
+list of which the first that is not blank counts, `{value: google}`, or `{from: platform, translate: {ig: instagram}}`.
 `touch.consent` is a path, a list of which the first that is not blank counts, or `{from: [...], as: join, separator: "; "}` for all of them (255 characters).
 
 ## Task

@@ -59,17 +59,17 @@ class FieldRule:
 
 @dataclass(frozen=True, slots=True)
 class TouchRule:
-    """`touch:`: constants and paths. `campaign_is_source` puts the source's name."""
+    """`touch:`: constants, paths and lines. `campaign_is_source` puts the source's name."""
 
-    channel: str = ""
+    channel: FieldRule | None = None
     at: FieldRule | None = None
     campaign: str = ""
     campaign_paths: tuple[Path, ...] = ()
     campaign_is_source: bool = False
     source_url: tuple[Path, ...] = ()
     consent: tuple[Path, ...] = ()
-    utm: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
-    click_ids: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    utm: Mapping[str, tuple[Path, ...] | FieldRule] = field(default_factory=dict)
+    click_ids: Mapping[str, tuple[Path, ...] | FieldRule] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from syncd.model.lead import Problem as Problem
 from syncd.model.lead import Touch as Touch
 from syncd.model.lead import Value as Value
 from syncd.model.operation import CREATING as CREATING
+from syncd.model.operation import DELETING as DELETING
 from syncd.model.operation import OPEN_STATES as OPEN_STATES
 from syncd.model.operation import ORG_KINDS as ORG_KINDS
 from syncd.model.operation import Assignment as Assignment
@@ -44,6 +45,8 @@ from syncd.model.person import Hold as Hold
 from syncd.model.person import PersonRecord as PersonRecord
 from syncd.model.person import PersonState as PersonState
 from syncd.model.person import PersonView as PersonView
+from syncd.model.record import NOT_FETCHED as NOT_FETCHED
+from syncd.model.record import NOT_THERE as NOT_THERE
 from syncd.model.record import Delivery as Delivery
 from syncd.model.record import Lane as Lane
 from syncd.model.record import Page as Page

@@ -97,6 +97,12 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
     locator: str = ""
 
 
+NOT_THERE = "not_there"
+"""Reason of a Reject: a record that was announced, and that the source does not have."""
+NOT_FETCHED = "not_fetched"
+"""Reason of a Reject: a record that was announced, and that nobody could read."""
+
+
 class Delivery(msgspec.Struct, frozen=True, gc=False):
     """One request of a push source: verified, and stored before it was answered.
 

@@ -45,16 +45,17 @@ def waiting_of(store: Store, sources: Mapping[str, Source], names: Sequence[str]
     own = [name for name in names if sources[name].reader is None]
     shared = [name for name in names if sources[name].reader is not None]
     rows = store.take_inbox(limit, own, (), LANES) if own else []
-    if shared and len(rows) < limit:
-        rows += store.take_inbox(limit - len(rows), shared, (), (Lane.HOT, Lane.HOT))
-    return rows
+    if shared:
+        rows += store.take_inbox(limit, shared, (), (Lane.HOT, Lane.HOT))
+    # Together in the order of arrival: a flood of the one kind must not keep the other waiting.
+    return sorted(rows, key=lambda row: (row.lane, row.sequence))[:limit]
 
 
 class HotRun:
     """One run of the hot lane; used by one thread. Ends when its thread says so, or when the org is lost."""
 
-    def __init__(self, ctx: PassContext, journal: Journal, make_id: MakeId, arrived: Arrived, wake: Callable[[], None]) -> None:
-        """Begin a run over `ctx.sources`, which all send by themselves; `wake` calls for a step. Writes the store."""
+    def __init__(self, ctx: PassContext, journal: Journal, make_id: MakeId, arrived: Arrived, fetcher: Fetcher) -> None:
+        """Begin a run over `ctx.sources`, which all send by themselves. Writes the store."""
         self._ctx = ctx
         self._journal = journal
         self._make_id = make_id
@@ -62,7 +63,7 @@ class HotRun:
         self._joined = ctx.company.joined(ctx.run_id)
         self._joined.__enter__()
         self._record = RunRecord(ctx)
-        self._fetcher = Fetcher(ctx, wake)
+        self._fetcher = fetcher
         self._session: OrgSession | None = None
         self._planning: Planning | None = None
         self._sender: Sender | None = None
@@ -89,9 +90,9 @@ class HotRun:
             StoreError: Without state nothing is safe.
         """
         with self._ctx.turn:
-            moved = receive(self._ctx, self._journal, names) + self._fetcher.step(names)
+            moved = receive(self._ctx, self._journal, names) + self._fetcher.step(self._ctx, names)
             rows = waiting_of(self._ctx.store, self._ctx.sources, names, LEADS_PER_COMMIT)
-            if moved or rows:
+            if moved or rows or not self._fetcher.is_idle:
                 self.busy_at = self._ctx.clock.monotonic()
             try:
                 if rows and self._is_ready():

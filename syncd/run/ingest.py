@@ -15,6 +15,7 @@ from syncd.model import Lane
 from syncd.ports import DeadLetter
 from syncd.run.context import PassContext, Source
 from syncd.run.feed import Arrival, Feed, Task
+from syncd.run.rest import leave_alone, left_alone_until
 
 PATIENCE_SECONDS = 0.05
 """How long to wait for another page when there is something to do already, but less than a round of it."""
@@ -22,9 +23,6 @@ PATIENCE_SECONDS = 0.05
 
 _LOOK_SECONDS = 0.5
 """Who waits for a page looks as often whether the pass is to end."""
-
-_LONGEST_WISH = timedelta(days=1)
-"""How long a source is left alone at most: a vendor that asks for more is asked again all the same."""
 
 
 class Ingested(msgspec.Struct):
@@ -130,13 +128,12 @@ class Ingest:
 
     def _is_due(self, source: Source, now: datetime) -> bool:
         """Whether the vendor has not asked to be left alone for longer than a pass waits."""
-        asked = self._ctx.store.setting(_not_before(source.name))
-        # Further ahead than any wish that is kept: the clock was wrong when it was noted.
-        if not asked or not now < datetime.fromisoformat(asked) <= now + _LONGEST_WISH:
+        asked = left_alone_until(self._ctx.store, source.name, now)
+        if asked is None:
             return True
         done = self._done[source.name]
         done.reached_end = False
-        done.error = f"It asked to be left alone until {asked}."
+        done.error = f"It asked to be left alone until {asked.isoformat()}."
         return False
 
     def _store(self, task: Task, page: Page) -> int:
@@ -181,10 +178,7 @@ class Ingest:
         done.error = str(error) if is_expected else f"The connector of {name} failed unexpectedly."
         if isinstance(error, ContractError | SourceUnavailableError) and error.page:
             ctx.store.put_dead_letters([_unread_page(ctx, task, error)])
-        wish = getattr(error, "retry_after_seconds", None)
-        if wish:
-            until = ctx.clock.now() + min(timedelta(seconds=wish), _LONGEST_WISH)
-            ctx.store.put_setting(_not_before(name), until.isoformat(timespec="seconds"))
+        leave_alone(ctx, name, getattr(error, "retry_after_seconds", None))
         if ctx.lose(f"source {name}"):
             ctx.log.error(events.SOURCE_LOST, source=name, stream=task.stream, stage="extract", error_type=type(error).__name__)
 
@@ -211,6 +205,10 @@ class Ingest:
         if not done.error and has_answered and ctx.regain(f"source {name}"):
             ctx.store.close_page_letters(name)
             ctx.log.info(events.SOURCE_RECOVERED, source=name, stage="extract")
+        # What a source had to say is for whoever looks, also when everything was read.
+        said = "; ".join(dict.fromkeys(done.notices))
+        if has_answered and said != (ctx.store.setting(notice_of(name)) or ""):
+            ctx.store.put_setting(notice_of(name), said)
         if not done.reached_end:
             ctx.unread.add(name)
             ctx.miss(f"{name}: {done.error or '; '.join(dict.fromkeys(done.notices)) or 'not read to its end'}")
@@ -223,9 +221,9 @@ def _nothing() -> None:
     pass
 
 
-def _not_before(name: str) -> str:
-    """The setting that says until when a source is left alone."""
-    return f"not_before:{name}"
+def notice_of(name: str) -> str:
+    """The setting that holds what a source had to say when it was last read."""
+    return f"notice:{name}"
 
 
 def tasks_of(ctx: PassContext, source: Source, until: datetime) -> list[Task]:

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from syncd import events
-from syncd.connector import PushConnector
+from syncd.connector import FetchingConnector, PushConnector
 from syncd.model import Delivery, Lane, Page, Record, Reject, Wanted
 from syncd.ports import Journal
 from syncd.run.context import PassContext, Source
 from syncd.run.fetch import HOOK
 
 _DELIVERIES_PER_STEP = 500
+
+Part = Record | Reject | Wanted
+"""What a delivery holds."""
 
 
 def receive(ctx: PassContext, journal: Journal, names: Sequence[str]) -> int:
@@ -22,16 +25,17 @@ def receive(ctx: PassContext, journal: Journal, names: Sequence[str]) -> int:
     After a crash between the two they come again: the inbox knows them by their keys.
     """
     deliveries = journal.take(_DELIVERIES_PER_STEP, names) if names else []
-    by_stream: dict[tuple[str, str], list[Delivery]] = {}
+    by_stream: dict[tuple[str, str], list[tuple[Delivery, tuple[Part, ...]]]] = {}
     for one in deliveries:
-        by_stream.setdefault((one.source, _stream_of(ctx.sources[one.source], one)), []).append(one)
+        stream, parts = _read(ctx.sources[one.source], one)
+        by_stream.setdefault((one.source, stream), []).append((one, parts))
     for (name, stream), came in by_stream.items():
         source = ctx.sources[name]
-        parsed = [part for one in came for part in parse(source, one)]
+        parsed = [part for _, parts in came for part in parts]
         records = tuple(one for one in parsed if isinstance(one, Record))
         rejects = tuple(one for one in parsed if isinstance(one, Reject))
         # The oldest speaks for all: an age is never told as less than it is.
-        at = min(one.received_at for one in came)
+        at = min(one.received_at for one, _ in came)
         page = Page(records, {}, rejects, partition="" if source.reader is None else HOOK)
         ctx.store.put_wanted(name, stream, [one for one in parsed if isinstance(one, Wanted)], at)
         ctx.store.put_page(ctx.run_id, name, stream, page, Lane.HOT, at, source.start_from)
@@ -41,25 +45,36 @@ def receive(ctx: PassContext, journal: Journal, names: Sequence[str]) -> int:
     return len(deliveries)
 
 
-def _stream_of(source: Source, delivery: Delivery) -> str:
-    """To which stream a delivery belongs: the first one where the connector does not say."""
-    (first, *others) = source.connector.streams(source.options)
+def _read(source: Source, delivery: Delivery) -> tuple[str, tuple[Part, ...]]:
+    """To which stream a delivery belongs, and what is in it. Where nobody can tell, it is set aside: a key means nothing in another stream."""
+    streams = source.connector.streams(source.options)
     say: Any = getattr(source.connector, "stream_of", None)
-    if say is None or not others:
-        return first
+    if say is None:
+        return streams[0], parse(source, delivery)
     try:
         said = str(say(delivery, source.options))
-    except Exception:  # noqa: BLE001 - the record boundary of STYLE 4; `parse` will say what is wrong with it
-        return first
-    return said if said in others else first
+    except Exception:  # noqa: BLE001 - the record boundary of STYLE 4: a connector's bug must not stop the others
+        return streams[0], (_set_aside(source, delivery),)
+    if said in streams:
+        return said, parse(source, delivery)
+    message = f"The delivery belongs to no stream that {source.name} is configured for."
+    return streams[0], (Reject(f"delivery-{delivery.sequence}", "unknown_stream", message, delivery.body),)
 
 
-def parse(source: Source, delivery: Delivery) -> tuple[Record | Reject | Wanted, ...]:
+def parse(source: Source, delivery: Delivery) -> tuple[Part, ...]:
     """The records of a delivery; where the connector fails, the delivery as it came, set aside."""
     connector = source.connector
     assert isinstance(connector, PushConnector)  # noqa: S101 - only what sends by itself has deliveries
+    known = (Record, Reject, Wanted) if isinstance(connector, FetchingConnector) else (Record, Reject)
     try:
-        return connector.parse(delivery, source.options)
-    except Exception:  # noqa: BLE001 - the record boundary of STYLE 4: a connector's bug must not stop the others
-        message = f"The connector of {source.name} failed on this delivery."
-        return (Reject(f"delivery-{delivery.sequence}", "parse_failed", message, delivery.body),)
+        parts = connector.parse(delivery, source.options)
+        if all(isinstance(one, known) for one in parts):
+            return parts
+    except Exception:  # noqa: BLE001, S110 - the record boundary of STYLE 4: a connector's bug must not stop the others
+        pass
+    return (_set_aside(source, delivery),)
+
+
+def _set_aside(source: Source, delivery: Delivery) -> Reject:
+    message = f"The connector of {source.name} failed on this delivery."
+    return Reject(f"delivery-{delivery.sequence}", "parse_failed", message, delivery.body)

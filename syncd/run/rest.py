@@ -1,4 +1,8 @@
-"""A source that takes no actions is left alone, longer each time, and it is said once. Passes that somebody asks for try all the same."""
+"""Sources that are left alone.
+
+One that takes no actions longer each time, and it is said once; passes that somebody asks for try all the same. One that asks to be
+left alone is asked for nothing by anybody.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ from syncd.run.context import PassContext, Scope
 
 _FIRST = timedelta(minutes=1)
 _LONGEST = timedelta(hours=1)
+_LONGEST_WISH = timedelta(days=1)
+"""How long a source is left alone at most: a vendor that asks for more is asked again all the same."""
 
 
 def is_resting(ctx: PassContext, source: str) -> bool:
@@ -33,6 +39,25 @@ def wake_up(ctx: PassContext, source: str) -> None:
     """It has taken something. Writes the store if it did not before."""
     if _found(ctx.store, source)[0]:
         ctx.store.put_setting(_name(source), "0")
+
+
+def leave_alone(ctx: PassContext, source: str, wish_seconds: float | None) -> None:
+    """It asked to be left alone for so long (None, 0: it did not). Writes the store if it did."""
+    if wish_seconds:
+        until = ctx.clock.now() + min(timedelta(seconds=wish_seconds), _LONGEST_WISH)
+        ctx.store.put_setting(_not_before(source), until.isoformat(timespec="seconds"))
+
+
+def left_alone_until(store: Store, source: str, now: datetime) -> datetime | None:
+    """Until when a source has asked to be left alone; None when it may be asked."""
+    asked = store.setting(_not_before(source))
+    until = datetime.fromisoformat(asked) if asked else None
+    # Further ahead than any wish that is kept: the clock was wrong when it was noted.
+    return until if until is not None and now < until <= now + _LONGEST_WISH else None
+
+
+def _not_before(source: str) -> str:
+    return f"not_before:{source}"
 
 
 def _found(store: Store, source: str) -> tuple[int, datetime | None]:

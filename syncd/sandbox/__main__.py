@@ -9,9 +9,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from syncd.errors import ConfigError
 from syncd.sandbox import (
@@ -22,9 +22,13 @@ from syncd.sandbox import (
     SandboxMailchimp,
     SandboxOrg,
     SandboxServer,
+    Vendor,
+    VendorServer,
     populate,
     populate_mailchimp,
 )
+from syncd.sandbox.vendors import all_vendors
+from syncd.sandbox.visitors import visitors
 
 S = TypeVar("S")
 
@@ -35,6 +39,7 @@ def run_sandbox(
     port: int = 0,
     mailchimp_port: int = 0,
     empty: bool = False,
+    bare: bool = False,
     seed: int = 0,
     port_file: Path | None = None,
     ready_file: Path | None = None,
@@ -48,6 +53,7 @@ def run_sandbox(
         folder: For the file of the certificate authority.
         port: Of the org; 0 takes any free one.
         mailchimp_port: Of Mailchimp; the same.
+        bare: Serve no other vendors.
         empty: An org without leads and an audience without members.
         seed: Of all that is made up.
         port_file: Gets the org's port when everything is served.
@@ -67,14 +73,21 @@ def run_sandbox(
         stack.callback(newsletter.stop)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        vendors = (
+            {} if bare else {name: VendorServer(_vendor(made, seed=seed, empty=empty)) for name, made in all_vendors().items()}
+        )
+        for one in vendors.values():
+            stack.callback(one.stop)
+            one.start()
         salesforce.start()
         newsletter.start()
         if port_file is not None:
             port_file.write_text(str(salesforce.port), encoding="ascii")
         if ready_file is not None:
-            urls = {"org": salesforce.url, "mailchimp": newsletter.url, "ca_file": str(salesforce.ca_file)}
+            urls: dict[str, Any] = {"org": salesforce.url, "mailchimp": newsletter.url, "ca_file": str(salesforce.ca_file)}
+            urls["vendors"] = {name: one.url for name, one in vendors.items()}
             _put(ready_file, json.dumps({**urls, "pid": os.getpid()}))
-        sys.stdout.write("\n".join(_advice(salesforce, newsletter, state)) + "\n")
+        sys.stdout.write("\n".join(_advice(salesforce, newsletter, vendors, state)) + "\n")
         sys.stdout.flush()
         stop.wait()
     if state is not None:
@@ -88,6 +101,12 @@ def _org(state: Path | None, *, seed: int, empty: bool) -> SandboxOrg:
     if not empty:
         populate(org)
     return org
+
+
+def _vendor(made: type[Vendor], *, seed: int, empty: bool) -> Vendor:
+    vendor = made(seed=seed)
+    vendor.populate([] if empty else visitors(vendor.now()))
+    return vendor
 
 
 def _bound(make: Callable[[], S], port: int, option: str) -> S:
@@ -105,13 +124,19 @@ def _put(path: Path, text: str) -> None:
     beside.replace(path)
 
 
-def _advice(salesforce: SandboxServer, newsletter: MailchimpServer, state: Path | None) -> tuple[str, ...]:
+def _advice(
+    salesforce: SandboxServer, newsletter: MailchimpServer, vendors: Mapping[str, VendorServer], state: Path | None
+) -> tuple[str, ...]:
     """What runs where, what to put into syncd.yaml, and what is kept."""
     source = f"{{type: mailchimp, base_url: {newsletter.url}/3.0, api_key: {MAILCHIMP_KEY}, mapping: mailchimp}}"
-    kept = f"The org is kept in {state}; Mailchimp is" if state else "Everything is"
+    kept = f"The org is kept in {state}; all else is" if state else "Everything is"
+    others = [f"    {name}: {json.dumps(one.vendor.source(one.url), ensure_ascii=False)}" for name, one in vendors.items()]
+    names = ", ".join(one.vendor.name for one in vendors.values())
+    also = [f"Also there, each with a page to look at: {names}."] if vendors else []
     return (
         f"A sandbox org is at {salesforce.url} (open it in a browser to edit leads as a rep),",
         f"a sandbox Mailchimp at {newsletter.url} (open it in a browser to see its members).",
+        *also,
         "For syncd.yaml:",
         "  allow_literal_secrets: true",
         "  salesforce:",
@@ -120,6 +145,7 @@ def _advice(salesforce: SandboxServer, newsletter: MailchimpServer, state: Path 
         f"    ca_file: {salesforce.ca_file}",
         "  sources:",
         f"    newsletter: {source}",
+        *others,
         f"{kept} in memory and gone when it stops. Stop it with Ctrl-C.",
     )
 
@@ -133,6 +159,7 @@ def main() -> None:
     parser.add_argument("--mailchimp-port", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path("sandbox"))
     parser.add_argument("--empty", action="store_true")
+    parser.add_argument("--bare", action="store_true", help="Only the org and Mailchimp.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--port-file", type=Path)
     parser.add_argument("--ready-file", type=Path)

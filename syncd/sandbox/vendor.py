@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import unquote
@@ -18,6 +18,7 @@ from syncd.sandbox.later import Later
 from syncd.sandbox.message import Request, Response
 from syncd.sandbox.values import CallRefusal
 from syncd.sandbox.vendor_app import Served, VendorApp
+from syncd.sandbox.visitors import Visitor
 
 COMMON_KINDS = frozenset(Kind) - {Kind.ROW_LOCK, Kind.POISON, Kind.GOVERNOR, Kind.LIMIT, Kind.EMPTY_PAGE}
 """Faults that every vendor can have; one with an empty page or a limit of its own adds it."""
@@ -111,6 +112,14 @@ class Vendor:
         return _RoutedApp(self)
 
     # ------------------------------------------------------------------ for each vendor
+
+    def source(self, url: str) -> dict[str, Any]:
+        """Options in syncd.yaml of a source that reads this account, served at `url`, its type and mapping among them."""
+        raise NotImplementedError
+
+    def populate(self, people: Sequence[Visitor]) -> None:
+        """Let people come by, each at their time."""
+        raise NotImplementedError
 
     def is_logged_in(self, request: Request) -> bool:
         """Whether a request brings what it must."""

@@ -14,6 +14,7 @@ from syncd.ports import RequestRow, ScheduleRow
 from syncd.store import tables as t
 from syncd.store.engine import Database
 from syncd.store.inbox import dumps
+from syncd.store.wanted import wanted_counts
 
 _IS_OPEN = text("request.state IN ('open', 'taken')")
 
@@ -102,7 +103,7 @@ class DaemonStore:
     # ------------------------------------------------------------------ queues
 
     def queues(self) -> dict[str, Any]:
-        """What waits, each by an index of what is open: records by source, dead letters, reviews, operations."""
+        """What waits, each by an index of what is open: records and announced records by source, dead letters, reviews, operations."""
 
         def count(connection: Any, table: Any, where: str) -> int:
             return int(connection.execute(select(func.count()).select_from(table).where(text(where))).scalar() or 0)
@@ -110,6 +111,7 @@ class DaemonStore:
         with self.db.read() as connection:
             return {
                 "waiting": self._waiting(connection),
+                "wanted": wanted_counts(connection),
                 "dead_letters": count(connection, t.dead_letter, "dead_letter.state = 'open'"),
                 "reviews": count(connection, t.review, "review.state = 'open'"),
                 "open_operations": count(connection, t.operation, t.OPEN_STATES_SQL),

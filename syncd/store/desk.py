@@ -10,12 +10,13 @@ import msgspec
 from sqlalchemy import Connection, and_, insert, or_, select, text, update
 
 from syncd.errors import StoreError
-from syncd.model import Candidate, Lane
+from syncd.model import NOT_FETCHED, NOT_THERE, Candidate, Lane, Wanted
 from syncd.ports import DeadLetter, Review
 from syncd.store import tables as t
 from syncd.store.decisions import move_due
 from syncd.store.engine import Database, chunks, pack
 from syncd.store.shared import mark_dirty, put_dead_letter, put_review, survivors
+from syncd.store.wanted import put_wanted
 
 _CANDIDATES = msgspec.json.Decoder(tuple[Candidate, ...])
 
@@ -65,14 +66,17 @@ class DeskStore:
     def replay_dead_letters(self, dead_letter_ids: Sequence[str], at: datetime) -> int:
         """Records go back to the inbox, operations' people are planned again; gives how many were open.
 
-        A reject of the extract stage is replayed if it holds a whole record all the same (a form that filled the trap for robots). Others have
-        none to replay, and come again with their file if they are still wrong.
+        A reject of the extract stage is replayed if it holds a whole record all the same (a form that filled the trap for robots). One that was
+        announced is asked for again. Others have none to replay, and come again with their file if they are still wrong.
         """
         count = 0
         with self.db.write() as connection:
             for row in self._open(connection, dead_letter_ids):
                 if row.kind == "operation":
                     self._answer_operation(connection, row)
+                elif row.stage == "extract" and row.reason in (NOT_THERE, NOT_FETCHED):
+                    wanted = Wanted(row.key, bytes(row.payload), locator=row.locator)
+                    put_wanted(self.db, connection, row.source, row.stream, [wanted], at)
                 elif row.stage == "extract" and not _is_record(bytes(row.payload)):
                     continue
                 else:
@@ -230,9 +234,9 @@ class DeskStore:
             connection.execute(update(table).where(its).values(person_number=t.number_of(survivor)))
         move_due(connection, loser, survivor)
         # A task belongs to its record, an action to the person, what a conversion still owes to its opportunity: with the survivor they
-        # would come a second time, or never.
+        # would come a second time, or never. And the survivor must know that a lead was deleted by us.
         o = t.operation.c
-        is_kept = or_(o.kind.in_(("task", "action", "convert")), o.object == "Opportunity")
+        is_kept = or_(o.kind.in_(("task", "action", "convert", "expire")), o.object == "Opportunity")
         its_own = and_(o.person_number == t.number_of(loser), is_kept)
         connection.execute(update(t.operation).where(its_own).values(person_number=t.number_of(survivor)))
         self._second_records_step_back(connection, survivor, at)

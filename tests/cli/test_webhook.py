@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from connectors.webhook import CONNECTOR, WebhookOptions
 from syncd.clock import SystemClock
-from syncd.connector import HttpRequest, Secret
+from syncd.connector import HttpRequest, Secret, Wanted
 from syncd.sandbox import SandboxOrg, SandboxServer
+from syncd.store import open_store
 from tests.cli.shell import Shell
 
 PAGE = Path(__file__).parents[2] / "docs" / "connectors" / "webhook.md"
@@ -57,6 +60,17 @@ def test_it_is_checked_listed_and_left_out_of_a_pass(shell: Shell) -> None:
     assert "env SITE_NEW, env SITE_OLD" in shown.stdout
     everything = listed.stdout + checked.stdout + done.stdout + done.stderr + shown.stdout + shown.stderr
     assert not any(secret in everything for secret in SECRETS.values())
+
+
+def test_what_is_still_to_be_asked_for_is_shown(shell: Shell) -> None:
+    with closing(open_store(f"sqlite:///{shell.folder / 'syncd.db'}", clock=SystemClock())) as store:
+        store.put_wanted("site", "events", [Wanted("1", b"{}"), Wanted("2", b"{}")], SystemClock().now())
+    listed, shown = (shell.run(*words, **SECRETS).stdout for words in (["source", "list"], ["status"]))
+    assert re.search(r"site\s+webhook\s+webhook\s+0\s+2\s+0", listed), listed
+    assert re.search(r"site\s+0\s+2", shown), shown
+    assert all("to fetch" in text for text in (listed, shown))
+    counts = json.loads(shell.run("status", "--json", **SECRETS).stdout)["sources"]
+    assert {name: one["wanted"] for name, one in counts.items()} == {name: 2 * (name == "site") for name in counts}
 
 
 def test_a_missing_secret_is_told_with_its_place(shell: Shell) -> None:

@@ -133,7 +133,7 @@ def test_there_are_at_least_three_cases(name: str) -> None:
     assert sum(path.parents[1].name == name for path in INPUTS) >= 3
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", sorted(path.stem for path in MAPPINGS.glob("*.yaml") if path.stem != "policy"))
 def test_the_shipped_mapping_keeps_what_its_own_tests_say(name: str) -> None:
     mapping = load_mapping((MAPPINGS / f"{name}.yaml").read_text(encoding="utf-8"), f"{name}.yaml", name=name)
     assert mapping.run_tests() == []

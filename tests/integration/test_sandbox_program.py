@@ -16,6 +16,11 @@ import pytest
 import requests
 from ruamel.yaml import YAML
 
+from syncd.clock import SystemClock
+from syncd.config import secret_options
+from syncd.connector import Secret, Session
+from syncd.http import Caller, make_session
+from syncd.installed import load_connector
 from syncd.sandbox import (
     AUDIENCE,
     CONSUMER_KEY,
@@ -26,7 +31,9 @@ from syncd.sandbox import (
     populate,
     populate_mailchimp,
 )
+from syncd.sandbox.vendors import all_vendors
 
+MAPPINGS = Path(__file__).parents[2] / "mappings"
 COMMAND = (sys.executable, "-m", "syncd.sandbox")
 
 
@@ -47,8 +54,11 @@ def sandbox(folder: Path, *arguments: str) -> Iterator[tuple[dict[str, Any], dic
     try:
         assert process.stdout is not None
         # The last line comes when everything is served.
-        lines = [next(process.stdout) for _ in range(11)]
-        yield json.loads(ready.read_text()), YAML(typ="safe").load("".join(lines[3:-1])), lines
+        lines: list[str] = []
+        while not lines or "Ctrl-C" not in lines[-1]:
+            lines.append(next(process.stdout))
+        begin = lines.index("For syncd.yaml:\n") + 1
+        yield json.loads(ready.read_text()), YAML(typ="safe").load("".join(lines[begin:-1])), lines
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)
         assert process.returncode == 0
@@ -86,7 +96,7 @@ def test_the_org_is_kept_in_its_file_and_mailchimp_is_not(tmp_path: Path, sessio
     """Started twice on one state file: the lead made in the first life is there in the second, the member is not."""
     arguments = ("--empty", "--state", str(tmp_path / "org.json"))
     with sandbox(tmp_path, *arguments) as (ready, _, lines):
-        assert f"The org is kept in {tmp_path / 'org.json'}; Mailchimp is in memory and gone when it stops." in lines[-1]
+        assert f"The org is kept in {tmp_path / 'org.json'}; all else is in memory and gone when it stops." in lines[-1]
         fields = {"fields": {"LastName": "Roe", "Company": "c"}}
         made = session.post(f"{ready['org']}/sandbox/create", json=fields, verify=ready["ca_file"], timeout=10).json()
         member = {"list_id": AUDIENCE, "email": "roe@example.com"}
@@ -125,3 +135,23 @@ def test_some_members_are_the_orgs_people_in_another_spelling() -> None:
     assert len(shared) == 8
     assert all(one["email_address"] not in known for one in shared)
     assert {"subscribed", "unsubscribed", "cleaned", "pending"} == {one["status"] for one in shared}
+
+
+def test_every_vendor_is_served_with_a_source_that_reads_it_and_a_page(tmp_path: Path, session: requests.Session) -> None:
+    """Each with its mapping, as it would be pasted into syncd.yaml: the connector's own check is green, and there are people."""
+    with sandbox(tmp_path) as (ready, advice, _):
+        assert set(ready["vendors"]) == set(all_vendors())
+        assert set(advice["sources"]) >= set(all_vendors())
+        for name, url in ready["vendors"].items():
+            page = session.get(url, timeout=5)
+            assert page.status_code == 200
+            assert "example" in page.text, f"nobody came to {name}"
+            given = dict(advice["sources"][name])
+            connector = load_connector(given.pop("type"))
+            assert (MAPPINGS / f"{given.pop('mapping')}.yaml").exists()
+            secrets = secret_options(connector.Options)
+            options = connector.Options(**{key: Secret(value, "t") if key in secrets else value for key, value in given.items()})
+            caller = Caller(make_session(), SystemClock())
+            health = connector.check(Session(tmp_path, http=caller), options)
+            caller.close()
+            assert health.ok, health.findings

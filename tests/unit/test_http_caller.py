@@ -458,3 +458,17 @@ def test_a_secret_with_a_line_break_is_a_matter_of_credentials() -> None:
     with pytest.raises(AuthError, match="cannot be sent") as caught:
         one.get(URL, Things, headers={"Authorization": Secret("abc\ndef", "t")})
     assert "abc" not in f"{caught.value!r}{caught.value.detail}{caught.value.__context__!r}"
+
+
+# ---------------------------------------------------------------------- a body that tells the time
+
+
+@responses.activate
+def test_a_body_that_tells_the_time_is_made_for_each_try() -> None:
+    """A signed assertion made before a long wait would be refused as stale."""
+    clock = FixedClock(NOW)
+    responses.post(URL, status=503, headers={"Retry-After": "40"})
+    responses.post(URL, body=GOOD)
+    caller(clock).post(URL, Things, lambda at: at.isoformat().encode())
+    sent = [datetime.fromisoformat(call.request.body.decode()) for call in responses.calls]
+    assert sent == [NOW, NOW + timedelta(seconds=40)]

@@ -16,6 +16,8 @@ from syncd import log
 from syncd.clock import FixedClock
 from syncd.daemon.agenda import Agenda
 from syncd.daemon.watch import Watch
+from syncd.kept_token import KeptToken
+from syncd.model.secret import Secret
 from syncd.schedule import Timetable
 from tests.world import World
 
@@ -66,6 +68,28 @@ def said(capsys: Any, event: str) -> list[dict[str, Any]]:
         for line in capsys.readouterr().err.splitlines()
         if line.startswith("{") and (one := json.loads(line))["event"] == event
     ]
+
+
+def test_credentials_that_end_soon_are_told_once_and_their_renewal_too(tmp_path: Path, capsys: Any) -> None:
+    """By the day that an admin has noted, by the certificate of a file, and by what the vendor said of the token it gave."""
+    bench = Bench(tmp_path)
+    log.configure("info", json=True, stream=sys.stderr, clock=bench.clock)
+    keeper = KeptToken(lambda: bench.house.store, "booth", bench.clock)
+    with closing(bench.house):
+        bench.pass_time(60)
+        assert said(capsys, "credentials_ending") == []
+        keeper.keep(Secret("rt-1", "test"), 20 * 86_400.0)
+        bench.pass_time(60)
+        assert said(capsys, "credentials_ending") == []
+        bench.clock.advance(7 * 86_400)
+        bench.pass_time(120)
+        (line,) = said(capsys, "credentials_ending")
+        assert (line["source"], line["reason"], line["until"]) == ("booth", "credentials", "2026-12-15T09:01:00+00:00")
+        assert "rt-1" not in json.dumps(line)
+        keeper.keep(Secret("rt-2", "test"), 60 * 86_400.0)
+        bench.pass_time(60)
+        assert [one["source"] for one in said(capsys, "credentials_renewed")] == ["booth"]
+        bench.table.stop()
 
 
 @pytest.mark.parametrize("jump", [3_600.0, -3_600.0, -86_400.0 * 400])

@@ -11,6 +11,7 @@ from typing import Any
 from rich.live import Live as Picture
 from rich.text import Text
 
+from syncd.cli.demo.channels import Channels, ChannelsAct
 from syncd.cli.demo.live import Live, LiveAct
 from syncd.cli.demo.newsroom import Newsroom
 from syncd.cli.demo.people import KOFI, PRODUCT_NEWS, WALK_INS, Scan, scans, typed_in_twice
@@ -72,8 +73,13 @@ class Story:
         self._watch("people at work")
         self._watch("without news")
         live = self._go_live()
+        self._say(
+            "Beside that, the same people come by every other channel, each vendor over HTTP; one webhook is lost on its way."
+        )
+        with self._live() as picture:
+            channels = ChannelsAct(self._stage.folder / "channels", lambda: picture.update(self._picture("channels"))).play()
         self._say("Last, a company's lead standards (mappings/policies/b2b_nurture.yaml) at work on two leads for half a year.")
-        return self._tell(live, StandardsAct(self._stage.folder / "standards").play())
+        return self._tell(live, channels, StandardsAct(self._stage.folder / "standards").play())
 
     # ------------------------------------------------------------------ acts
 
@@ -199,7 +205,7 @@ class Story:
 
     # ------------------------------------------------------------------ the end
 
-    def _tell(self, live: Live, standards: Standards) -> Told:
+    def _tell(self, live: Live, channels: Channels, standards: Standards) -> Told:
         stage, room, seen = self._stage, self._newsroom, self._seen
         ledger = stage.ledger()
         walk_ins = [Scan(first, last, email, company, False) for first, last, email, company in WALK_INS]
@@ -219,8 +225,9 @@ class Story:
         return Told(
             folder=stage.folder,
             passes=self._passes,
-            promises=[*judge(evidence, seen), *judge_live(evidence, live), *standards.promises],
+            promises=[*judge(evidence, seen), *judge_live(evidence, live), *channels.promises, *standards.promises],
             live=live,
+            channels=channels,
             standards=standards,
             ledger=ledger,
             before=self._before,

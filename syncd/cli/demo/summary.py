@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from syncd.cli.demo.channels import Channels
 from syncd.cli.demo.live import Live
 from syncd.cli.demo.promises import Promise
 from syncd.cli.demo.stage import Ledger
@@ -47,6 +48,7 @@ class Told:
     both_audiences: int
     calls: tuple[int, int]
     live: Live
+    channels: Channels
     standards: Standards
     seconds: float = 0.0
 
@@ -81,6 +83,8 @@ def print_summary(output: Output, told: Told) -> None:
     output.line(f"  with the killed pass {told.calls[0]} calls to Salesforce and {told.calls[1]} to Mailchimp", "dim")
     output.line()
     _print_live(output, told.live)
+    output.line()
+    _print_channels(output, told.channels)
     output.line()
     steps = [(one.day, one.who, one.what, one.status) for one in told.standards.steps]
     output.table("The policy b2b_nurture at work, by a clock that runs ahead", ("day", "lead", "what happens", "status"), steps)
@@ -135,6 +139,17 @@ def _print_live(output: Output, live: Live) -> None:
     output.table(title, columns, rows, numbers=columns[1:])
 
 
+def _print_channels(output: Output, channels: Channels) -> None:
+    """How the same few people came by many channels, and what was sent while the daemon ran."""
+    rows = [(name, *(channels.totals[name].get(column, 0) for column in _COLUMNS)) for name in channels.sources]
+    title = f"{channels.people} people by {len(channels.sources)} more channels, each of them one lead"
+    output.table(title, ("source", *_COLUMNS), rows, numbers=_COLUMNS)
+    for count, number in sorted(channels.met.items(), reverse=True):
+        output.line(f"  {number:>3} came by {count} of them", "dim")
+    for what, came in channels.steps:
+        output.line(f"  {what}: {came}", "dim")
+
+
 def _document(told: Told) -> dict[str, Any]:
     return {
         "runs": [one.summary for one in told.passes],
@@ -144,6 +159,7 @@ def _document(told: Told) -> dict[str, Any]:
             {"what": one.what, "status": one.status, "answer_seconds": one.answer_seconds, "age_seconds": one.age_seconds}
             for one in told.live.sent
         ],
+        "channels": {"people": told.channels.people, "sources": told.channels.totals},
         "standards": [{"day": one.day, "lead": one.who, "what": one.what, "status": one.status} for one in told.standards.steps],
         "promises": {promise.text: promise.is_kept for promise in told.promises},
         "seconds": round(told.seconds, 1),

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,9 +18,12 @@ from typing import Any
 from syncd.sandbox.faults import Kind
 from syncd.sandbox.message import Request, Response
 from syncd.sandbox.vendor import COMMON_KINDS, Vendor, bearer, route
+from syncd.sandbox.visitors import Visitor
 
 TYPEFORM_TOKEN = "tfp_sandbox_5a6d626f78"  # noqa: S105 - public on purpose
 TYPEFORM_SECRET = "sandbox-typeform-secret"  # noqa: S105 - public on purpose
+CONTACT_FORM = "c0nTaCt1"
+"""Id of the form of `populate`."""
 _MAX_PAGE = 1000
 
 
@@ -53,6 +56,20 @@ class SandboxTypeform(Vendor):
         self.forms: dict[str, list[_Given]] = {}
         self.delay_seconds = 0.0
         self.goes_in_circles = False
+
+    def source(self, url: str) -> dict[str, Any]:
+        """With the token, and the secret of webhooks."""
+        given = {"base_url": url, "token": TYPEFORM_TOKEN, "webhook_secret": TYPEFORM_SECRET}
+        return {"type": "typeform", **given, "mapping": "typeform"}
+
+    def populate(self, people: Sequence[Visitor]) -> None:
+        """They fill in the contact form."""
+        self.add_form(CONTACT_FORM)
+        for one in people:
+            told = {"email": one.email, "first_name": one.first, "last_name": one.last, "company": one.company}
+            told |= {"phone": one.phone.replace(" ", "")} if one.phone else {}
+            agreed = {} if one.agrees is None else {"consent": one.agrees}
+            self.submit(CONTACT_FORM, {**told, **agreed}, at=one.at, hidden={"utm_source": "web", "utm_campaign": "contact"})
 
     # ------------------------------------------------------------------ people at work
 
@@ -216,3 +233,6 @@ def _within(at: datetime, query: dict[str, str]) -> bool:
     bounds = {name: datetime.fromisoformat(query[name]) for name in ("since", "until") if name in query}
     bounds = {name: one if one.tzinfo else one.replace(tzinfo=UTC) for name, one in bounds.items()}
     return bounds.get("since", at) <= at <= bounds.get("until", at)
+
+
+SANDBOX = SandboxTypeform

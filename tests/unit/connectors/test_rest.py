@@ -494,6 +494,12 @@ def test_a_refresh_token_is_sent_until_another_one_is_given(tmp_path: Path) -> N
     assert "newer" not in repr(keeper.refresh)
 
 
+def test_the_house_is_told_which_refresh_token_is_configured() -> None:
+    auth = {**rest_token.OAUTH2, "grant": "refresh_token", "refresh_token": Secret(REST_REFRESH_TOKEN, "test")}
+    assert RestOptions(**{**OPTIONS, "auth": auth}).refresh_token == Secret(REST_REFRESH_TOKEN, "test")
+    assert RestOptions(**OPTIONS).refresh_token is None
+
+
 def replace_tokens(case: Case, keeper: Nowhere) -> Any:
     one = case.session
     return type(one)(

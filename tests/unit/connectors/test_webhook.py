@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.webhook import CONNECTOR, WebhookOptions
+from connectors.webhook.event_types import TYPES, problem_of
 from connectors.webhook.origins import origin_of, redirect_to
 from syncd.connector import Delivery, HttpRequest, Record, Reject, Secret, Verdict
 
@@ -606,3 +607,50 @@ def test_a_check_says_what_is_ready_and_what_the_sender_must_be_told() -> None:
     ):
         assert words in said
     assert "a-secret" not in said
+
+
+# ---------------------------------------------------------------- ready event types
+
+DATA: dict[str, dict[str, Any]] = {
+    "lead.created": {"email": "ada@example.com"},
+    "lead.updated": {"phone": "+4930901820"},
+    "form.submitted": {"email": "ada@example.com", "unknown": [1]},
+    "lead_magnet.downloaded": {"email": "ada@example.com", "asset_id": "guide-7"},
+    "referral.created": {"referee": {"email": "bob@example.com"}, "referrer": {"code": "R7"}},
+    "web.interaction": {"email": "ada@example.com", "event": "pricing_viewed"},
+    "social.interaction": {"email": "ada@example.com", "kind": "comment"},
+    "consent.granted": {"email": "ada@example.com", "purpose": "newsletter", "evidence": {"text": "Yes"}},
+    "consent.revoked": {"email": "ada@example.com"},
+}
+
+
+def test_each_ready_type_is_taken_with_what_it_needs_and_refused_without() -> None:
+    assert set(DATA) == set(TYPES)
+    for name, data in DATA.items():
+        assert problem_of(json.dumps({"type": name, "data": data}).encode()) == ""
+        for key in data:
+            less = {one: value for one, value in data.items() if one != key}
+            wanted = "" if key == "unknown" else "incomplete_event"
+            assert problem_of(json.dumps({"type": name, "data": less}).encode()) == wanted, (name, key)
+
+
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [
+        (b'{"type": "lead.exploded", "data": {"email": "a@example.com"}}', "unknown_event"),
+        (b'{"type": "lead.created", "data": {"email": ""}}', "incomplete_event"),
+        (b'{"type": "lead.created", "data": []}', "not_an_event"),
+        (b'{"type": ["lead.created"], "data": {}}', "not_an_event"),
+        (b"[]", "not_an_event"),
+        (b"{", "not_an_event"),
+        (b"[" * 50_000, "not_an_event"),
+    ],
+)
+def test_what_is_no_ready_event_is_refused_with_a_word(body: bytes, refusal: str) -> None:
+    """Only when it is rightly signed: a forger learns nothing."""
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    good = sign(key, body=body)
+    verdict = verify(options(events="standard"), body, webhook_signature=good)
+    assert (verdict.refusal, verdict.status) == (refusal, 422)
+    assert verify(options(events="standard"), body, webhook_signature="v1,AAAA").refusal == "bad_signature"
+    assert not verify(options(), body, webhook_signature=good).refusal

@@ -118,6 +118,28 @@ skip_when: 'record.status == "pending"'
     assert mapping.map_record({"mail": "a@example.com", "status": "pending"}).skipped == "skip_when"
 
 
+def test_a_channel_and_utm_values_may_depend_on_the_record() -> None:
+    text = """\
+version: 1
+lead:
+  Email: {from: mail, as: email}
+touch:
+  channel: {from: type, translate: {referral.created: referral}, default: web}
+  utm: {source: {from: platform, translate: {ig: instagram, fb: facebook}}, medium: {value: paid_social}, campaign: [name, id]}
+  click_ids: {gclid: {from: click}}
+"""
+    mapping = load_mapping(text, "m.yaml", name="m")
+    touch = mapping.map_record(
+        {"mail": "a@example.com", "type": "referral.created", "platform": "ig", "id": 7, "click": "Cj0"}
+    ).touch
+    assert (touch.channel, touch.click_ids) == ("referral", {"gclid": "Cj0"})
+    assert touch.utm == {"source": "instagram", "medium": "paid_social", "campaign": "7"}
+    bare = mapping.map_record({"mail": "a@example.com"}).touch
+    assert (bare.channel, bare.utm) == ("web", {"medium": "paid_social"})
+    with pytest.raises(ConfigError, match=r"m.yaml:5:\d+.*translait"):
+        load_mapping(text.replace("translate: {referral", "translait: {referral"), "m.yaml", name="m")
+
+
 def test_a_policy_is_checked_the_same_way() -> None:
     statuses = OrgSchema({}, {"New": False, "Converted": True})
     assert load_policy("version: 1\non_create: {status: New}\n", "p.yaml", statuses).status_on_create == "New"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from syncd.clock import SystemClock
-from syncd.connector import Page, Record, Session
+from syncd.connector import Health, Options, Page, Record, Session
 from syncd.errors import SourceUnavailableError
 from syncd.run.context import Source
 from syncd.run.feed import PAGES_AHEAD, Arrival, Feed, Task
@@ -25,10 +25,20 @@ class Scripted:
     """A connector that yields numbered pages and does what it is told between them."""
 
     name = "scripted"
+    Options = Options
 
     def __init__(self, pages: int, *, fail_after: BaseException | None = None, gate: threading.Event | None = None) -> None:
         self._pages, self._fail, self._gate = pages, fail_after, gate
         self.given = 0
+
+    def check(self, session: Any, options: Any) -> Health:
+        return Health(True)
+
+    def streams(self, options: Any) -> tuple[str, ...]:
+        return ("rows",)
+
+    def cursor_at(self, options: Any, stream: str, at: datetime) -> dict[str, Any]:
+        return {}
 
     def pull(self, session: Any, options: Any, stream: str, cursor: Any, until: datetime) -> Iterator[Page]:
         for number in range(self._pages):
@@ -42,7 +52,7 @@ class Scripted:
 
 def task(connector: Scripted, name: str = "one", stream: str = "rows") -> Task:
     mapping: Any = None
-    source = Source(name, connector, None, Session(Path()), mapping)  # type: ignore[arg-type]
+    source = Source(name, connector, None, Session(Path()), mapping)
     return Task(source, stream, None, NOW)
 
 

@@ -27,8 +27,9 @@ def upgrade() -> None:
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("said", sa.Integer(), nullable=False),
     )
-    op.create_index("wanted_due", "wanted", ["due_at"])
+    op.create_index("wanted_due", "wanted", ["source", "due_at"])
 
 
 def downgrade() -> None:

@@ -1,0 +1,239 @@
+"""The demo's act of many channels: the same people come by every vendor that syncd reads, and each stays one lead.
+
+Every vendor is served over real HTTP, the org over HTTPS, syncd runs as its users run it: one pass, then the daemon. Vendors send
+what happens while it runs; one delivery is lost on its way, and one comes three times.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from syncd.cli.demo.promises import Promise, mailbox
+from syncd.cli.demo.stage import wait_until, write_settings
+from syncd.errors import ConfigError
+from syncd.sandbox import SandboxOrg, SandboxServer, VendorServer, populate
+from syncd.sandbox.vendors import all_vendors
+from syncd.sandbox.vendors.typeform import CONTACT_FORM, SandboxTypeform
+from syncd.sandbox.vendors.zoom import WEBINAR, SandboxZoom
+from syncd.sandbox.visitors import visitors
+
+_TAIL = "http: {port: 0}\nlog: {format: json}\n"
+_QUICK = {"poll_interval_seconds": 2, "jitter_seconds": 0, "settle_seconds": 0, "overlap_seconds": 30}
+"""The demo does not wait for minutes."""
+_PATIENCE_SECONDS = 60.0
+
+
+@dataclass
+class Channels:
+    """What the act has to tell: people and sources, of how many sources each lead is made, and what became of what was sent."""
+
+    sources: list[str] = field(default_factory=list)
+    totals: dict[str, dict[str, int]] = field(default_factory=dict)
+    people: int = 0
+    met: Counter[int] = field(default_factory=Counter)
+    steps: list[tuple[str, str]] = field(default_factory=list)
+    promises: list[Promise] = field(default_factory=list)
+
+
+class ChannelsAct:
+    """Plays it; `tick` is called all the while."""
+
+    def __init__(self, folder: Path, tick: Callable[[], None]) -> None:
+        """An org, every vendor with the same visitors, and a fresh configuration in `folder`."""
+        self._folder = folder
+        self._tick = tick
+        self._told = Channels()
+        self.org = SandboxOrg(seed=13)
+        populate(self.org)
+        self._known = {mailbox(str(row["Email"])) for row in self._living() if row.get("Email")}
+        self._visitors = visitors(datetime.now(UTC) - timedelta(minutes=5))  # noqa: TID251 - the demo lives in real time
+        self._vendors = {name: made(seed=13) for name, made in all_vendors().items()}
+        self._servers = {name: VendorServer(one) for name, one in self._vendors.items()}
+        self._server = SandboxServer(self.org, folder=folder / "sandbox")
+        self._late: list[tuple[str, str]] = []
+
+    def play(self) -> Channels:
+        """The whole act.
+
+        Raises:
+            ConfigError: syncd did not come up, or did not get done; its log says why.
+        """
+        for one in (self._server, *self._servers.values()):
+            one.start()
+        try:
+            for vendor in self._vendors.values():
+                vendor.populate(self._visitors)
+            self._write()
+            self._first_pass()
+            self._live()
+            self._look()
+        finally:
+            for one in (self._server, *self._servers.values()):
+                one.stop()
+        return self._told
+
+    # ------------------------------------------------------------------ the acts
+
+    def _write(self) -> None:
+        sources = {
+            name: {**one.source(self._servers[name].url), **_QUICK, "poll_interval_seconds": self._interval(name)}
+            for name, one in self._vendors.items()
+        }
+        self._told.sources = list(sources)
+        lines = [f"  {name}: {json.dumps(given, ensure_ascii=False)}" for name, given in sources.items()]
+        write_settings(self._folder, self._server, "mappings/policy.yaml", "\n".join(["sources:", *lines, _TAIL]))
+
+    @staticmethod
+    def _interval(name: str) -> int:
+        """The forms are asked often, to find what was lost; the others wait for what is sent."""
+        return 3 if name == "typeform" else 600
+
+    def _first_pass(self) -> None:
+        done = self._syncd("run", "--once", "--json")
+        out, _ = done.communicate(timeout=_PATIENCE_SECONDS)
+        if done.returncode not in (0, 3):
+            raise ConfigError(
+                f"The pass over all channels ended with {done.returncode}.", advice=f"See {self._folder}/syncd.log."
+            )
+        summary = json.loads(out.strip().splitlines()[-1])
+        records = sum(one["pulled"] for one in summary["sources"].values())
+        self._say("one pass over all of them", f"{records} records, {summary['operations']['created']} new leads")
+
+    def _live(self) -> None:
+        """While the daemon runs: a form and a registration are sent, one of them three times, and one form's delivery is lost."""
+        forms, webinars = self._vendors["typeform"], self._vendors["zoom"]
+        assert isinstance(forms, SandboxTypeform)  # noqa: S101 - what the registry holds under these names
+        assert isinstance(webinars, SandboxZoom)  # noqa: S101
+        daemon = self._syncd("run")
+        try:
+            port = self._port(daemon)
+            forms.submit(CONTACT_FORM, {"email": "hedy.lamarr@example.org", "first_name": "Hedy", "last_name": "Lamarr"})
+            body = forms.webhook_body(CONTACT_FORM, len(forms.forms[CONTACT_FORM]) - 1)
+            answers = [self._post(port, "typeform", body, {"Typeform-Signature": forms.signature(body)}) for _ in range(3)]
+            self._say("a form is sent, and twice again by an impatient sender", f"answered {answers}")
+            who = webinars.register(
+                WEBINAR, "HEDY.Lamarr@example.org", first_name="Hedy", last_name="Lamarr", org="Frequency Inc."
+            )
+            event = webinars.event(WEBINAR, who)
+            stamp = datetime.now(UTC)  # noqa: TID251 - the demo lives in real time
+            answers.append(self._post(port, "zoom", event, webinars.signed(event, stamp)))
+            self._say("she registers for a webinar: the event only names her, so she is asked for", f"answered [{answers[-1]}]")
+            forms.submit(CONTACT_FORM, {"email": "emmy.noether@example.org", "first_name": "Emmy", "last_name": "Noether"})
+            self._say("another form's delivery is lost on its way", "nothing was sent")
+            self._late = [("hedy.lamarr@example.org", "Hedy"), ("emmy.noether@example.org", "Emmy")]
+            self._until(self._has_arrived, daemon, "the late ones are in the org")
+        finally:
+            daemon.send_signal(signal.SIGTERM)
+            daemon.communicate()
+        self._told.promises.append(
+            Promise("what was sent was answered with 2xx, signed as each vendor signs", all(one < 300 for one in answers))
+        )
+
+    def _has_arrived(self) -> bool:
+        there = {mailbox(str(row["Email"])): row for row in self._living() if row.get("Email")}
+        hedy = there.get("hedy.lamarr@example.org")
+        return hedy is not None and hedy.get("Company") == "Frequency Inc." and "emmy.noether@example.org" in there
+
+    # ------------------------------------------------------------------ what must be true
+
+    def _look(self) -> None:
+        from syncd.app.leads import export_leads
+        from syncd.app.status import status
+        from syncd.wiring import open_house
+
+        with closing(open_house(self._folder / "syncd.yaml")) as house:
+            people = list(export_leads(house.store))
+            self._told.totals = {
+                name: one["totals"] for name, one in status(house.store, house.settings.sources)["sources"].items()
+            }
+        rows = Counter(mailbox(str(row["Email"])) for row in self._living() if row.get("Email"))
+        wanted = {mailbox(one.email) for one in self._visitors} | {address for address, _ in self._late}
+        met = {address: self._sources_of(people, address) for address in wanted}
+        self._told.people = len(wanted)
+        self._told.met = Counter(len(sources) for sources in met.values())
+        most = max(len(sources) for sources in met.values())
+        ours = {mailbox(str(row["Email"])) for row in self._living() if row["CreatedById"] == self.org.integration_user_id}
+        self._told.promises += [
+            Promise(
+                "whoever came, by whatever channel, is in the org once",
+                bool(wanted) and all(rows[address] == 1 for address in wanted),
+                f"{len(wanted)} people, {sum(one['pulled'] for one in self._told.totals.values())} records",
+            ),
+            Promise(
+                "every channel was joined: somebody is known by all of them",
+                most == len(self._told.sources) >= 2,
+                f"{most} of {len(self._told.sources)} sources on one lead",
+            ),
+            Promise("nobody whom a rep had typed in was made again", bool(self._known & wanted) and not self._known & ours),
+            Promise(
+                "a lost webhook was found by the next poll, one that came three times is one lead",
+                all(rows[address] == 1 for address, _ in self._late) and met["hedy.lamarr@example.org"] >= {"typeform", "zoom"},
+            ),
+        ]
+
+    @staticmethod
+    def _sources_of(people: list[dict[str, Any]], address: str) -> set[str]:
+        return {
+            source
+            for person in people
+            if any(kind == "email" and mailbox(str(value)) == address for kind, value in person["keys"])
+            for source in person["sources"]
+        }
+
+    def _living(self) -> list[dict[str, Any]]:
+        rows = [*self.org.rows("Lead"), *self.org.rows("Contact")]
+        return [row for row in rows if not row.get("IsDeleted") and not row.get("IsConverted")]
+
+    # ------------------------------------------------------------------ the machinery
+
+    def _syncd(self, *arguments: str) -> subprocess.Popen[str]:
+        with (self._folder / "syncd.log").open("a", encoding="utf-8") as log:
+            return subprocess.Popen(  # noqa: S603 - our own interpreter and program
+                [sys.executable, "-m", "syncd", "--config", str(self._folder / "syncd.yaml"), *arguments],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, "NO_COLOR": "1", "PYTHONWARNINGS": "ignore"},
+            )
+
+    def _port(self, daemon: subprocess.Popen[str]) -> int:
+        found: list[int] = []
+
+        def look() -> bool:
+            for line in (self._folder / "syncd.log").read_text(encoding="utf-8").splitlines():
+                if '"process_ready"' in line and '"supervisor"' in line:
+                    found[:] = [int(json.loads(line)["count"])]
+            return bool(found)
+
+        self._until(look, daemon, "it is ready")
+        return found[-1]
+
+    def _until(self, condition: Callable[[], bool], daemon: subprocess.Popen[str], what: str) -> None:
+        if not wait_until(condition, daemon, self._tick, limit_seconds=_PATIENCE_SECONDS):
+            raise ConfigError(f"The daemon of the demo: {what} did not happen.", advice=f"See {self._folder}/syncd.log.")
+
+    @staticmethod
+    def _post(port: int, source: str, body: bytes, headers: dict[str, str]) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("POST", f"/hooks/{source}", body, {"Content-Type": "application/json", **headers})
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    def _say(self, what: str, came: str) -> None:
+        self._told.steps.append((what, came))
+
+
+__all__ = ["Channels", "ChannelsAct"]
