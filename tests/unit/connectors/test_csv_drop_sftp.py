@@ -17,7 +17,7 @@ from connectors.csv_drop.options import SftpOptions
 from syncd.connector import Page, Secret, Session
 from syncd.errors import AuthError, SourceUnavailableError, SyncdError
 from tests.contract.connectors.kit import NOW
-from tests.sftp_server import PASSWORD, Account, line_of, private_key_text, server
+from tests.contract.connectors.sftp_server import PASSWORD, Account, line_of, private_key_text, server
 
 
 class Far:

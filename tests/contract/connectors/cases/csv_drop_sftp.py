@@ -9,7 +9,7 @@ from connectors.csv_drop import CONNECTOR
 from syncd.connector import Secret, Session
 from tests.contract.connectors.cases.csv_drop import filled, text
 from tests.contract.connectors.kit import Case
-from tests.sftp_server import PASSWORD, server
+from tests.contract.connectors.sftp_server import PASSWORD, server
 
 IS_HTTP = False
 
