@@ -18,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 
 from connectors.mailchimp.actions import Actions
 from connectors.mailchimp.api import PAGE_SIZE, Api, Ping, audiences, completed, text_of
-from connectors.mailchimp.asked import problems_of
+from connectors.mailchimp.asked import mail_stops, problems_of
 from connectors.mailchimp.place import Place
 from connectors.mailchimp.tail import Tail
 from syncd.connector import (
@@ -26,7 +26,9 @@ from syncd.connector import (
     ActionState,
     Health,
     Limits,
+    MailStop,
     Options,
+    OptOuts,
     Page,
     Secret,
     Session,
@@ -176,6 +178,10 @@ class Mailchimp:
     def check_action(self, options: MailchimpOptions, kind: SourceActionKind, action_options: Mapping[str, str]) -> Sequence[str]:
         """What is wrong with an action as a policy states it; see the contract."""
         return problems_of(kind, action_options, options.audiences)
+
+    def mail_stops(self, options: MailchimpOptions, payload: bytes, scope: OptOuts) -> Sequence[MailStop]:
+        """What ends the mail that comes of a member; see the contract."""
+        return mail_stops(payload, options.audiences, scope)
 
     def act(self, session: Session, options: MailchimpOptions, action: SourceAction) -> ActionOutcome:
         """Carry out one action; see the contract and `actions`."""

@@ -9,12 +9,15 @@ from syncd.model.action import ActionOutcome as ActionOutcome
 from syncd.model.action import ActionState as ActionState
 from syncd.model.action import Conversion as Conversion
 from syncd.model.action import ConversionOutcome as ConversionOutcome
+from syncd.model.action import MailStop as MailStop
+from syncd.model.action import OptOuts as OptOuts
 from syncd.model.action import SourceAction as SourceAction
 from syncd.model.action import SourceActionKind as SourceActionKind
 from syncd.model.lead import ADDRESS_GROUP as ADDRESS_GROUP
 from syncd.model.lead import CONSENT_FIELDS as CONSENT_FIELDS
 from syncd.model.lead import GROUPS as GROUPS
 from syncd.model.lead import NAME_GROUP as NAME_GROUP
+from syncd.model.lead import OPT_OUT_FIELD as OPT_OUT_FIELD
 from syncd.model.lead import FieldValue as FieldValue
 from syncd.model.lead import Lead as Lead
 from syncd.model.lead import LeadTask as LeadTask
@@ -33,6 +36,7 @@ from syncd.model.operation import OperationState as OperationState
 from syncd.model.operation import Provenance as Provenance
 from syncd.model.org import FieldSchema as FieldSchema
 from syncd.model.org import ObjectSchema as ObjectSchema
+from syncd.model.org import OptOutHold as OptOutHold
 from syncd.model.org import OrgFault as OrgFault
 from syncd.model.org import OrgIdentity as OrgIdentity
 from syncd.model.org import OrgRecord as OrgRecord

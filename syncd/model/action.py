@@ -76,6 +76,25 @@ class SourceAction(msgspec.Struct, frozen=True, gc=False):
         return f"<SourceAction {self.kind} {self.action_id}>"
 
 
+class OptOuts(StrEnum):
+    """How far an opt-out travels at a source: to the lists of the records that get mail, to all of the account, or not at all."""
+
+    LIST = "list"
+    GLOBAL = "global"
+    NONE = "none"
+
+
+class MailStop(msgspec.Struct, frozen=True, gc=False):
+    """What an `opt_out` must say to end the mail that comes of one record: the address there, and the options of the action."""
+
+    email: str
+    options: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        """Without the person."""
+        return f"<MailStop {self.options}>"
+
+
 class ActionState(StrEnum):
     """What came of an action."""
 

@@ -19,6 +19,10 @@ from syncd.plan.guard import GUARD_FLOOR as GUARD_FLOOR
 from syncd.plan.guard import guard_reason as guard_reason
 from syncd.plan.once import named_rule as named_rule
 from syncd.plan.once import rule_name as rule_name
+from syncd.plan.opt_outs import OptOutSettings as OptOutSettings
+from syncd.plan.opt_outs import is_copy as is_copy
+from syncd.plan.opt_outs import mailable as mailable
+from syncd.plan.opt_outs import why_not_copied as why_not_copied
 from syncd.plan.planner import PlanSettings as PlanSettings
 from syncd.plan.planner import plan_person as plan_person
 from syncd.plan.source_actions import action_of as action_of
@@ -26,6 +30,8 @@ from syncd.plan.source_actions import stated_action as stated_action
 from syncd.plan.standards import StandardsSettings as StandardsSettings
 from syncd.plan.standards import carry as carry
 from syncd.plan.standards import not_carried_out as not_carried_out
+from syncd.plan.storms import HOUR as HOUR
+from syncd.plan.storms import storms as storms
 from syncd.plan.survivorship import golden as golden
 from syncd.plan.tasks import TaskSettings as TaskSettings
 from syncd.plan.tasks import contact_of as contact_of

@@ -14,9 +14,11 @@ import msgspec
 
 from syncd.model import (
     OPEN_STATES,
+    OPT_OUT_FIELD,
     Operation,
     OperationState,
     OrgRecord,
+    PersonRecord,
     PersonView,
     Provenance,
     SourceAction,
@@ -130,7 +132,6 @@ class AskingSources:
         self, action_id: str, source: str, fields: dict[str, Value], options: Mapping[str, str], why: Provenance
     ) -> ActionWrite:
         """With the person as they are now; nothing but a message can do without an address."""
-        fields |= {f"{_OPTION}{name}": text for name, text in options.items()}
         if self._email:
             fields["email"] = self._email
         if fields["action"] == ActionKind.ENROL and options.get("status") == "subscribed":
@@ -138,7 +139,7 @@ class AskingSources:
             if proof is not None:
                 fields["consent_at"] = proof.isoformat()
         is_postponed = not self._email and fields["action"] != ActionKind.SEND
-        return ActionWrite(action_id, source, fields, dict.fromkeys(fields, why), is_postponed)
+        return action_write(action_id, source, fields, options, why, is_postponed=is_postponed)
 
 
 def ask_sources(
@@ -159,6 +160,20 @@ def ask_sources(
     if not may_act:
         return SourceActions(notes={f"action:{one.rule_id}": "sandbox_org" for one in wanted})
     return AskingSources(policy, view, record, secret, run_id).actions(wanted, now)
+
+
+def action_write(
+    action_id: str,
+    source: str,
+    fields: dict[str, Value],
+    options: Mapping[str, str],
+    why: Provenance,
+    *,
+    is_postponed: bool = False,
+) -> ActionWrite:
+    """An action as `action_of` reads it back."""
+    fields = fields | {f"{_OPTION}{name}": text for name, text in options.items()}
+    return ActionWrite(action_id, source, fields, dict.fromkeys(fields, why), is_postponed)
 
 
 def slot_of(operation: Operation) -> tuple[str, Value]:
@@ -191,6 +206,19 @@ def action_of(operation: Operation) -> SourceAction:
     )
 
 
+def explicit_opt_in(record: PersonRecord) -> datetime | None:
+    """When a record says that the person opted in, by evidence with its time or as an explicit value; None if it only does not say no."""
+    stated = record.lead.fields.get(OPT_OUT_FIELD)
+    if stated is not None and not stated.is_default and stated.value is False:
+        return record.source_at
+    said = record.lead.touch.consent
+    return max(instants_in(said), default=None) if _says_yes(said) else None
+
+
+def _says_yes(said: str) -> bool:
+    return {part.strip().lower() for part in said.split(";")}.isdisjoint(_NO_OPT_IN)
+
+
 def opted_in_at(view: PersonView, audience: str) -> datetime | None:
     """When the person last opted in to this very audience, by what is stored; None without proof.
 
@@ -202,7 +230,6 @@ def opted_in_at(view: PersonView, audience: str) -> datetime | None:
     found = []
     for record in view.records:
         said = record.lead.touch.consent
-        parts = {part.strip().lower() for part in said.split(";")}
-        if re.search(rf"(?<![\w-]){re.escape(audience)}(?![\w-])", said) and parts.isdisjoint(_NO_OPT_IN):
+        if re.search(rf"(?<![\w-]){re.escape(audience)}(?![\w-])", said) and _says_yes(said):
             found.append(max(instants_in(said), default=record.source_at))
     return max(found, default=None)

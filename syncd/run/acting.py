@@ -13,14 +13,16 @@ from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 
 from syncd.model import Operation, OperationState, PersonState, PersonView
-from syncd.plan import action_of, has_opted_out, standing_record, stated_action
+from syncd.plan import action_of, has_opted_out, is_copy, standing_record, stated_action, why_not_copied
 from syncd.policy import FOR_MAILING
 from syncd.ports import OperationResult, Store
 from syncd.run.context import IDS_PER_READ, Actor, OrgSession, PassContext
 from syncd.run.errand import Errand
 from syncd.run.mirror import put_rows
+from syncd.run.opt_outs import OptOuts
 from syncd.run.rest import is_resting
 from syncd.run.standards import may_act
+from syncd.run.storms import hold_storms
 
 _PER_LOOK = 200
 """Actions of one source between two looks at the people they are for: a withdrawal of consent must not come too late by much."""
@@ -48,6 +50,7 @@ class _Acting:
     def __init__(self, ctx: PassContext, session: OrgSession, actors: Mapping[str, Actor]) -> None:
         self._ctx = ctx
         self._session = session
+        self._opt_outs = OptOuts(ctx, session)
         self._errands = {name: Errand(ctx, actor, ctx.clock.monotonic() + _SECONDS) for name, actor in actors.items()}
 
     def work(self) -> None:
@@ -88,9 +91,11 @@ class _Acting:
         """Those that may still be carried out; the others end, or are planned anew. The last look before the write."""
         people = sorted({one.person_id for one in operations})
         views = self._ctx.store.person_views(people)
-        if any(_is_mailing(one) for one in operations):
+        if any(_is_mailing(one) or is_copy(one) for one in operations):
             self._look(views)
+            hold_storms(self._ctx, self._session)
             views = self._ctx.store.person_views(people)
+        self._opt_outs.look(views)
         by_id = {view.person_id: view for view in views}
         may, results = [], []
         for one in operations:
@@ -108,6 +113,8 @@ class _Acting:
 
     def _why_not(self, one: Operation, view: PersonView) -> str:
         """Why an action is not carried out: "" if it is, `waits`, `anew` if it is planned anew, else the word with which it ends."""
+        if is_copy(one):
+            return why_not_copied(one, view, self._opt_outs.settings(), self._ctx.clock.now())
         stated = stated_action(self._ctx.policy, one)
         record = standing_record(view.org_records)
         if stated is None:

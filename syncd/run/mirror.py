@@ -14,6 +14,7 @@ from syncd.model import CONSENT_FIELDS, OrgRow, OrgSchema
 from syncd.policy import Policy, needs, written_fields
 from syncd.ports import Key
 from syncd.run.context import OrgSession, PassContext
+from syncd.run.storms import hold_storms
 
 KEY_FIELDS = ("FirstName", "LastName", "Email", "Phone", "MobilePhone")
 """What identity needs of every Lead and Contact."""
@@ -145,6 +146,7 @@ def refresh_mirror(ctx: PassContext, session: OrgSession) -> None:
             for name in session.fields:
                 ctx.store.set_mirror_cursor(name, page.covered_until)
             ctx.store.put_setting("mirror_fields", digest)
+    hold_storms(ctx, session)
     session.mirrored_at = ctx.clock.monotonic()
     ctx.log.debug(events.MIRROR_REFRESHED, stage="mirror", count=count)
 

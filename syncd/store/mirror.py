@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, delete, exists, select, text, update
 
-from syncd.model import Candidate, Lane, OrgRecord, OrgRow
+from syncd.model import OPT_OUT_FIELD, Candidate, Lane, OptOutHold, OrgRecord, OrgRow
 from syncd.ports import Key, Review
 from syncd.store import tables as t
 from syncd.store.bulk import among
@@ -38,6 +38,35 @@ def org_row_values(row: OrgRow) -> dict[str, Any]:
     }
 
 
+def opt_out_turn(row: OrgRow, known: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What to note where a record shows an opt-out of e-mail for the first time, or no longer; `known` are its fields before.
+
+    Of a record that nobody has seen before nobody knows when it was made: its stamp is the latest that it can be.
+    """
+    is_out = row.fields.get(OPT_OUT_FIELD) is True
+    if is_out == (known is not None and known.get(OPT_OUT_FIELD) is True):
+        return {}
+    if not is_out:
+        return {"opted_out_at": None, "opted_out_by": "", "opt_out_hold": ""}
+    hold = OptOutHold.CALM if known is None else OptOutHold.NEW
+    return {"opted_out_at": row.stamp, "opted_out_by": row.modified_by, "opt_out_hold": hold.value}
+
+
+def _new_row(row: OrgRow) -> dict[str, Any]:
+    """A row that was not there."""
+    noted = {"opted_out_at": None, "opted_out_by": "", "opt_out_hold": "", **opt_out_turn(row, None)}
+    return {
+        **org_row_values(row),
+        **noted,
+        "object": row.object,
+        "sf_id": row.sf_id,
+        "person_number": None,
+        "base": "{}",
+        "is_survivor": True,
+        "deleted_by_us": False,
+    }
+
+
 def put_row(db: Database, connection: Connection, row: OrgRow, known: Any) -> bool:
     """Replace one mirror row by a higher or equal stamp; gives whether anything a plan could care about changed."""
     o = t.org_record.c
@@ -46,16 +75,7 @@ def put_row(db: Database, connection: Connection, row: OrgRow, known: Any) -> bo
         known = connection.execute(select(t.org_record).where(here)).first()
     values = org_row_values(row)
     if known is None:
-        new = {
-            **values,
-            "object": row.object,
-            "sf_id": row.sf_id,
-            "person_number": None,
-            "base": "{}",
-            "is_survivor": True,
-            "deleted_by_us": False,
-        }
-        db.add_missing(connection, t.org_record, [new], ("object", "sf_id"))
+        db.add_missing(connection, t.org_record, [_new_row(row)], ("object", "sf_id"))
         return True
     if row.stamp < known.stamp:
         return False
@@ -67,7 +87,9 @@ def put_row(db: Database, connection: Connection, row: OrgRow, known: Any) -> bo
     changed = any(
         values[name] != getattr(known, name) for name in ("is_deleted", "merged_into", "is_converted", "contact_id", "account_id")
     )
-    changed = changed or msgspec.json.decode(known.fields) != row.fields
+    before = msgspec.json.decode(known.fields)
+    values |= opt_out_turn(row, before)
+    changed = changed or before != row.fields
     if changed or row.stamp != known.stamp or values["modified_by"] != known.modified_by or values["owner_id"] != known.owner_id:
         connection.execute(update(t.org_record).where(here).values(**values))
     return changed
@@ -197,18 +219,7 @@ class MirrorStore:
         self.db.add_missing(
             connection,
             t.org_record,
-            [
-                {
-                    **org_row_values(row),
-                    "object": row.object,
-                    "sf_id": row.sf_id,
-                    "person_number": None,
-                    "base": "{}",
-                    "is_survivor": True,
-                    "deleted_by_us": False,
-                }
-                for row in new.values()
-            ],
+            [_new_row(row) for row in new.values()],
             ("object", "sf_id"),
         )
 

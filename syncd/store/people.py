@@ -81,7 +81,8 @@ class PeopleStore:
         its_records = among(connection, t.record.c.person_number, numbers)
         for row in connection.execute(t.of_people(t.record).where(its_records)).all():
             ref = RecordRef(row.source, row.stream, row.key)
-            one = PersonRecord(ref, LEAD.decode(row.lead), row.source_at, row.position, row.locator, row.mapping, Lane(row.lane))
+            told = (row.source_at, row.position, row.locator, row.mapping, Lane(row.lane), row.withdrawn_at)
+            one = PersonRecord(ref, LEAD.decode(row.lead), *told)
             records.setdefault(row.person_id, []).append(one)
         org: dict[str, list[OrgRecord]] = {}
         in_org = among(connection, t.org_record.c.person_number, numbers)
@@ -239,6 +240,9 @@ def org_record_of(row: Any) -> OrgRecord:
         deleted_by_us=row.deleted_by_us,
         other_by=row.other_by,
         other_at=row.other_at,
+        opted_out_at=row.opted_out_at,
+        opted_out_by=row.opted_out_by,
+        opt_out_hold=row.opt_out_hold,
     )
 
 

@@ -27,7 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
 
-SCHEMA_VERSION = "0007"
+SCHEMA_VERSION = "0009"
 """The newest revision of `migrations/versions` that this program knows; revisions are four digits in order."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -115,6 +115,7 @@ record = Table(
     Column("position", BigInteger, nullable=False),
     Column("locator", String, nullable=False),
     Column("lane", Integer, nullable=False, server_default="2"),  # how its latest version came
+    Column("withdrawn_at", Instant),  # since when it has stated an opt-out of e-mail
 )
 Index("record_person", record.c.person_number)
 Index("record_mapping", record.c.source, record.c.mapping_digest)
@@ -254,6 +255,24 @@ org_record = Table(
     Column("account_id", String, nullable=False, server_default=""),  # of a contact, or of a converted lead
     Column("other_by", String, nullable=False, server_default=""),  # who changed it last before modified_by did
     Column("other_at", Instant),  # and when: our own write must not hide a person's edit
+    Column("opted_out_at", Instant),  # when it was first seen to be opted out of e-mail: its stamp then
+    Column("opted_out_by", String, nullable=False, server_default=""),  # who had changed it last then
+    Column("opt_out_hold", String, nullable=False, server_default=""),  # model.OptOutHold
+)
+UNJUDGED_SQL = "org_record.opt_out_hold = 'new'"
+Index(
+    "org_record_unjudged",
+    org_record.c.opted_out_at,
+    sqlite_where=text("opt_out_hold = 'new'"),
+    postgresql_where=text("opt_out_hold = 'new'"),
+)
+OPTED_OUT_SQL = "org_record.opted_out_at IS NOT NULL"
+Index(
+    "org_record_opted_out",
+    org_record.c.opted_out_by,
+    org_record.c.opted_out_at,
+    sqlite_where=text("opted_out_at IS NOT NULL"),
+    postgresql_where=text("opted_out_at IS NOT NULL"),
 )
 Index("org_record_person", org_record.c.person_number)
 OF_ACCOUNTS_SQL = "org_record.account_id <> ''"
