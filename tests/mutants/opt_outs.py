@@ -1,0 +1,134 @@
+"""Breaks of opt-outs that travel back: not at all, twice, against a newer yes, or past the person who was asked."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+PASSES = "tests/integration/test_opt_outs.py"
+UNIT = "tests/unit/plan/test_opt_outs.py"
+PROPERTY = "tests/property/test_consent.py"
+PLAN = "syncd/plan/opt_outs.py"
+
+MUTANTS = [
+    Mutant(
+        "a copy is made for each plan",
+        PLAN,
+        "if withdrawn_at >= newest.at or is_later:",
+        "if False:",
+        (PROPERTY, "a_copy_comes_once"),
+        also=((PLAN, "if not again or is_owed(again, refused, run_id):", "if True:"),),
+    ),
+    Mutant(
+        "a newer yes does not count",
+        PLAN,
+        "return given_at is not None and given_at > max([newest.at, *sent])",
+        "return False",
+        (UNIT, "newer_explicit_yes"),
+    ),
+    Mutant(
+        "silence is a newer yes",
+        "syncd/plan/source_actions.py",
+        "return max(instants_in(said), default=None) if _says_yes(said) else None",
+        "return max(instants_in(said), default=record.source_at) if _says_yes(said) else None",
+        (UNIT, "silent_one_does_not"),
+    ),
+    Mutant(
+        "what syncd wrote itself is a withdrawal",
+        PLAN,
+        "(ours if is_ours else found).append(made)",
+        "found.append(made)",
+        (UNIT, "no_second_withdrawal"),
+    ),
+    Mutant(
+        "our own copy is a withdrawal",
+        PLAN,
+        "if not _is_own_copy(view.actions, one.ref.source, at):",
+        "if True:",
+        (UNIT, "our_own_copy"),
+    ),
+    Mutant(
+        "a withdrawal is as new as its record",
+        "syncd/store/resolved.py",
+        "        records[index] = (*records[index][:-1], micros(at))",
+        "        pass",
+        ("tests/contract/test_store_opt_outs.py", "as_old_as_it_was"),
+    ),
+    Mutant(
+        "copies pass the guard",
+        "syncd/run/planning.py",
+        "is_held = is_unsettled or (operation.kind is OperationKind.ACTION and operation.is_guarded)",
+        "is_held = is_unsettled",
+        (PASSES, "stopped_by_the_guard"),
+    ),
+    Mutant(
+        "nobody counts the opt-outs of a user",
+        "syncd/run/mirror.py",
+        "    hold_storms(ctx, session)\n",
+        "",
+        (PASSES, "storm_waits"),
+        also=(("syncd/run/acting.py", "            hold_storms(self._ctx, self._session)\n", ""),),
+    ),
+    Mutant(
+        "what nobody has counted travels",
+        PLAN,
+        "elif record.opt_out_hold != OptOutHold.NEW.value:",
+        "else:",
+        (UNIT, "not_counted_or_held"),
+    ),
+    Mutant(
+        "a copy that waits is not looked at again",
+        "syncd/run/acting.py",
+        "            return why_not_copied(one, view, self._opt_outs.settings(), self._ctx.clock.now())\n",
+        '            return ""\n',
+        (PASSES, "taken_back or grows"),
+    ),
+    Mutant(
+        "a rejected storm is let go",
+        "syncd/store/opt_outs.py",
+        '(OptOutHold.LET, "accepted") if is_let else (OptOutHold.KEPT, "rejected")',
+        '(OptOutHold.LET, "accepted")',
+        (PASSES, "rejected_storm"),
+    ),
+    Mutant(
+        "nobody looks at the opted out of before",
+        "syncd/run/one_pass.py",
+        "    mark_opted_out(ctx)\n",
+        "",
+        (PASSES, "until_somebody_lets_it"),
+    ),
+    Mutant(
+        "a sandbox org copies",
+        "syncd/run/opt_outs.py",
+        "self._may_act = may_act(ctx, session)",
+        "self._may_act = True",
+        (PASSES, "sandbox_org"),
+    ),
+    Mutant(
+        "global is the source's own lists",
+        "connectors/mailchimp/asked.py",
+        "if scope is OptOuts.GLOBAL:",
+        "if False:",
+        (PASSES, "whole_account"),
+    ),
+    Mutant(
+        "an older no is beaten by a yes without leave",
+        "syncd/plan/consent.py",
+        "return not (allow_clear and one.given_at is not None",
+        "return not (one.given_at is not None",
+        (PROPERTY, "without_leave"),
+    ),
+    Mutant(
+        "an older yes beats a newer no",
+        "syncd/plan/consent.py",
+        "one.given_at > one.withdrawn_at)",
+        "True)",
+        (PROPERTY, "with_leave"),
+    ),
+    Mutant(
+        "what a rep has ticked is cleared",
+        "syncd/plan/consent.py",
+        "if theirs and ours_was_true and one.withdrawn_at is not None:",
+        "if theirs and one.withdrawn_at is not None:",
+        (PROPERTY, "no_source_clears"),
+    ),
+]
