@@ -28,8 +28,7 @@ _CODES = {
     "Resource Not Found": "not_found",
 }
 """Titles of refusals (sources.md 1, "Errors") and our words for them."""
-_MAILED = ("subscribed", "pending")
-"""Statuses that get mail, be it only the one that asks to confirm."""
+_MAILED = ("subscribed", "pending")  # be it only the mail that asks to confirm
 _GRAVITY = (ActionState.UNCHANGED, ActionState.DONE, ActionState.REFUSED, ActionState.UNKNOWN)
 """Of what happened in several audiences the last of these counts."""
 _BARRED = {
@@ -234,9 +233,8 @@ class Actions:
 
     def _left(self, action: SourceAction) -> list[str]:
         """The audiences that an opt-out means."""
-        if is_for_account(action.options):
-            return sorted(one.id for one in audiences(self._api))
-        return [self._audience(action)]
+        is_whole = is_for_account(action.options)
+        return sorted(one.id for one in audiences(self._api)) if is_whole else [self._audience(action)]
 
     def _audience(self, action: SourceAction) -> str:
         return audience_of(action.options, self._audiences)

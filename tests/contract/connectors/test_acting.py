@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from syncd.connector import NOT_CARRIED_OUT, ActingConnector, ActionOutcome, ActionState, SourceAction
+from syncd.connector import (
+    NOT_CARRIED_OUT,
+    ActingConnector,
+    ActionOutcome,
+    ActionState,
+    OptOutConnector,
+    OptOuts,
+    SourceAction,
+)
 from syncd.errors import AuthError, RateLimitedError, SourceUnavailableError, SyncdError
 from syncd.http.caller import ATTEMPTS
 from syncd.wiring import known_connectors
@@ -160,3 +168,14 @@ def test_no_error_outcome_or_repr_gives_anything_away(case: ActingCase, trouble:
             shown += " ".join(f"{part} {part!r}" for part in (error, error.__cause__, error.__context__, error.detail))
     for hidden in (*case.secrets, *(secret[:14] for secret in case.secrets), LINK, "@", "ada.lovelace", HASH):
         assert hidden not in shown
+
+
+def test_what_cannot_be_read_brings_no_mail_and_is_no_reason_to_fail(case: ActingCase) -> None:
+    """Of connectors to which opt-outs travel: payloads come from a store that may be years old."""
+    if not isinstance(case.connector, OptOutConnector):
+        return
+    options = case.connector.Options(**case.options)
+    for payload in (b"", b"null", b"[]", b"{}", b'{"email_address": null, "status": 7}', b"\xff\xfe"):
+        for scope in OptOuts:
+            assert list(case.connector.mail_stops(options, payload, scope)) == []
+    assert case.line.writes == []

@@ -11,7 +11,7 @@ import requests
 
 from connectors.mailchimp import CONNECTOR, MailchimpOptions
 from syncd.clock import FixedClock
-from syncd.connector import NOT_CARRIED_OUT, ActionOutcome, ActionState, Secret, SourceAction, SourceActionKind
+from syncd.connector import NOT_CARRIED_OUT, ActionOutcome, ActionState, OptOuts, Secret, SourceAction, SourceActionKind
 from syncd.errors import SourceUnavailableError
 from syncd.sandbox import MAILCHIMP_KEY, SandboxMailchimp
 from syncd.sandbox.adapter import SandboxAdapter
@@ -341,6 +341,59 @@ def test_who_gets_none_already_is_left_alone(account: Account, status: str) -> N
 def test_a_stranger_has_nothing_to_opt_out_of(account: Account) -> None:
     assert account.act(action(K.OPT_OUT)).state is account.look_up(action(K.OPT_OUT)).state is ActionState.UNCHANGED
     assert account.model.members("L1") == []
+
+
+def test_the_scope_of_the_account_is_every_audience_also_those_that_the_source_does_not_use(account: Account) -> None:
+    one = action(K.OPT_OUT, scope="account")
+    assert account.act(one) == ActionOutcome(ActionState.UNCHANGED, "no_such_member")
+    account.put("archived")
+    account.model.put("L2", ADA)
+    assert account.look_up(one).code == NOT_CARRIED_OUT
+    assert account.act(one).state is ActionState.DONE
+    assert [(method, path.partition("?")[0][:9]) for method, path, _ in account.wire.written] == [("PATCH", "/lists/L2")]
+    assert account.act(one).state is ActionState.UNCHANGED
+    assert account.look_up(one).state is ActionState.DONE
+
+
+def test_one_audience_that_gives_no_answer_stops_none_of_the_others_and_is_told(account: Account) -> None:
+    """Done once more it only does what is missing."""
+    account.put()
+    account.model.put("L2", ADA)
+    account.line.troubles = ["vanished", ""]
+    one = action(K.OPT_OUT, scope="account")
+    assert account.act(one).state is ActionState.UNKNOWN
+    assert [one["status"] for name in ("L1", "L2") for one in account.model.members(name)] == ["subscribed", "unsubscribed"]
+    assert account.look_up(one).code == NOT_CARRIED_OUT
+    assert account.act(one).state is ActionState.DONE
+    assert len(account.wire.written) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "scope", "stops"),
+    [
+        ({}, OptOuts.LIST, [{"audience": "L1"}]),
+        ({"status": "pending"}, OptOuts.LIST, [{"audience": "L1"}]),
+        ({"list_id": "L2"}, OptOuts.LIST, []),
+        ({"list_id": "L2"}, OptOuts.GLOBAL, [{"scope": "account"}]),
+        ({"list_id": None}, OptOuts.LIST, []),
+        ({}, OptOuts.NONE, []),
+        ({"email_address": ""}, OptOuts.GLOBAL, []),
+        *(({"status": status}, OptOuts.GLOBAL, []) for status in ("unsubscribed", "cleaned", "archived", "transactional", None)),
+    ],
+)
+def test_a_member_says_what_ends_its_mail(
+    account: Account, changes: dict[str, Any], scope: OptOuts, stops: list[dict[str, str]]
+) -> None:
+    payload = json.dumps({"email_address": ADA, "status": "subscribed", "list_id": "L1", **changes}).encode()
+    found = CONNECTOR.mail_stops(account.options, payload, scope)
+    assert [(one.email, one.options) for one in found] == [("ada@example.com", one) for one in stops]
+    assert all(CONNECTOR.check_action(account.options, K.OPT_OUT, one.options) == [] for one in found)
+    assert "example" not in repr(found)
+
+
+def test_what_is_no_member_has_no_mail(account: Account) -> None:
+    for payload in (b"", b"[]", b'{"email_address": 7}', b"\xff"):
+        assert CONNECTOR.mail_stops(account.options, payload, OptOuts.GLOBAL) == []
 
 
 # ---------------------------------------------------------------------- options
