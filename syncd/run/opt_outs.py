@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from syncd.connector import MailStop, OptOutConnector
 from syncd.model import PersonView, RecordRef
@@ -36,8 +35,10 @@ class OptOuts:
             return
         for ref, payload in self._ctx.store.payloads(refs).items():
             taker = self._takers[ref.source]
+            connector = taker.connector
             try:
-                self._stops[ref] = _connector(taker).mail_stops(taker.options, payload, taker.opt_outs)
+                if isinstance(connector, OptOutConnector):
+                    self._stops[ref] = connector.mail_stops(taker.options, payload, taker.opt_outs)
             except Exception:  # noqa: BLE001 - a connector's bug must not stop everybody else, nor pass for an answer
                 self._ctx.miss(f"{ref.source}: its connector cannot say what ends the mail of a record, so an opt-out waits")
 
@@ -51,11 +52,6 @@ class OptOuts:
             allow_clear=self._ctx.policy.allow_clear,
             may_act=self._may_act,
         )
-
-
-def _connector(taker: Actor) -> OptOutConnector:
-    found: Any = taker.connector
-    return found  # type: ignore[no-any-return]
 
 
 def mark_opted_out(ctx: PassContext) -> None:
