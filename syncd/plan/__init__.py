@@ -17,7 +17,6 @@ from syncd.plan.source_actions import action_of as action_of
 from syncd.plan.source_actions import stated_action as stated_action
 from syncd.plan.standards import StandardsSettings as StandardsSettings
 from syncd.plan.standards import carry as carry
-from syncd.plan.standards import not_carried_out as not_carried_out
 from syncd.plan.survivorship import golden as golden
 from syncd.plan.tasks import TaskSettings as TaskSettings
 from syncd.plan.tasks import contact_of as contact_of

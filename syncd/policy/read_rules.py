@@ -73,17 +73,18 @@ class RuleReader:
         if rule_id in self.places:
             reader.problems.add(node.entries["id"], f'The id "{rule_id}" stands in line {self.places[rule_id].line} already.')
         self.places.setdefault(rule_id, node)
+        target = self._target(section, node)
         rule = Rule(
             rule_id=rule_id,
             section=section,
             program=self._program(node),
-            target=self._target(section, node),
+            target=target,
             when=reader.condition(node, "when"),
             reason=reader.text(node, "reason"),
             enforcement=Enforcement(
                 reader.word(node, "enforcement", [one.value for one in Enforcement], self._enforcement.value)
             ),
-            actions=self._actions.read(node),
+            actions=self._actions.read(node, target),
             line=node.line,
         )
         rule = msgspec.structs.replace(rule, from_statuses=self._from(node, rule))
