@@ -164,6 +164,8 @@ def _read_as(sort: str, text: str) -> tuple[str, Any]:
 
 
 def _ordered(compare: Callable[[Any, Any], bool], left: Any, right: Any) -> bool:
+    if left.__class__ is right.__class__ is int:  # counts of days
+        return compare(left, right)
     both = pair(left, right)
     return both is not None and not isinstance(both[0], bool) and compare(both[0], both[1])
 

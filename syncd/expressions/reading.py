@@ -83,6 +83,8 @@ def as_time(value: Any) -> date | datetime | None:
 
     Without an offset an instant is taken as UTC.
     """
+    if value.__class__ is datetime and value.tzinfo is UTC:
+        return value
     if isinstance(value, str):
         if len(value) > _LONGEST_NUMBER or not (found := _TIME.fullmatch(value.strip())):
             return None

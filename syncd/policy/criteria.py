@@ -17,8 +17,8 @@ def judge(policy: ReadyPolicy, values: Values) -> tuple[tuple[Judged, ...], bool
     judged = []
     for one in policy.criteria:
         known[one.criterion.name] = found = _answer(one, values)
-        judged.append(Judged(one.criterion.name, found))
-    values["qualified"] = is_qualified = policy.qualified.call(values) if policy.qualified is not None else None
+        judged.append(one.judged[found])
+    values["qualified"] = is_qualified = policy.qualified.run(values) if policy.qualified is not None else None
     return tuple(judged), is_qualified
 
 
@@ -30,6 +30,6 @@ def evidence(one: ReadyCriterion, value: bool | None, values: Values) -> tuple[s
 
 def _answer(one: ReadyCriterion, values: Values) -> bool | None:
     """Met wins over unmet; neither is unknown."""
-    if one.met is not None and one.met.call(values):
+    if one.met is not None and one.met.run(values):
         return True
-    return False if one.unmet is not None and one.unmet.call(values) else None
+    return False if one.unmet is not None and one.unmet.run(values) else None

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from syncd.expressions.moments import begin
 from syncd.expressions.reading import as_day
-from syncd.policy.compiled import Condition, ReadyPolicy, ReadyProgram, ReadyRule, ready
+from syncd.policy.compiled import ReadyPolicy, ReadyProgram, ReadyRule, ready
 from syncd.policy.criteria import judge
 from syncd.policy.doing import act, convert
 from syncd.policy.model import ArchiveMeans, Facts, Section, Verdict
@@ -19,6 +19,7 @@ from syncd.policy.policy import Policy
 from syncd.policy.score import score
 from syncd.policy.turn import Turn
 from syncd.policy.values import Values, build_values
+from syncd.policy.ways import all_ways, ways_of
 
 
 def evaluate(policy: Policy, facts: Facts) -> Verdict:
@@ -26,11 +27,18 @@ def evaluate(policy: Policy, facts: Facts) -> Verdict:
 
     The verdict of somebody whom no program is for holds nothing but that next look.
     """
-    turn = Turn(ready(policy), facts, build_values(facts))
+    return evaluate_ready(ready(policy), facts)
+
+
+def evaluate_ready(policy: ReadyPolicy, facts: Facts, *, is_whole: bool = False) -> Verdict:
+    """The same of a policy that was made ready. `is_whole`: ask also the rules that are out of place, which gives the same, slowly."""
+    turn = Turn(policy, facts, build_values(facts) if is_whole else build_values(facts, policy.named))
     chosen = _program(turn)
     if chosen is None:
         return Verdict(facts.person_id, look_at=turn.look_at())
     turn.program = chosen
+    # Where a hold period runs, also a rule that is out of place has a say: it ends it.
+    turn.ways = all_ways(chosen) if is_whole or facts.waiting else ways_of(chosen, turn.target, turn.status)
     points, given = score(turn.policy, facts, turn.values)
     turn.values["score"] = points
     criteria, is_qualified = judge(turn.policy, turn.values)
@@ -40,7 +48,7 @@ def evaluate(policy: Policy, facts: Facts) -> Verdict:
     if _is_held(turn):
         turn.asked = [one.blocked["held"] for one in chosen.rules.values()]
     else:
-        for condition in _asked_always(turn.policy):
+        for condition in policy.always:
             turn.note(condition)
         moved = move(turn)
         converting, opens = convert(turn, moved)
@@ -97,12 +105,6 @@ def _is_held(turn: Turn) -> bool:
     with suppress(OverflowError):  # the end of the calendar: never
         turn.wait_for(begin(day, 1, turn.policy.zone))
     return True
-
-
-def _asked_always(policy: ReadyPolicy) -> list[Condition]:
-    """The conditions of the criteria and of `qualified`, which everybody's verdict holds."""
-    found = [condition for one in policy.criteria for condition in (one.met, one.unmet)]
-    return [condition for condition in (*found, policy.qualified) if condition is not None]
 
 
 def _is_backward(turn: Turn, moved: Move) -> bool:

@@ -10,6 +10,7 @@ from syncd.policy.compiled import Condition, ReadyPolicy, ReadyProgram
 from syncd.policy.model import Asked, Facts, Target
 from syncd.policy.score import halving_moments
 from syncd.policy.values import Values, newest_touch
+from syncd.policy.ways import Ways
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 """The end of a clock whose beginning nobody knows, or that lies beyond the calendar."""
@@ -29,13 +30,14 @@ class Turn:
     Attributes:
         target: What the person is for rules: LEAD with an open lead, CONTACT with a contact or a converted lead, None without either.
         status, status_at: Of an open lead; "" and None for others.
+        ways: What is asked of the person.
         asked: The answers so far.
         starts, stops: As in the verdict.
     """
 
     __slots__ = (
         "_bits", "_cache", "_halvings", "_later", "_reads_score", "asked", "facts", "policy", "program", "starts", "status",
-        "status_at", "stops", "target", "values",
+        "status_at", "stops", "target", "values", "ways",
     )  # fmt: skip
 
     def __init__(self, policy: ReadyPolicy, facts: Facts, values: Values) -> None:
@@ -48,6 +50,7 @@ class Turn:
         self.status: str = (values["status"] or "") if is_lead else ""
         self.status_at: datetime | None = values["status_at"] if is_lead else None
         self.program: ReadyProgram
+        self.ways: Ways
         self.asked: list[Asked] = []
         self.starts: dict[str, datetime] = {}
         self.stops: list[str] = []
@@ -61,8 +64,10 @@ class Turn:
         """Whether the condition holds, none at all included; that it was asked is remembered for the next look."""
         if condition is None:
             return True
-        self.note(condition)
-        return condition.call(self.values) is True
+        self._bits |= condition.all
+        if condition.reads_score:
+            self._reads_score = True
+        return condition.run(self.values) is True
 
     def note(self, condition: Condition) -> None:
         """Remember that an answer depends on the condition."""

@@ -10,12 +10,16 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from syncd.expressions.reading import as_text
 from syncd.model import Value
 from syncd.policy.model import Facts, StatusChange, TouchFact
 
 _DAY = timedelta(days=1)
 _QUEUE = "00G"  # key prefix of Group, the object of queues (reference salesforce.md)
+
+_NEWEST = frozenset({"person.last_touch_at", "person.last_channel", "person.campaign"})
 
 Values = dict[str, Any]
 
@@ -42,12 +46,37 @@ def status_at(facts: Facts) -> datetime | None:
     return facts.standing.created_at if facts.standing is not None else None
 
 
-def build_values(facts: Facts) -> Values:
-    """The values of every variable but `score`, `criteria` and `qualified`, which are worked out from these."""
+class Named(msgspec.Struct, frozen=True):
+    """What of the values is ever asked for: fields of `lead`, the list of touches, and what is told of the newest one."""
+
+    lead: tuple[str, ...]
+    touches: bool
+    newest: bool
+
+
+def named_in(names: Iterable[str]) -> Named:
+    """What variables of these names ask for; the company is asked for beside conditions."""
+    every = frozenset(names)
+    lead = sorted({"Company", *(name[5:] for name in every if name.startswith("lead."))})
+    return Named(tuple(lead), "touches" in every, not _NEWEST.isdisjoint(every))
+
+
+def build_values(facts: Facts, named: Named | None = None) -> Values:
+    """The values of every variable but `score`, `criteria` and `qualified`, which are worked out from these.
+
+    Of those that `named` leaves out there may be none; None: all of them are there.
+    """
     standing = facts.standing
     fields = standing.fields if standing is not None else {}
-    lead: dict[str, Value] = facts.golden | {name: value for name, value in fields.items() if value is not None and value != ""}
-    newest = newest_touch(facts)
+    lead: dict[str, Value]
+    if named is None:
+        lead = facts.golden | {name: value for name, value in fields.items() if value is not None and value != ""}
+    else:
+        golden = facts.golden
+        lead = {
+            name: value if (value := fields.get(name)) is not None and value != "" else golden.get(name) for name in named.lead
+        }
+    newest = newest_touch(facts) if named is None or named.newest else None
     entered_at = status_at(facts) if standing is not None and standing.object == "Lead" else None
     values: Values = {
         "lead": lead,
@@ -77,7 +106,9 @@ def build_values(facts: Facts) -> Values:
         "status": (standing.status or None) if standing is not None else None,
         "status_at": entered_at,
         "days_in_status": (facts.now - entered_at) // _DAY if entered_at is not None else None,
-        "touches": [{"channel": touch.channel, "at": touch.at} for touch in facts.touches],
+        "touches": [{"channel": touch.channel, "at": touch.at} for touch in facts.touches]
+        if named is None or named.touches
+        else [],
         "now": facts.now,
         "today": date.fromisoformat(facts.day),
         "score": None,
