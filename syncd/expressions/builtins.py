@@ -173,8 +173,10 @@ def _count_touches(touches: Any, now: Any, today: Any, channel: Any, days: Any, 
     for touch in touches if touches.__class__ is list else as_list(touches) or ():
         if not isinstance(touch, dict):
             continue
-        if channel is not None and not operators.equal(touch.get("channel"), channel):
-            continue
+        if channel is not None:
+            said = touch.get("channel")
+            if not (said == channel if said.__class__ is channel.__class__ is str else operators.equal(said, channel)):
+                continue
         if days is None or operators.at_most(days_since(now, today, touch.get("at")), days):
             found += 1
             if found == most:

@@ -82,7 +82,10 @@ class _Touched:
         """When each touch leaves the days that are asked for."""
         channel, age = self.channel, timedelta(days=self.bound)
         for touch in reading.as_list(values.get("touches")) or ():
-            if not isinstance(touch, dict) or (channel is not None and not operators.equal(touch.get("channel"), channel)):
+            if not isinstance(touch, dict):
+                continue
+            said = touch.get("channel")
+            if channel is not None and not (said == channel if said.__class__ is str else operators.equal(said, channel)):
                 continue
             at = reading.as_time(touch.get("at"))
             if isinstance(at, datetime):

@@ -6,7 +6,7 @@ so that a pass collects with one `|` what it has to ask for the next look.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -105,7 +105,7 @@ class ReadyPolicy(msgspec.Struct, frozen=True):
 
     Attributes:
         clocked: The numbered terms; `score_bits` those that scoring reads.
-        always: What is asked of everybody whom a program is for: the criteria and `qualified`.
+        always: What everybody whom a program is for is asked, the criteria and `qualified`, as one condition; not to be called.
         named: Which variables anything reads.
     """
 
@@ -118,7 +118,7 @@ class ReadyPolicy(msgspec.Struct, frozen=True):
     qualified: Condition | None
     limits: dict[ActionKind, Condition]
     score_bits: int
-    always: tuple[Condition, ...]
+    always: Condition | None
     named: Named
 
 
@@ -156,7 +156,7 @@ class _Maker:
             self._named["qualified"] = qualified
         limits = {kind: found for kind, limit in policy.limits.items() if (found := self._condition(limit)) is not None}
         programs = tuple(self._program(one) for one in policy.programs)
-        judging = [condition for one in criteria for condition in (one.met, one.unmet)]
+        judging = [one for criterion in criteria for one in (criterion.met, criterion.unmet) if one is not None]
         return ReadyPolicy(
             policy=policy,
             zone=ZoneInfo(policy.time_zone),
@@ -167,7 +167,7 @@ class _Maker:
             qualified=qualified,
             limits=limits,
             score_bits=self._score_bits,
-            always=tuple(condition for condition in (*judging, qualified) if condition is not None),
+            always=_together([*judging, *([qualified] if qualified is not None else [])]),
             named=named_in(name for _, expression in expressions_of(policy) for name in expression.names),
         )
 
@@ -190,12 +190,9 @@ class _Maker:
     def _criterion(self, criterion: Criterion) -> ReadyCriterion:
         judged = {value: Judged(criterion.name, value) for value in (True, False, None)}
         made = ReadyCriterion(criterion, self._condition(criterion.met), self._condition(criterion.unmet), judged)
-        both = [one for one in (made.met, made.unmet) if one is not None]
-        if both:
-            bits = _union(one.all for one in both)
-            self._named[f"criteria.{criterion.name}"] = Condition(
-                both[0].call, both[0].run, bits, bits, any(one.reads_score for one in both)
-            )
+        both = _together([one for one in (made.met, made.unmet) if one is not None])
+        if both is not None:
+            self._named[f"criteria.{criterion.name}"] = both
         return made
 
     def _program(self, program: Program) -> ReadyProgram:
@@ -239,6 +236,14 @@ def _may_move(ready_rule: ReadyRule) -> bool:
 
 def _pairs(program: Program, mover: Mover) -> frozenset[tuple[str, str]]:
     return frozenset((one.from_status, one.to_status) for one in program.transitions if one.by in (mover, Mover.BOTH))
+
+
+def _together(conditions: Sequence[Condition]) -> Condition | None:
+    """What all of them read, as one condition that stands for them; None for none."""
+    if not conditions:
+        return None
+    bits = _union(one.all for one in conditions)
+    return Condition(conditions[0].call, conditions[0].run, bits, bits, any(one.reads_score for one in conditions))
 
 
 def _union(bits: Iterable[int]) -> int:

@@ -30,12 +30,15 @@ def evaluate(policy: Policy, facts: Facts) -> Verdict:
     return evaluate_ready(ready(policy), facts)
 
 
-def evaluate_ready(policy: ReadyPolicy, facts: Facts, *, is_whole: bool = False) -> Verdict:
-    """The same of a policy that was made ready. `is_whole`: ask also the rules that are out of place, which gives the same, slowly."""
+def evaluate_ready(policy: ReadyPolicy, facts: Facts, *, is_whole: bool = False, looks: bool = True) -> Verdict:
+    """The same of a policy that was made ready.
+
+    `is_whole`: ask also the rules that are out of place, which gives the same, slowly. Without `looks` it is not told when to look again.
+    """
     turn = Turn(policy, facts, build_values(facts) if is_whole else build_values(facts, policy.named))
     chosen = _program(turn)
     if chosen is None:
-        return Verdict(facts.person_id, look_at=turn.look_at())
+        return Verdict(facts.person_id, look_at=turn.look_at() if looks else None)
     turn.program = chosen
     # Where a hold period runs, also a rule that is out of place has a say: it ends it.
     turn.ways = all_ways(chosen) if is_whole or facts.waiting else ways_of(chosen, turn.target, turn.status)
@@ -48,8 +51,8 @@ def evaluate_ready(policy: ReadyPolicy, facts: Facts, *, is_whole: bool = False)
     if _is_held(turn):
         turn.asked = [one.blocked["held"] for one in chosen.rules.values()]
     else:
-        for condition in policy.always:
-            turn.note(condition)
+        if policy.always is not None:
+            turn.note(policy.always)
         moved = move(turn)
         converting, opens = convert(turn, moved)
         actions = act(turn, moved)
@@ -78,7 +81,7 @@ def evaluate_ready(policy: ReadyPolicy, facts: Facts, *, is_whole: bool = False)
         is_qualified=is_qualified,
         starts=turn.starts,
         stops=tuple(turn.stops),
-        look_at=turn.look_at(),
+        look_at=turn.look_at() if looks else None,
     )
 
 

@@ -24,11 +24,19 @@ def later(at: datetime, *, days: int = 0, minutes: int = 0) -> datetime:
         return NEVER
 
 
+def target_of(facts: Facts) -> Target | None:
+    """What the person is for rules: LEAD with an open lead, CONTACT with a contact or a converted lead, None without either."""
+    standing = facts.standing
+    if standing is None:
+        return None
+    return Target.LEAD if standing.object == "Lead" and not standing.is_converted else Target.CONTACT
+
+
 class Turn:
     """The person and the policy of one evaluation.
 
     Attributes:
-        target: What the person is for rules: LEAD with an open lead, CONTACT with a contact or a converted lead, None without either.
+        target: As `target_of` has it.
         status, status_at: Of an open lead; "" and None for others.
         ways: What is asked of the person.
         asked: The answers so far.
@@ -44,9 +52,8 @@ class Turn:
         self.policy = policy
         self.facts = facts
         self.values = values
-        standing = facts.standing
-        is_lead = standing is not None and standing.object == "Lead" and not standing.is_converted
-        self.target = None if standing is None else Target.LEAD if is_lead else Target.CONTACT
+        self.target = target_of(facts)
+        is_lead = self.target is Target.LEAD
         self.status: str = (values["status"] or "") if is_lead else ""
         self.status_at: datetime | None = values["status_at"] if is_lead else None
         self.program: ReadyProgram
@@ -101,7 +108,9 @@ class Turn:
         now = self.facts.now
         found = self._later
         for number in _numbers(self._bits):
-            found += [at for at in self._moments(number) if at > now]
+            for at in self._moments(number):
+                if at > now:
+                    found.append(at)
         if self._reads_score:
             found += [at for at in self._all_halvings() if at > now]
         return min(found, default=None)

@@ -10,7 +10,7 @@ import msgspec
 from syncd import events
 from syncd.errors import ConfigError
 from syncd.model import OrgRecord, PersonView
-from syncd.plan import StandardsSettings, carry, facts_of, golden, is_led_by_person, is_old, rule_name, standing_record
+from syncd.plan import StandardsSettings, carry, facts_of, is_led_by_person, is_old, rule_name, standing_record, stated
 from syncd.plan.standards import Carried
 from syncd.policy import ActionKind, Decision, Policy, evaluate
 from syncd.ports import StoredFacts
@@ -87,7 +87,7 @@ class Standards:
     ) -> tuple[Decision, Callable[[OrgRecord | None], Carried]]:
         """The decision with the program's own status for a new lead, and what carries the verdict out."""
         policy, now = self._ctx.policy, self._ctx.clock.now()
-        facts = facts_of(view, golden(view.records), stored, policy, now=now, machine_users=self._machines, starts=self._starts)
+        facts = facts_of(view, stated(view.records), stored, policy, now=now, machine_users=self._machines, starts=self._starts)
         verdict = evaluate(policy, facts)
         program = next((one for one in policy.programs if one.name == verdict.program), None)
         if program is not None and program.entry is not None and standing_record(view.org_records) is None:

@@ -9,15 +9,13 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, and_, case, func, null, select, text
 
-from syncd.model import Lane, OrgRow, PersonView
+from syncd.model import OrgRow, PersonView
 from syncd.ports import StoredActivity, StoredFacts, StoredStatus, StoredTouch
 from syncd.store import tables as t
 from syncd.store.bulk import among
 from syncd.store.decisions import LOOK_AGAIN
-from syncd.store.people import org_row_of
+from syncd.store.people import LANES, org_row_of
 from syncd.store.standing import ACCOUNT, LEAD, account_of
-
-_LANES = {int(lane): lane for lane in Lane}
 
 
 class Person(NamedTuple):
@@ -45,6 +43,7 @@ class _Touch(msgspec.Struct, frozen=True, gc=False):
     consent: str = ""
 
 
+_NONE: frozenset[str] = frozenset()
 _TOUCH = msgspec.json.Decoder(_Touch)
 
 
@@ -103,26 +102,28 @@ def facts_of(
     for person in people:
         one = person.person_id
         mine = standings.get(one, ())
-        ids = [*dict.fromkeys([*(r.sf_id for r in mine), *(r.contact_id for r in mine if r.contact_id)])]
+        ids = {r.sf_id: None for r in mine} | {r.contact_id: None for r in mine if r.contact_id}
         account_id = accounts.get(one, "")
         found[one] = StoredFacts(
-            person_id=one,
-            first_at=person.created_at,
-            touches=tuple(touches.get(person.number, ())),
-            statuses={sf_id: tuple(statuses[sf_id]) for sf_id in ids if sf_id in statuses},
-            activities={sf_id: activities[sf_id] for sf_id in ids if sf_id in activities},
-            account=account_rows.get(account_id),
-            account_opportunities=frozenset(by_account.get(account_id, ())),
-            contact_opportunities=frozenset(opened for sf_id in ids for opened in by_contact.get(sf_id, ())),
-            owners={r.owner_id: owners[r.owner_id] for r in mine if r.owner_id in owners},
-            fired=fired.get(person.number, {}),
-            waiting=waiting.get(one, {}),
+            one,
+            person.created_at,
+            tuple(touches.get(person.number, ())),
+            {sf_id: tuple(statuses[sf_id]) for sf_id in ids if sf_id in statuses},
+            {sf_id: activities[sf_id] for sf_id in ids if sf_id in activities} if activities else {},
+            account_rows.get(account_id),
+            frozenset(by_account.get(account_id, ())) if by_account else _NONE,
+            frozenset(opened for sf_id in ids for opened in by_contact.get(sf_id, ())) if by_contact else _NONE,
+            {r.owner_id: owners[r.owner_id] for r in mine if r.owner_id in owners},
+            fired.get(person.number, {}),
+            waiting.get(one, {}),
         )
     return found
 
 
 def _account(standings: Sequence[Standing], of_contacts: Mapping[str, str]) -> str:
     """The account of the contact, else of the converted lead; the one we write to goes first, then the first by id."""
+    if not any(one.account_id or one.contact_id for one in standings):
+        return ""
     found = sorted(
         (one.object == LEAD, not one.is_survivor, one.sf_id, account_id)
         for one in standings
@@ -145,7 +146,7 @@ def _touches(connection: Connection, numbers: Iterable[int]) -> dict[int, list[S
     found: dict[int, list[StoredTouch]] = {}
     for number, at, document, source, lane in connection.execute(statement).all():
         said = _TOUCH.decode(document)
-        found.setdefault(number, []).append(StoredTouch(said.channel, at, said.campaign, source, _LANES[lane], said.consent))
+        found.setdefault(number, []).append(StoredTouch(said.channel, at, said.campaign, source, LANES[lane], said.consent))
     for mine in found.values():
         if len(mine) > 1:
             mine.sort(key=lambda one: (one.at, one.source, one.channel, one.campaign))

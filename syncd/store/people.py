@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +35,8 @@ from syncd.store.outbox import insert_operations, operation_of, operation_rows
 from syncd.store.shared import LEAD, mark_dirty, put_dead_letter, put_review
 
 _CANDIDATES = msgspec.json.Decoder(tuple[Candidate, ...])
+LANES = {int(lane): lane for lane in Lane}
+_STATES = {state.value: state for state in PersonState}
 _OPEN = ("planned", "held", "sent", "unknown")
 _SLICE = 500
 _PLANNED = ("golden", "notes", "is_dirty")
@@ -73,20 +75,15 @@ class PeopleStore:
         return found
 
     def _views(self, connection: Connection, ids: Sequence[str]) -> list[PersonView]:
-        found = connection.execute(select(t.person).where(among(connection, t.person.c.person_id, ids))).all()
+        p = t.person.c
+        found = connection.execute(
+            select(p.number, p.person_id, p.state, p.notes).where(among(connection, p.person_id, ids))
+        ).all()
         people = {row.person_id: row for row in found}
         # By their numbers from here on: ids are spread over their index.
-        numbers = [row.number for row in found]
-        records: dict[str, list[PersonRecord]] = {}
-        its_records = among(connection, t.record.c.person_number, numbers)
-        for row in connection.execute(t.of_people(t.record).where(its_records)).all():
-            ref = RecordRef(row.source, row.stream, row.key)
-            one = PersonRecord(ref, LEAD.decode(row.lead), row.source_at, row.position, row.locator, row.mapping, Lane(row.lane))
-            records.setdefault(row.person_id, []).append(one)
-        org: dict[str, list[OrgRecord]] = {}
-        in_org = among(connection, t.org_record.c.person_number, numbers)
-        for row in connection.execute(t.of_people(t.org_record).where(in_org)).all():
-            org.setdefault(row.person_id, []).append(org_record_of(row))
+        numbers = {row.number: row.person_id for row in found}
+        records = _records(connection, numbers)
+        org = _org_records(connection, numbers)
         holds: dict[str, list[Hold]] = {}
         for row in connection.execute(select(t.hold).where(among(connection, t.hold.c.person_id, ids))):
             holds.setdefault(row.person_id, []).append(Hold(row.field, msgspec.json.decode(row.value), row.reason))
@@ -172,6 +169,40 @@ class PeopleStore:
                 merge_base(connection, name, sf_id, dict(base))
 
 
+def _records(connection: Connection, people: Mapping[int, str]) -> dict[str, list[PersonRecord]]:
+    """Records by person id; `people` are ids by number."""
+    r = t.record.c
+    columns = (r.person_number, r.source, r.stream, r.key, r.lead, r.source_at, r.position, r.locator, r.mapping, r.lane)
+    found: dict[str, list[PersonRecord]] = {}
+    rows = connection.execute(select(*columns).where(among(connection, r.person_number, people))).all()
+    for number, source, stream, key, lead, source_at, position, locator, mapping, lane in rows:
+        ref = RecordRef(source, stream, key)
+        one = PersonRecord(ref, LEAD.decode(lead), source_at, position, locator, mapping, LANES[lane])
+        found.setdefault(people[number], []).append(one)
+    return found
+
+
+def _org_records(connection: Connection, people: Mapping[int, str]) -> dict[str, list[OrgRecord]]:
+    """The same of records in the org."""
+    o = t.org_record.c
+    columns = (
+        o.person_number, o.base, o.is_survivor, o.deleted_by_us,
+        o.object, o.sf_id, o.fields, o.stamp, o.modified_by, o.owner_id, o.external_id, o.is_deleted, o.merged_into, o.is_converted,
+        o.contact_id,
+    )  # fmt: skip
+    found: dict[str, list[OrgRecord]] = {}
+    rows = connection.execute(select(*columns).where(among(connection, o.person_number, people))).all()
+    for number, base, is_survivor, deleted_by_us, name, sf_id, fields, *rest in rows:
+        row = OrgRow(name, sf_id, _decoded(fields), *rest)
+        one = OrgRecord(row, people[number], _decoded(base), is_survivor, deleted_by_us)
+        found.setdefault(one.person_id, []).append(one)
+    return found
+
+
+def _decoded(text: str) -> dict[str, Any]:
+    return {} if text == "{}" else msgspec.json.decode(text)
+
+
 def _view(
     row: Any,
     records: list[PersonRecord],
@@ -181,6 +212,16 @@ def _view(
     answered: set[str],
     candidates: tuple[OrgRecord, ...],
 ) -> PersonView:
+    if not operations:
+        return PersonView(
+            person_id=row.person_id,
+            state=_STATES[row.state],
+            records=tuple(records),
+            org_records=tuple(org),
+            holds=tuple(holds),
+            candidates=candidates,
+            notes=_decoded(row.notes),
+        )
     latest: dict[tuple[str, str], Operation] = {}
     failures = 0
     for one in operations:
@@ -195,7 +236,7 @@ def _view(
     refused = tuple(one for one in latest.values() if one.state is OperationState.REFUSED and one.operation_id not in answered)
     return PersonView(
         person_id=row.person_id,
-        state=PersonState(row.state),
+        state=_STATES[row.state],
         records=tuple(records),
         org_records=tuple(_with_history(record, operations) for record in org),
         holds=tuple(holds),
@@ -208,7 +249,7 @@ def _view(
         actions=tuple(one for one in operations if one.kind is OperationKind.ACTION),
         moves=tuple(one for one in operations if one.kind is OperationKind.STATUS and one.state is OperationState.DONE),
         conversions=tuple(one for one in operations if one.kind is OperationKind.CONVERT or one.object == "Opportunity"),
-        notes=msgspec.json.decode(row.notes),
+        notes=_decoded(row.notes),
     )
 
 
@@ -229,7 +270,7 @@ def org_record_of(row: Any) -> OrgRecord:
     return OrgRecord(
         row=org_row_of(row),
         person_id=row.person_id,
-        base=msgspec.json.decode(row.base),
+        base=_decoded(row.base),
         is_survivor=row.is_survivor,
         deleted_by_us=row.deleted_by_us,
     )
