@@ -9,7 +9,7 @@ from typing import Any
 from syncd.app.horizon import Horizon, Lacking
 from syncd.app.past import Past
 from syncd.model import FieldValue, Lane, Lead, OrgRecord, OrgRow, PersonRecord, PersonState, PersonView, RecordRef, Touch
-from syncd.plan import facts_of
+from syncd.plan import facts_of, stated
 from syncd.policy import Facts, Policy
 from syncd.policy.reads import reads_of
 from syncd.ports import PastActivity, StatusRow, StoredActivity, StoredFacts, StoredHistory, StoredStatus, StoredTouch

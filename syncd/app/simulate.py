@@ -182,11 +182,13 @@ class _Bench:
                 if unknown:
                     facts = msgspec.structs.replace(facts, unknown=unknown)
                 tally.people += 1
-                verdict = evaluate_ready(changed, facts, looks=False)
-                if facts is present:
-                    tally.moved_people += counting.note(facts, verdict, self._beside.verdict(verdict, facts))
-                else:
-                    tally.moved_people += counting.note(facts, verdict, evaluate_ready(in_force, present, looks=False))
+                verdict = evaluate_ready(changed, facts, is_brief=True, looks=False)
+                beside = (
+                    self._beside.verdict(verdict, facts)
+                    if facts is present
+                    else evaluate_ready(in_force, present, is_brief=True, looks=False)
+                )
+                tally.moved_people += counting.note(facts, verdict, beside)
 
     def _judge_past(self, days: Days, counting: Counting, after: str, limit: int) -> None:
         job, horizon = self._job, self._horizon

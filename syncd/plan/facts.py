@@ -17,6 +17,8 @@ from syncd.policy import Facts, Policy, Standing, StatusChange, TouchFact
 from syncd.ports import StoredActivity, StoredFacts, StoredTouch
 
 _OPT_OUT = "HasOptedOutOfEmail"
+_BACKFILL = Lane.BACKFILL
+_NOTHING = StoredActivity()
 
 
 def standing_record(records: Sequence[OrgRecord]) -> OrgRecord | None:
@@ -51,8 +53,8 @@ def facts_of(
     record = standing_record(view.org_records)
     echoes = own_echoes(view.actions) if view.actions else ()
     touches = _touches(view, stored, starts, echoes)
-    activity = StoredActivity()
-    if stored is not None and record is not None:
+    activity = _NOTHING
+    if stored is not None and stored.activities and record is not None:
         found = [stored.activities[one] for one in (record.row.sf_id, record.row.contact_id) if one in stored.activities]
         activity = _joined(found)
     return Facts(
@@ -64,7 +66,9 @@ def facts_of(
         touches=touches,
         first_at=stored.first_at if stored is not None else now,
         news_at=_news_at(view, starts, echoes, touches),
-        sources=tuple(sorted({one.ref.source for one in view.records})),
+        sources=(view.records[0].ref.source,)
+        if len(view.records) == 1
+        else tuple(sorted({one.ref.source for one in view.records})),
         has_opted_out=has_opted_out(view),
         account=dict(stored.account.fields) if stored is not None and stored.account is not None else {},
         open_tasks=activity.open_tasks,
@@ -110,7 +114,7 @@ def _standing(record: OrgRecord, stored: StoredFacts | None, machine_users: froz
         is_converted=row.is_converted,
         created_at=created_at(row),
         edited_at=max(edits, default=None),
-        statuses=tuple(StatusChange(one.status, one.at, one.by_person) for one in statuses),
+        statuses=tuple([StatusChange(one.status, one.at, one.by_person) for one in statuses]),
     )
 
 
@@ -149,16 +153,16 @@ def _touches(
 
 def _is_news(lane: Lane, source: str, at: datetime, starts: Mapping[str, datetime | None]) -> bool:
     start = starts.get(source)
-    return lane < Lane.BACKFILL and (start is None or at >= start)
+    return lane < _BACKFILL and (start is None or at >= start)
 
 
 def _news_at(
     view: PersonView, starts: Mapping[str, datetime | None], echoes: Sequence[OwnEcho], touches: Sequence[TouchFact]
 ) -> datetime | None:
     """The newest source time of what is news. Of a record that our own action changed last, the newest touch before tells."""
-    news = []
     if not echoes:
         return news_at(view.records, starts)
+    news = []
     for one in view.records:
         source, said = one.ref.source, one.lead.touch
         if any(echo.made(source, said.channel, one.source_at, said.consent) for echo in echoes):

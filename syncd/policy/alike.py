@@ -5,18 +5,17 @@ Two rules are alike when they say the same, wherever they stand in their files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from syncd.expressions import Expression
-from syncd.policy.compiled import ReadyPolicy, ReadyProgram, ReadyRule, ready
+from syncd.policy.compiled import ReadyPolicy, ready
 from syncd.policy.evaluate import evaluate_ready
 from syncd.policy.model import Facts, Target, Verdict
 from syncd.policy.policy import Policy
 from syncd.policy.turn import target_of
-from syncd.policy.ways import Asking, ways_of
+from syncd.policy.ways import Ways, asked_rules, ways_of
 
 _BESIDE = frozenset({"line", "meaning", "next_action"})
 """What changes no decision."""
@@ -37,7 +36,7 @@ class Beside:
         self._alike: dict[tuple[str, Target | None, str], bool] = {}
 
     def verdict(self, first: Verdict, facts: Facts) -> Verdict:
-        """What the second policy decides of `facts`, of which the first one has decided `first`; without when to look again.
+        """What the second policy decides of `facts`, of which the first one has decided `first`; in brief, without when to look again.
 
         Where both decide alike it is `first` itself: of rules that are out of place, the answers of the first policy stand for
         those of the second one.
@@ -46,14 +45,15 @@ class Beside:
         is_told = self._has_one_frame and not facts.waiting and bool(first.asked) and first.asked[0].blocked != "held"
         if is_told and self._is_alike(first.program, target_of(facts), first.from_status):
             return first
-        return evaluate_ready(self._second, facts, looks=False)
+        return evaluate_ready(self._second, facts, is_brief=True, looks=False)
 
     def _is_alike(self, program: str, target: Target | None, status: str) -> bool:
         key = program, target, status
         found = self._alike.get(key)
         if found is None:
-            one, other = (_asked(each, target, status) for each in self._programs[program])
-            found = self._alike[key] = one == other
+            one, other = self._programs[program]
+            mine, theirs = ways_of(self._first, one, target, status), ways_of(self._second, other, target, status)
+            found = self._alike[key] = _asked(mine) == _asked(theirs)
         return found
 
 
@@ -75,14 +75,9 @@ def _frame(policy: ReadyPolicy) -> object:
     )
 
 
-def _asked(program: ReadyProgram, target: Target | None, status: str) -> object:
-    """The rules that are in place."""
-    ways = ways_of(program, target, status)
-    return _meaning([_rules(some) for some in (ways.moving, ways.converting, ways.opening, ways.acting)])
-
-
-def _rules(asked: Iterable[Asking]) -> list[object]:
-    return [one.rule for one in asked if isinstance(one, ReadyRule)]
+def _asked(ways: Ways) -> object:
+    """What the rules in place say. One that both moves and acts counts twice, so that it is the same in both ways."""
+    return _meaning([one.rule for one in asked_rules(ways)])
 
 
 def _meaning(value: Any) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from syncd.policy.compiled import ReadyCriterion, ReadyPolicy
 from syncd.policy.model import Judged
 from syncd.policy.values import Values
+from syncd.policy.ways import Ways
 
 
 def judge(policy: ReadyPolicy, values: Values) -> tuple[tuple[Judged, ...], bool | None]:
@@ -20,6 +21,16 @@ def judge(policy: ReadyPolicy, values: Values) -> tuple[tuple[Judged, ...], bool
         judged.append(one.judged[found])
     values["qualified"] = is_qualified = policy.qualified.run(values) if policy.qualified is not None else None
     return tuple(judged), is_qualified
+
+
+def judge_needed(policy: ReadyPolicy, ways: Ways, values: Values) -> None:
+    """Write into the values only what the rules in place ask for."""
+    known: dict[str, bool | None] = {}
+    values["criteria"] = known
+    for one in ways.criteria:
+        known[one.criterion.name] = _answer(one, values)
+    if ways.reads_qualified and policy.qualified is not None:
+        values["qualified"] = policy.qualified.run(values)
 
 
 def evidence(one: ReadyCriterion, value: bool | None, values: Values) -> tuple[str, ...]:

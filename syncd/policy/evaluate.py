@@ -11,9 +11,9 @@ from contextlib import suppress
 from syncd.expressions.moments import begin
 from syncd.expressions.reading import as_day
 from syncd.policy.compiled import ReadyPolicy, ReadyProgram, ReadyRule, ready
-from syncd.policy.criteria import judge
+from syncd.policy.criteria import judge, judge_needed
 from syncd.policy.doing import act, convert
-from syncd.policy.model import ArchiveMeans, Facts, Section, Verdict
+from syncd.policy.model import ArchiveMeans, Facts, Judged, Section, Verdict
 from syncd.policy.moving import Move, archived_by, move
 from syncd.policy.policy import Policy
 from syncd.policy.score import score
@@ -30,10 +30,17 @@ def evaluate(policy: Policy, facts: Facts) -> Verdict:
     return evaluate_ready(ready(policy), facts)
 
 
-def evaluate_ready(policy: ReadyPolicy, facts: Facts, *, is_whole: bool = False, looks: bool = True) -> Verdict:
+def evaluate_ready(
+    policy: ReadyPolicy, facts: Facts, *, is_whole: bool = False, is_brief: bool = False, looks: bool = True
+) -> Verdict:
     """The same of a policy that was made ready.
 
-    `is_whole`: ask also the rules that are out of place, which gives the same, slowly. Without `looks` it is not told when to look again.
+    Args:
+        policy: As `ready` gives it.
+        facts: The person.
+        is_whole: Ask also the rules that are out of place, and work everything out: it gives the same, slowly.
+        is_brief: Leave out the criteria, the score and whether they are qualified; what the rules ask of them they get.
+        looks: Whether to tell when to look again.
     """
     turn = Turn(policy, facts, build_values(facts) if is_whole else build_values(facts, policy.named))
     chosen = _program(turn)
@@ -41,10 +48,17 @@ def evaluate_ready(policy: ReadyPolicy, facts: Facts, *, is_whole: bool = False,
         return Verdict(facts.person_id, look_at=turn.look_at() if looks else None)
     turn.program = chosen
     # Where a hold period runs, also a rule that is out of place has a say: it ends it.
-    turn.ways = all_ways(chosen) if is_whole or facts.waiting else ways_of(chosen, turn.target, turn.status)
-    points, given = score(turn.policy, facts, turn.values)
+    is_whole = is_whole or bool(facts.waiting)
+    turn.ways = all_ways(policy, chosen) if is_whole else ways_of(policy, chosen, turn.target, turn.status)
+    points, given = score(policy, facts, turn.values) if turn.ways.reads_score or not is_brief else (0, ())
     turn.values["score"] = points
-    criteria, is_qualified = judge(turn.policy, turn.values)
+    criteria: tuple[Judged, ...] = ()
+    is_qualified: bool | None = None
+    if is_brief:
+        judge_needed(policy, turn.ways, turn.values)
+        points, given = 0, ()
+    else:
+        criteria, is_qualified = judge(policy, turn.values)
     moved: Move | None = None
     converting: ReadyRule | None = None
     opens, actions = "", []

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from syncd.policy.compiled import ReadyProgram, ReadyRule
+from syncd.expressions import Expression
+from syncd.policy.compiled import ReadyCriterion, ReadyPolicy, ReadyProgram, ReadyRule
 from syncd.policy.model import Asked, Section, Target
 
 _ELSEWHERE = "\0"
@@ -20,27 +21,34 @@ Asking = ReadyRule | tuple[Asked, ...]
 
 
 class Ways(msgspec.Struct, frozen=True):
-    """Everything that is asked, in order: what moves, what converts and opens, and what acts on the present status."""
+    """Everything that is asked, in order: what moves, what converts and opens, and what acts on the present status.
+
+    Attributes:
+        criteria: Those that any of it rests on; likewise the score and whether the person is qualified.
+    """
 
     moving: tuple[Asking, ...]
     converting: tuple[Asking, ...]
     opening: tuple[Asking, ...]
     acting: tuple[Asking, ...]
+    criteria: tuple[ReadyCriterion, ...]
+    reads_score: bool = True
+    reads_qualified: bool = True
 
 
-def ways_of(program: ReadyProgram, target: Target | None, status: str) -> Ways:
+def ways_of(policy: ReadyPolicy, program: ReadyProgram, target: Target | None, status: str) -> Ways:
     """What is asked of somebody who is `target` for rules, in `status`; made once and kept."""
     key = target, status if status in program.named or not status else _ELSEWHERE
     found = program.ways.get(key)
     if found is None:
-        found = program.ways[key] = _made(program, *key)
+        found = program.ways[key] = _made(policy, program, *key)
     return found
 
 
-def all_ways(program: ReadyProgram) -> Ways:
+def all_ways(policy: ReadyPolicy, program: ReadyProgram) -> Ways:
     """The same with every rule to be asked: also a rule that is out of place ends a hold period."""
     later = program.later
-    return Ways(program.moving, later[Section.CONVERT], later[Section.OPPORTUNITY], _acting(program))
+    return Ways(program.moving, later[Section.CONVERT], later[Section.OPPORTUNITY], _acting(program), policy.criteria)
 
 
 def moves_nowhere(one: ReadyRule, target: Target | None, status: str) -> str:
@@ -78,7 +86,7 @@ def _acting(program: ReadyProgram) -> tuple[ReadyRule, ...]:
     return (*later[Section.NURTURE], *recycling, *later[Section.SLA])
 
 
-def _made(program: ReadyProgram, target: Target | None, status: str) -> Ways:
+def _made(policy: ReadyPolicy, program: ReadyProgram, target: Target | None, status: str) -> Ways:
     # A rule that both moves and acts has one answer (`doing`): with its actions, if it is out of place for both.
     words = {one.rule.rule_id: acts_on_nobody(one, target, status) for one in _acting(program)}
     moving = [
@@ -87,7 +95,7 @@ def _made(program: ReadyProgram, target: Target | None, status: str) -> Ways:
         if not (word := moves_nowhere(one, target, status)) or words.get(one.rule.rule_id) != word
     ]
     moves = {one.rule.rule_id for one, _ in moving}
-    return Ways(
+    ways = Ways(
         moving=_joined(moving),
         converting=_joined((one, converts_nobody(one, program, target, status)) for one in program.later[Section.CONVERT]),
         opening=_joined(
@@ -96,7 +104,38 @@ def _made(program: ReadyProgram, target: Target | None, status: str) -> Ways:
             for one in program.later[Section.OPPORTUNITY]
         ),
         acting=_joined((one, "" if one.rule.rule_id in moves else words[one.rule.rule_id]) for one in _acting(program)),
+        criteria=(),
     )
+    names = _read(policy, ways)
+    criteria = tuple(one for one in policy.criteria if f"criteria.{one.criterion.name}" in names)
+    return msgspec.structs.replace(ways, criteria=criteria, reads_score="score" in names, reads_qualified="qualified" in names)
+
+
+def asked_rules(ways: Ways) -> list[ReadyRule]:
+    """The rules that are in place."""
+    every = (*ways.moving, *ways.converting, *ways.opening, *ways.acting)
+    return [one for one in every if isinstance(one, ReadyRule)]
+
+
+def _read(policy: ReadyPolicy, ways: Ways) -> set[str]:
+    """Every variable that the rules in place rest on, through criteria and `qualified` as well."""
+    asked: list[Expression] = [limit.call for limit in policy.limits.values()]
+    left: list[str] = []
+    for one in asked_rules(ways):
+        asked += [one.when.call] if one.when is not None else []
+        asked += [expression for action in one.rule.actions for expression in action.fields.values()]
+        left += [f"criteria.{name}" for name in one.rule.intent_criteria]
+    behind = {f"criteria.{one.criterion.name}": (one.met, one.unmet) for one in policy.criteria} | {
+        "qualified": (policy.qualified,)
+    }
+    left += [name for expression in asked for name in expression.names]
+    found: set[str] = set()
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += [other for one in behind.get(name, ()) if one is not None for other in one.call.names]
+    return found
 
 
 def _joined(asked: Iterable[tuple[ReadyRule, str]]) -> tuple[Asking, ...]:
