@@ -104,12 +104,16 @@ def as_time(value: Any) -> date | datetime | None:
 
 def as_day(value: Any) -> date | None:
     """The day of a time; an instant's day is its UTC day."""
+    if value.__class__ is date:  # what `today` is
+        return value
     found = as_time(value)
     return found.date() if isinstance(found, datetime) else found
 
 
 def as_instant(value: Any) -> datetime | None:
     """The instant of a time; a day's instant is its start in UTC."""
+    if value.__class__ is datetime and value.tzinfo is UTC:  # what `now` and stored instants are
+        return value
     found = as_time(value)
     return datetime.combine(found, time(), UTC) if found is not None and not isinstance(found, datetime) else found
 

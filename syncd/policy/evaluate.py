@@ -110,7 +110,10 @@ def values_of(policy: Policy, facts: Facts) -> Values:
 
 def _program(turn: Turn) -> ReadyProgram | None:
     """The first program that applies."""
-    return next((one for one in turn.policy.programs if turn.holds(one.applies_to)), None)
+    for one in turn.policy.programs:
+        if one.applies_to is None or turn.holds(one.applies_to):
+            return one
+    return None
 
 
 def _is_held(turn: Turn) -> bool:

@@ -114,8 +114,7 @@ def _before(facts: Facts, status: str) -> str:
 def _blocked(turn: Turn, one: ReadyRule, *, is_free: bool) -> str:
     """Why the rule does not move the status; "" if it does."""
     rule = one.rule
-    word = moves_nowhere(one, turn.target, turn.status)
-    if word:
+    if turn.ways.is_whole and (word := moves_nowhere(one, turn.target, turn.status)):
         if turn.target is not Target.LEAD or word == "status":
             _stop(turn, one)
         return word

@@ -14,7 +14,7 @@ import msgspec
 
 from syncd.expressions.reading import as_text
 from syncd.model import Value
-from syncd.policy.model import Facts, StatusChange, TouchFact
+from syncd.policy.model import Facts, Standing, StatusChange, TouchFact
 
 _DAY = timedelta(days=1)
 _QUEUE = "00G"  # key prefix of Group, the object of queues (reference salesforce.md)
@@ -47,9 +47,10 @@ def status_at(facts: Facts) -> datetime | None:
 
 
 class Named(msgspec.Struct, frozen=True):
-    """What of the values is ever asked for: fields of `lead`, the list of touches, and what is told of the newest one."""
+    """What of the values is ever asked for: fields of `lead`, groups of variables, the list of touches, and what is told of the newest one."""
 
     lead: tuple[str, ...]
+    groups: frozenset[str]
     touches: bool
     newest: bool
 
@@ -58,7 +59,8 @@ def named_in(names: Iterable[str]) -> Named:
     """What variables of these names ask for; the company is asked for beside conditions."""
     every = frozenset(names)
     lead = sorted({"Company", *(name[5:] for name in every if name.startswith("lead."))})
-    return Named(tuple(lead), "touches" in every, not _NEWEST.isdisjoint(every))
+    groups = frozenset(name.partition(".")[0] for name in every)
+    return Named(tuple(lead), groups, "touches" in every, not _NEWEST.isdisjoint(every))
 
 
 def build_values(facts: Facts, named: Named | None = None) -> Values:
@@ -82,27 +84,14 @@ def build_values(facts: Facts, named: Named | None = None) -> Values:
         "lead": lead,
         "org": fields,
         "account": facts.account,
-        "person": {
-            "sources": list(facts.sources),
-            "is_contact": standing is not None and standing.object == "Contact",
-            "is_new": standing is None,
-            "has_opted_out": facts.has_opted_out,
-            "first_at": facts.first_at,
-            "last_touch_at": newest.at if newest is not None else None,
-            "edited_at": standing.edited_at if standing is not None else None,
-            "last_channel": newest.channel if newest is not None else None,
-            "campaign": _campaign(facts, newest),
-        },
+        "person": _person(facts, newest) if named is None or "person" in named.groups else {},
         "activity": {
             "open_tasks": facts.open_tasks,
             "next_event_at": facts.next_event_at,
             "last_at": facts.last_activity_at,
             "open_opportunities": facts.open_opportunities,
         },
-        "owner": {
-            "is_active": standing.is_owner_active if standing is not None else None,
-            "is_queue": standing.owner_id.startswith(_QUEUE) if standing is not None and standing.owner_id else None,
-        },
+        "owner": _owner(standing) if named is None or "owner" in named.groups else {},
         "status": (standing.status or None) if standing is not None else None,
         "status_at": entered_at,
         "days_in_status": (facts.now - entered_at) // _DAY if entered_at is not None else None,
@@ -118,6 +107,28 @@ def build_values(facts: Facts, named: Named | None = None) -> Values:
     if facts.unknown:
         forget(values, facts.unknown)
     return values
+
+
+def _person(facts: Facts, newest: TouchFact | None) -> dict[str, Any]:
+    standing = facts.standing
+    return {
+        "sources": list(facts.sources),
+        "is_contact": standing is not None and standing.object == "Contact",
+        "is_new": standing is None,
+        "has_opted_out": facts.has_opted_out,
+        "first_at": facts.first_at,
+        "last_touch_at": newest.at if newest is not None else None,
+        "edited_at": standing.edited_at if standing is not None else None,
+        "last_channel": newest.channel if newest is not None else None,
+        "campaign": _campaign(facts, newest),
+    }
+
+
+def _owner(standing: Standing | None) -> dict[str, bool | None]:
+    return {
+        "is_active": standing.is_owner_active if standing is not None else None,
+        "is_queue": standing.owner_id.startswith(_QUEUE) if standing is not None and standing.owner_id else None,
+    }
 
 
 def forget(values: Values, names: Iterable[str]) -> None:

@@ -25,6 +25,7 @@ class Ways(msgspec.Struct, frozen=True):
 
     Attributes:
         criteria: Those that any of it rests on; likewise the score and whether the person is qualified.
+        is_whole: Whether rules that are out of place are among those to be asked.
     """
 
     moving: tuple[Asking, ...]
@@ -34,6 +35,7 @@ class Ways(msgspec.Struct, frozen=True):
     criteria: tuple[ReadyCriterion, ...]
     reads_score: bool = True
     reads_qualified: bool = True
+    is_whole: bool = True
 
 
 def ways_of(policy: ReadyPolicy, program: ReadyProgram, target: Target | None, status: str) -> Ways:
@@ -108,7 +110,9 @@ def _made(policy: ReadyPolicy, program: ReadyProgram, target: Target | None, sta
     )
     names = _read(policy, ways)
     criteria = tuple(one for one in policy.criteria if f"criteria.{one.criterion.name}" in names)
-    return msgspec.structs.replace(ways, criteria=criteria, reads_score="score" in names, reads_qualified="qualified" in names)
+    return msgspec.structs.replace(
+        ways, criteria=criteria, reads_score="score" in names, reads_qualified="qualified" in names, is_whole=False
+    )
 
 
 def asked_rules(ways: Ways) -> list[ReadyRule]:

@@ -115,7 +115,7 @@ class PeopleStore:
         r, o = t.review.c, t.org_record.c
         found: dict[str, tuple[OrgRecord, ...]] = {}
         for row in connection.execute(
-            select(r.person_id, r.candidates).where(and_(r.person_id.in_(ids), text("review.state = 'open'")))
+            select(r.person_id, r.candidates).where(and_(among(connection, r.person_id, ids), text("review.state = 'open'")))
         ):
             named = _CANDIDATES.decode(row.candidates)
             ids_of_records = [one.subject_id for one in named if one.kind in ("Lead", "Contact")] + [
