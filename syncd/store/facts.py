@@ -12,10 +12,30 @@ from sqlalchemy import Connection, and_, case, func, null, select, text
 from syncd.model import OrgRow, PersonView
 from syncd.ports import StoredActivity, StoredFacts, StoredStatus, StoredTouch
 from syncd.store import tables as t
-from syncd.store.bulk import among
+from syncd.store.bulk import among, instant
 from syncd.store.decisions import LOOK_AGAIN
-from syncd.store.people import LANES, org_row_of
+from syncd.store.prepared import Prepared, given, listed
 from syncd.store.standing import ACCOUNT, LEAD, account_of
+from syncd.store.views import LANES, org_row_of
+
+_c, _s, _d = t.touch.c, t.status_change.c, t.due.c
+_TOUCHES = Prepared(
+    lambda connection: select(_c.person_number, _c.at, _c.document, _c.source, _c.lane).where(
+        among(connection, _c.person_number, given("numbers"))
+    )
+)
+_STATUSES = Prepared(
+    lambda connection: (
+        select(_s.sf_id, _s.at, _s.status, _s.modified_by)
+        .where(among(connection, _s.sf_id, given("ids")))
+        .order_by(_s.at, _s.number)
+    )
+)
+_WAITING = Prepared(
+    lambda connection: select(_d.person_id, _d.rule, _d.due_at).where(
+        and_(among(connection, _d.person_id, given("ids")), _d.rule != LOOK_AGAIN)
+    )
+)
 
 
 class Person(NamedTuple):
@@ -141,12 +161,11 @@ def _accounts_of_contacts(connection: Connection, contact_ids: set[str]) -> dict
 
 
 def _touches(connection: Connection, numbers: Iterable[int]) -> dict[int, list[StoredTouch]]:
-    c = t.touch.c
-    statement = select(c.person_number, c.at, c.document, c.source, c.lane).where(among(connection, c.person_number, numbers))
     found: dict[int, list[StoredTouch]] = {}
-    for number, at, document, source, lane in connection.execute(statement).all():
+    for number, at, document, source, lane in _TOUCHES.rows(connection, numbers=listed(numbers)):
         said = _TOUCH.decode(document)
-        found.setdefault(number, []).append(StoredTouch(said.channel, at, said.campaign, source, LANES[lane], said.consent))
+        touch = StoredTouch(said.channel, instant(at), said.campaign, source, LANES[lane], said.consent)
+        found.setdefault(number, []).append(touch)
     for mine in found.values():
         if len(mine) > 1:
             mine.sort(key=lambda one: (one.at, one.source, one.channel, one.campaign))
@@ -156,11 +175,9 @@ def _touches(connection: Connection, numbers: Iterable[int]) -> dict[int, list[S
 def _statuses(connection: Connection, lead_ids: set[str], machine_users: frozenset[str]) -> dict[str, list[StoredStatus]]:
     if not lead_ids:
         return {}
-    s = t.status_change.c
-    statement = select(s.sf_id, s.at, s.status, s.modified_by).where(among(connection, s.sf_id, lead_ids))
     found: dict[str, list[StoredStatus]] = {}
-    for sf_id, at, status, editor in connection.execute(statement.order_by(s.at, s.number)).all():
-        found.setdefault(sf_id, []).append(StoredStatus(status, at, editor not in machine_users))
+    for sf_id, at, status, editor in _STATUSES.rows(connection, ids=listed(lead_ids)):
+        found.setdefault(sf_id, []).append(StoredStatus(status, instant(at), editor not in machine_users))
     return found
 
 
@@ -216,11 +233,7 @@ def _fired(connection: Connection, numbers: Iterable[int]) -> dict[int, dict[str
 
 
 def _waiting(connection: Connection, person_ids: Sequence[str]) -> dict[str, dict[str, datetime]]:
-    d = t.due.c
-    statement = select(d.person_id, d.rule, d.due_at).where(
-        and_(among(connection, d.person_id, person_ids), d.rule != LOOK_AGAIN)
-    )
     found: dict[str, dict[str, datetime]] = {}
-    for person_id, rule, at in connection.execute(statement).all():
-        found.setdefault(person_id, {})[rule] = at
+    for person_id, rule, at in _WAITING.rows(connection, ids=listed(person_ids)):
+        found.setdefault(person_id, {})[rule] = instant(at)
     return found
