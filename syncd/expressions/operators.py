@@ -42,8 +42,11 @@ def pair(left: Any, right: Any) -> tuple[Any, Any] | None:
 
 def equal(left: Any, right: Any) -> bool:
     """`left == right`."""
-    if left.__class__ is right.__class__ is str:  # what most channels and statuses are
+    kind = left.__class__
+    if kind is right.__class__ and (kind is str or kind is bool):  # what most channels, statuses and criteria are
         return bool(left == right)
+    if left is None or right is None:
+        return False
     both = pair(left, right)
     return both is not None and bool(both[0] == both[1])
 

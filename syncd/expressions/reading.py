@@ -75,6 +75,8 @@ def as_boolean(value: Any) -> bool | None:
 
 def truth(value: Any) -> bool:
     """Whether `value` holds as a condition: only true and the text `true` do; unknown is false."""
+    if value is None or value is True or value is False:
+        return value is True
     return as_boolean(value) is True
 
 

@@ -69,8 +69,12 @@ def _illegal(turn: Turn) -> Move | None:
     program = turn.program.program
     if turn.target is not Target.LEAD or not turn.status:
         return None
+    is_known = turn.status in program.statuses
+    change = last_change(turn.facts)
+    if is_known and (change is None or not change.by_person):  # the usual case: nobody can have done anything illegal
+        return None
     before = _before(turn.facts, turn.status)
-    if turn.status not in program.statuses:
+    if not is_known:
         rule_id, reason = "illegal_status", f'"{turn.status}" is no status of {program.name}.'
     elif _is_illegal_move(turn, before):
         rule_id, reason = "illegal_move", f'{program.name} lets nobody in the org move from "{before}" to "{turn.status}".'

@@ -156,7 +156,9 @@ def canonical(value: Any) -> Value:
 
 def iso(at: datetime | None) -> str:
     """The instant as text, to the microsecond where it has any; "" for none."""
-    return "" if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if at is None:
+        return ""
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat()[:-6] + "Z"  # in UTC it ends in +00:00
 
 
 def _campaign(facts: Facts, newest: TouchFact | None) -> str | None:
