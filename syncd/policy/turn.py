@@ -118,7 +118,7 @@ class Turn:
     def _moments(self, number: int) -> list[datetime]:
         found = self._cache.get(number)
         if found is None:
-            self._cache[number] = found = step_moments((self.policy.clocked[number],), self.values, self.policy.zone)
+            self._cache[number] = found = step_moments(self.policy.clocked[number : number + 1], self.values, self.policy.zone)
         return found
 
     def _all_halvings(self) -> list[datetime]:

@@ -18,7 +18,7 @@ from syncd.store.prepared import Prepared, given, listed
 from syncd.store.standing import ACCOUNT, LEAD, account_of
 from syncd.store.views import LANES, org_row_of
 
-_c, _s, _d = t.touch.c, t.status_change.c, t.due.c
+_c, _s, _d, _e = t.touch.c, t.status_change.c, t.due.c, t.decision.c
 _TOUCHES = Prepared(
     lambda connection: select(_c.person_number, _c.at, _c.document, _c.source, _c.lane).where(
         among(connection, _c.person_number, given("numbers"))
@@ -29,6 +29,18 @@ _STATUSES = Prepared(
         select(_s.sf_id, _s.at, _s.status, _s.modified_by)
         .where(among(connection, _s.sf_id, given("ids")))
         .order_by(_s.at, _s.number)
+    )
+)
+_FIRED = Prepared(
+    lambda connection: (
+        select(_e.person_number, _e.rule_id, func.max(_e.at))
+        .where(and_(among(connection, _e.person_number, given("numbers")), _e.outcome == "fired"))
+        .group_by(_e.person_number, _e.rule_id)
+    )
+)
+_OWNERS = Prepared(
+    lambda connection: select(t.org_user.c.sf_id, t.org_user.c.is_active).where(
+        among(connection, t.org_user.c.sf_id, given("ids"))
     )
 )
 _WAITING = Prepared(
@@ -217,18 +229,13 @@ def opportunities_of(connection: Connection, parent: Any, parent_ids: set[str]) 
 
 
 def _owners(connection: Connection, user_ids: set[str]) -> dict[str, bool]:
-    u = t.org_user.c
-    statement = select(u.sf_id, u.is_active).where(among(connection, u.sf_id, user_ids))
-    return {row.sf_id: row.is_active for row in connection.execute(statement)} if user_ids else {}
+    return {sf_id: bool(is_active) for sf_id, is_active in _OWNERS.rows(connection, ids=listed(user_ids))} if user_ids else {}
 
 
 def _fired(connection: Connection, numbers: Iterable[int]) -> dict[int, dict[str, datetime]]:
-    d = t.decision.c
-    here = and_(among(connection, d.person_number, numbers), d.outcome == "fired")
-    statement = select(d.person_number, d.rule_id, func.max(d.at)).where(here).group_by(d.person_number, d.rule_id)
     found: dict[int, dict[str, datetime]] = {}
-    for number, rule, at in connection.execute(statement).all():
-        found.setdefault(number, {})[rule] = at
+    for number, rule, at in _FIRED.rows(connection, numbers=listed(numbers)):
+        found.setdefault(number, {})[rule] = instant(at)
     return found
 
 
