@@ -206,10 +206,14 @@ def created_at(row: OrgRow) -> datetime | None:
 
 
 def _instant(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
+    return _read(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=256)
+def _read(text: str) -> datetime | None:
+    """Remembered: a replay asks on each day when the same records were made."""
     try:
-        found = datetime.fromisoformat(value)
+        found = datetime.fromisoformat(text)
     except ValueError:
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -7,13 +7,14 @@ then what is done on the present status (`doing`). Nothing here depends on the o
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import NamedTuple
 
 from syncd.expressions.moments import begin
 from syncd.expressions.reading import as_day
 from syncd.policy.compiled import ReadyPolicy, ReadyProgram, ReadyRule, ready
 from syncd.policy.criteria import judge, judge_needed
 from syncd.policy.doing import act, convert
-from syncd.policy.model import ArchiveMeans, Facts, Judged, Section, Verdict
+from syncd.policy.model import ArchiveMeans, Facts, Judged, Points, Section, Verdict
 from syncd.policy.moving import Move, archived_by, move
 from syncd.policy.policy import Policy
 from syncd.policy.score import score
@@ -50,32 +51,52 @@ def evaluate_ready(
     # Where a hold period runs, also a rule that is out of place has a say: it ends it.
     is_whole = is_whole or bool(facts.waiting)
     turn.ways = all_ways(policy, chosen) if is_whole else ways_of(policy, chosen, turn.target, turn.status)
-    points, given = score(policy, facts, turn.values) if turn.ways.reads_score or not is_brief else (0, ())
-    turn.values["score"] = points
+    standards = _brief_standards(turn) if is_brief else _standards(turn)
+    return _verdict(turn, standards, looks=looks)
+
+
+class _Judged(NamedTuple):
+    """What the standards say of the person; empty in brief."""
+
     criteria: tuple[Judged, ...] = ()
     is_qualified: bool | None = None
-    if is_brief:
-        judge_needed(policy, turn.ways, turn.values)
-        points, given = 0, ()
-    else:
-        criteria, is_qualified = judge(policy, turn.values)
+    score: int = 0
+    points: tuple[Points, ...] = ()
+
+
+def _standards(turn: Turn) -> _Judged:
+    points, given = score(turn.policy, turn.facts, turn.values)
+    turn.values["score"] = points
+    criteria, is_qualified = judge(turn.policy, turn.values)
+    return _Judged(criteria, is_qualified, points, given)
+
+
+def _brief_standards(turn: Turn) -> _Judged:
+    """Only what the rules in place ask for, and only for them."""
+    turn.values["score"] = score(turn.policy, turn.facts, turn.values)[0] if turn.ways.reads_score else 0
+    judge_needed(turn.policy, turn.ways, turn.values)
+    return _Judged()
+
+
+def _verdict(turn: Turn, standards: _Judged, *, looks: bool) -> Verdict:
+    """Ask the rules, unless a hold is on."""
     moved: Move | None = None
     converting: ReadyRule | None = None
     opens, actions = "", []
     if _is_held(turn):
-        turn.asked = [one.blocked["held"] for one in chosen.rules.values()]
+        turn.asked = [one.blocked["held"] for one in turn.program.rules.values()]
     else:
-        if policy.always is not None:
-            turn.note(policy.always)
+        if turn.policy.always is not None:
+            turn.note(turn.policy.always)
         moved = move(turn)
         converting, opens = convert(turn, moved)
         actions = act(turn, moved)
     firing = moved.rule if moved is not None else converting
     to_status = moved.to_status if moved is not None else ""
-    stands = chosen.program.statuses.get(to_status or turn.status)
+    stands = turn.program.program.statuses.get(to_status or turn.status)
     return Verdict(
-        person_id=facts.person_id,
-        program=chosen.program.name,
+        person_id=turn.facts.person_id,
+        program=turn.program.program.name,
         rule_id=moved.rule_id if moved is not None else converting.rule.rule_id if converting is not None else "",
         reason=moved.reason if moved is not None else converting.rule.reason if converting is not None else "",
         from_status=turn.status,
@@ -89,10 +110,10 @@ def evaluate_ready(
         opens=opens,
         actions=tuple(actions),
         asked=tuple(turn.asked),
-        criteria=criteria,
-        score=points,
-        points=given,
-        is_qualified=is_qualified,
+        criteria=standards.criteria,
+        score=standards.score,
+        points=standards.points,
+        is_qualified=standards.is_qualified,
         starts=turn.starts,
         stops=tuple(turn.stops),
         look_at=turn.look_at() if looks else None,

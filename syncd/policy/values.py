@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -135,7 +136,7 @@ def forget(values: Values, names: Iterable[str]) -> None:
     """Take away what cannot be told. The groups are copied, each once: they may be shared."""
     copied: set[str] = set()
     for name in names:
-        group, _, part = name.partition(".")
+        group, _, part = _parts(name)
         if not part:
             values[group] = None
         elif isinstance(values.get(group), dict):
@@ -143,6 +144,11 @@ def forget(values: Values, names: Iterable[str]) -> None:
                 copied.add(group)
                 values[group] = values[group].copy()
             values[group].pop(part, None)
+
+
+@lru_cache(maxsize=1_024)
+def _parts(name: str) -> tuple[str, str, str]:
+    return name.partition(".")
 
 
 def canonical(value: Any) -> Value:
