@@ -19,7 +19,7 @@ from syncd.store.history import Arrivals, histories_of
 from syncd.store.standing import ACCOUNT
 from syncd.store.views import PersonRow, org_row_of, views_of_rows
 
-_PAGE = 1_000
+_PAGE = 500
 _MAX_HOLDERS = 60
 
 

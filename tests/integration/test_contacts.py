@@ -88,6 +88,14 @@ def later(world: World, days: float) -> Any:
     return world.run()
 
 
+def undo(world: World, run_id: str) -> None:
+    house = world.open()
+    try:
+        house.undo(run_id).carry_out()
+    finally:
+        house.close()
+
+
 MARKED = ("rep3", True, "Fans")
 UNMARKED = ("rep1", False, None)
 
@@ -124,11 +132,7 @@ def test_what_may_be_repeated_comes_again_after_its_days(make: Callable[..., Wor
 def test_an_undo_gives_the_contact_back_and_it_stays(make: Callable[..., World]) -> None:
     world = make()
     marked = world.run()
-    house = world.open()
-    try:
-        house.undo(marked.run_id).carry_out()
-    finally:
-        house.close()
+    undo(world, marked.run_id)
     assert held(world) == UNMARKED
     for _ in range(3):
         later(world, 0.5)
@@ -139,11 +143,7 @@ def test_an_undo_leaves_what_somebody_has_changed_since(make: Callable[..., Worl
     world = make()
     marked = world.run()
     world.org.edit(contact(world)["Id"], {"Department": "Board", "OwnerId": world.org.users["rep2"]})
-    house = world.open()
-    try:
-        house.undo(marked.run_id).carry_out()
-    finally:
-        house.close()
+    undo(world, marked.run_id)
     assert held(world) == ("rep2", False, "Board")
 
 
@@ -203,11 +203,7 @@ def test_what_the_org_makes_of_our_write_is_no_edit_of_a_person(make: Callable[.
     marked = world.run()
     assert held(world) == MARKED
     assert wrote(world.run()) == 0
-    house = world.open()
-    try:
-        house.undo(marked.run_id).carry_out()
-    finally:
-        house.close()
+    undo(world, marked.run_id)
     assert held(world) == UNMARKED
 
 
