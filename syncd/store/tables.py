@@ -48,7 +48,16 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
         """Microseconds to aware UTC datetime."""
         del dialect
-        return None if value is None else _EPOCH + value * _MICROSECOND
+        return _instant_of(value)
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """The same without SQLAlchemy's own function around it: there are ten instants to a person."""
+        del dialect, coltype
+        return _instant_of
+
+
+def _instant_of(value: int | None) -> datetime | None:
+    return None if value is None else _EPOCH + timedelta(0, 0, value)
 
 
 Serial = BigInteger().with_variant(Integer, "sqlite")

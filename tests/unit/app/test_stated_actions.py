@@ -9,7 +9,6 @@ from connectors.mailchimp import CONNECTOR as MAILCHIMP
 from connectors.mailchimp import MailchimpOptions
 from syncd.app.stated_actions import action_problems
 from syncd.connector import Secret
-from syncd.plan import not_carried_out
 from tests.unit.policy.test_ready_made import STATUSES, loaded
 
 ACCOUNT = MailchimpOptions(api_key=Secret("key-us1", "test"))
@@ -28,8 +27,3 @@ def test_a_source_without_known_options_is_not_judged_and_one_that_cannot_act_is
     assert [(one.line, one.message.partition(": ")[2]) for one in found] == [
         (line, 'the source "newsletter" (csv_drop) takes no actions.') for line in lines
     ]
-
-
-@pytest.mark.parametrize("name", STATUSES)
-def test_the_shipped_policies_are_carried_out_whole(name: str) -> None:
-    assert not_carried_out(loaded(name)) == []
