@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from typing import Any
 
+from syncd.app.xactly_reading import check_org
 from syncd.config import Settings
 from syncd.config.settings import ConfiguredSource
 from syncd.connector import Connector, Health, Session
@@ -16,6 +17,7 @@ from syncd.policy import Enforcement, Finding, Policy, check_policy
 from syncd.policy.model import Rule
 from syncd.salesforce import DealUse, FieldUse, PolicyUse, SalesforceOrg, Severity, live_findings, policy_findings
 from syncd.salesforce import Finding as OrgFinding
+from syncd.xactly import Template
 
 
 class Checks:
@@ -37,6 +39,10 @@ class Checks:
         raise NotImplementedError
 
     def policy(self, schema: OrgSchema | None = None) -> Policy:
+        """Given by the house."""
+        raise NotImplementedError
+
+    def xactly_template(self) -> Template:
         """Given by the house."""
         raise NotImplementedError
 
@@ -91,6 +97,8 @@ class Checks:
         problems: list[ConfigProblem] = []
         steps: list[Callable[[], Any]] = [lambda: self.check_mappings(()), self.policy]
         steps += [partial(self.connector_of, source) for source in self.settings.sources.values()]
+        if self.settings.xactly is not None:
+            steps.append(self.xactly_template)
         for step in steps:
             try:
                 step()
@@ -146,6 +154,8 @@ class Checks:
         names = sorted({source.mapping for source in self.settings.sources.values()})
         steps: list[tuple[str, Callable[[], Any]]] = [(f"mapping {name}", partial(self.mapping, name, schema)) for name in names]
         steps.append(("policy", partial(self.policy, schema)))
+        if self.settings.xactly is not None:
+            steps.append(("xactly", lambda: check_org(self.salesforce.deals(), self.xactly_template())))
         rows = []
         for subject, step in steps:
             try:

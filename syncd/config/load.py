@@ -213,7 +213,7 @@ def _keys_at(model: type[BaseModel], path: list[Any]) -> list[str]:
         field = getattr(current, "model_fields", {}).get(str(step))
         kinds = [field.annotation, *getattr(field.annotation, "__args__", ())] if field is not None else []
         current = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-    return [key for key in getattr(current, "model_fields", {}) if key != "folder"]
+    return [key for key in getattr(current, "model_fields", {}) if key != "folder" or current is not model]
 
 
 __all__ = ["ConfigError", "load_settings", "secret_options", "validate_options"]

@@ -135,6 +135,16 @@ class GuardSettings(_Part):
     )
 
 
+class XactlySettings(_Part):
+    """The export to Xactly (`syncd report xactly`); see docs/how-to/admin/export-to-xactly.md."""
+
+    template: str = Field(
+        default="mappings/exports/xactly.yaml",
+        description="Your template: which opportunities, which columns; relative to syncd.yaml.",
+    )
+    folder: str = Field(default="xactly", description="Where the files of a batch are put; relative to syncd.yaml.")
+
+
 class LogSettings(_Part):
     """What is logged (stderr)."""
 
@@ -253,6 +263,7 @@ class Settings(_Part):
     daemon: DaemonSettings = Field(default=DaemonSettings(), description="The life of the daemon.")
     reload: ReloadSettings = Field(default=ReloadSettings(), description="Changes on disk.")
     guard: GuardSettings = Field(default=GuardSettings(), description="The blast-radius guard.")
+    xactly: XactlySettings | None = Field(default=None, description="The export to Xactly; none if not given.")
     log: LogSettings = Field(default=LogSettings(), description="What is logged.")
     allow_literal_secrets: bool = Field(default=False, description="Secrets may stand in this file: for sandboxes only.")
     allow_source_writes_from_sandbox: bool = Field(
