@@ -21,7 +21,6 @@ from connectors.mailchimp.api import PAGE_SIZE, Api, Ping, audiences, completed,
 from connectors.mailchimp.asked import problems_of
 from connectors.mailchimp.place import Place
 from connectors.mailchimp.tail import Tail
-from connectors.mailchimp.walk import Listing, Part, Walk
 from syncd.connector import (
     ActionOutcome,
     ActionState,
@@ -35,6 +34,7 @@ from syncd.connector import (
     SourceActionKind,
 )
 from syncd.connector.tools import BaseUrl
+from syncd.connector.walk import Listing, Part, Walk
 from syncd.errors import ContractError, SourceUnavailableError, SyncdError
 
 _SKEW_SECONDS = 60.0

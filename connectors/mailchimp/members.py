@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from connectors.mailchimp.walk import Row
 from syncd.connector import Record, Reject
+from syncd.connector.walk import Row
 
 FIELDS = ",".join(
     ["total_items"]

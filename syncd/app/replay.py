@@ -51,10 +51,13 @@ class _Deeds:
         self.waiting: dict[str, datetime] = {}
         self.is_converted = False
         self.opened = 0
+        self.archived: dict[str, datetime] | None = None
 
     def on(self, known: Known) -> Facts:
         """The facts as they would be. A status that a person set since goes before ours."""
         facts, standing = known.facts, known.facts.standing
+        if self.archived is not None:
+            facts = msgspec.structs.replace(facts, archived=self.archived)
         if self.moved_at is not None and known.set_at > self.moved_at:
             self.moved_at, self.statuses = None, ()
         if self.fired or self.waiting or self.opened:
@@ -86,6 +89,9 @@ class _Deeds:
             self.statuses = (*before, StatusChange(verdict.to_status, facts.now))
             self.moved_at = facts.now
         means: ArchiveMeans | None = verdict.means
+        if verdict.rule_id and not verdict.converts:
+            is_away = means is not None and not verdict.is_unarchived
+            self.archived = {verdict.rule_id: facts.now} if is_away else {}
         if means is not None and means.flag:
             self.fields[means.flag] = not verdict.is_unarchived
         for one in verdict.asked:
@@ -116,6 +122,10 @@ def replay(policy: Policy, past: Past, days: Days, counting: Counting) -> None:
             deeds.carry_out(facts, verdict)
             was_moved = was_moved or has_moved
             look_at = verdict.look_at
+            if verdict.deletes:
+                # The lead is gone; what would bring the person back is another lead's story.
+                agenda, look_at = [], None
+                break
             if not has_moved:
                 break
         while agenda and agenda[-1] <= day:

@@ -142,6 +142,11 @@ NOTE_WORDS = {
     "opt_out_not_writable": "leads not converted: their opt-out cannot be written to the contact",
     "open_opportunity_exists": "leads converted without an opportunity, because one is open already",
     "deleted_by_person": "people somebody deleted in Salesforce: not created again",
+    "deleted_after_retention": "people whose lead syncd deleted after retention: not created again without new intent",
+    "needs_export": "leads due for deletion that wait for a verified export: syncd lead export --for-deletion FILE",
+    "export_outdated": "leads not deleted because they have changed since they were exported: they need a new export",
+    "restored_by_person": "leads not deleted because somebody took them out of the recycle bin",
+    "may_not_delete": "leads not deleted because the integration user may not delete leads",
 }
 """What the reasons of a summary mean; a reason that is not here is shown as its own word."""
 

@@ -2,6 +2,14 @@
 
 from syncd.plan.canonical import canonical as canonical
 from syncd.plan.canonical import same as same
+from syncd.plan.deletions import MAY_NOT as MAY_NOT
+from syncd.plan.deletions import NEEDS_EXPORT as NEEDS_EXPORT
+from syncd.plan.deletions import carry_deletion as carry_deletion
+from syncd.plan.deletions import exported_digest as exported_digest
+from syncd.plan.deletions import exported_fields as exported_fields
+from syncd.plan.deletions import last_expired as last_expired
+from syncd.plan.deletions import may_delete as may_delete
+from syncd.plan.deletions import why_kept as why_kept
 from syncd.plan.facts import facts_of as facts_of
 from syncd.plan.facts import has_opted_out as has_opted_out
 from syncd.plan.facts import is_led_by_person as is_led_by_person

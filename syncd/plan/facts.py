@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from syncd.model import Lane, OrgRecord, OrgRow, PersonRecord, PersonView, Value
+from syncd.model import Lane, OperationState, OrgRecord, OrgRow, PersonRecord, PersonView, Value
+from syncd.plan.once import PUBLISHED, named_rule
 from syncd.plan.own_echo import OwnEcho, own_echoes
 from syncd.plan.survivorship import Golden
-from syncd.policy import Facts, Policy, Standing, StatusChange, TouchFact
+from syncd.policy import Facts, Policy, Section, Standing, StatusChange, TouchFact
+from syncd.policy.model import MOVING
 from syncd.ports import StoredActivity, StoredFacts
 
 _OPT_OUT = "HasOptedOutOfEmail"
@@ -72,6 +74,7 @@ def facts_of(
         open_opportunities=len(stored.account_opportunities | stored.contact_opportunities) if stored is not None else 0,
         fired=stored.fired if stored is not None else {},
         waiting=stored.waiting if stored is not None else {},
+        archived={} if record is None else _archived(view, record, policy),
     )
 
 
@@ -86,6 +89,8 @@ def _standing(record: OrgRecord, stored: StoredFacts | None, machine_users: froz
     edits = [one.at for one in statuses if one.by_person]
     if row.modified_by and row.modified_by not in machine_users:
         edits.append(row.stamp)
+    if record.other_at is not None and record.other_by and record.other_by not in machine_users:
+        edits.append(record.other_at)
     return Standing(
         object=row.object,
         sf_id=row.sf_id,
@@ -97,6 +102,22 @@ def _standing(record: OrgRecord, stored: StoredFacts | None, machine_users: froz
         edited_at=max(edits, default=None),
         statuses=tuple(StatusChange(one.status, one.at, one.by_person) for one in statuses),
     )
+
+
+def _archived(view: PersonView, record: OrgRecord, policy: Policy) -> dict[str, datetime]:
+    """The archive rule behind syncd's last move of the record, with when the org took it; empty where another rule was behind it.
+
+    By the ledger alone: what another program, or a person, has archived is not ours to delete. A rule that the policy no longer has may
+    have done anything.
+    """
+    for move in reversed(view.moves):
+        behind = {named_rule(one.rule) for one in move.provenance.values()} - {"", PUBLISHED}
+        rules = [policy.rule(one) for one in sorted(behind)]
+        if move.sf_id != record.row.sf_id or not any(one is None or one.section in MOVING for one in rules):
+            continue
+        found = [one.rule_id for one in rules if one is not None and one.section is Section.ARCHIVE]
+        return {found[0]: move.finished_at} if len(found) == 1 and None not in rules and move.finished_at is not None else {}
+    return {}
 
 
 def _joined(found: Sequence[StoredActivity]) -> StoredActivity:
@@ -166,8 +187,23 @@ def is_led_by_person(facts: Facts) -> bool:
 
 
 def has_opted_out(view: PersonView) -> bool:
-    """Whether any record of the person says so, here or in the org: the strictest word counts."""
-    return is_opted_out(view.records, (one.row for one in view.org_records))
+    """Whether any record of the person says so, here or in the org: the strictest word counts, also of a lead that syncd deleted."""
+    # Where we wrote it into a later record, that one tells.
+    is_told = any(_OPT_OUT in one.base for one in view.org_records if not one.row.is_deleted)
+    expired = expired_ids(view)
+    gone = [one.row for one in view.org_records if one.row.is_deleted and (one.deleted_by_us or one.row.sf_id in expired)]
+    is_kept = not is_told and any(row.fields.get(_OPT_OUT) is True for row in gone)
+    return is_kept or is_opted_out(view.records, (one.row for one in view.org_records))
+
+
+def expired_ids(view: PersonView) -> set[str]:
+    """Ids of leads that syncd has deleted after retention, where they are gone: also if the answer was lost and nobody saw it happen."""
+    maybe = (OperationState.SENT, OperationState.UNKNOWN, OperationState.SUPERSEDED)
+    return {
+        one.sf_id
+        for one in view.expirations
+        if one.state is OperationState.DONE or (one.sent_at is not None and one.state in maybe)
+    }
 
 
 def is_opted_out(records: Iterable[PersonRecord], rows: Iterable[OrgRow]) -> bool:

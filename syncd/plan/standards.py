@@ -18,17 +18,15 @@ from syncd.plan.canonical import same
 from syncd.plan.field_actions import ON_RECORD, field_actions, kept_of_old
 from syncd.plan.fields import fitting
 from syncd.plan.observed import observed_decisions, observed_notes
-from syncd.plan.once import rule_name
+from syncd.plan.once import PUBLISHED, rule_name
 from syncd.plan.policy_tasks import Asking
 from syncd.plan.source_actions import ActionWrite, ask_sources
 from syncd.plan.tasks import TASK, TaskWrite
-from syncd.policy import Enforcement, Policy, Target, Verdict
+from syncd.policy import Enforcement, Policy, Section, Target, Verdict
 from syncd.ports import DecisionRow, Review
 
 CONVERT = "convert"
 """Where the notes of a plan tell why somebody is not converted."""
-PUBLISHED = "published"
-"""How provenance names what is written because a policy was published."""
 _ADVICE = "Give the rule enforcement: observe, or leave it out."
 
 
@@ -160,7 +158,8 @@ def carry(
     notes.update(at_sources.notes)
     # The hold period of a move stays until the org shows the move: one that never left must not wait all over again.
     over = set(verdict.stops) - ({verdict.rule_id} if is_moving else set())
-    due = {rule_id: at for rule_id, at in waiting.items() if rule_id not in over} | verdict.starts
+    over |= {one.rule_id for one in policy.rules if one.section is Section.DELETE}
+    due = {rule_id: at for rule_id, at in waiting.items() if rule_id not in over} | verdict.starts | verdict.keeps
     if verdict.look_at is not None:
         due[""] = verdict.look_at
     notes |= observed_notes(verdict)

@@ -1,17 +1,19 @@
 """One person and the company's standards to one verdict. Pure: the same policy and facts give the same verdict.
 
 The order is fixed: program, score, criteria, hold, illegal statuses, moves of the status (`moving`), conversion and opportunity,
-then what is done on the present status (`doing`). Nothing here depends on the order of touches or sources.
+deletion after retention (`deleting`), then what is done on the present status (`doing`). Nothing here depends on the order of touches or sources.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import datetime
 
 from syncd.expressions.moments import begin
 from syncd.expressions.reading import as_day
 from syncd.policy.compiled import Condition, ReadyPolicy, ReadyProgram, ReadyRule, ready
 from syncd.policy.criteria import judge
+from syncd.policy.deleting import delete
 from syncd.policy.doing import act, convert
 from syncd.policy.model import ArchiveMeans, Facts, Section, Verdict
 from syncd.policy.moving import Move, archived_by, move
@@ -36,7 +38,8 @@ def evaluate(policy: Policy, facts: Facts) -> Verdict:
     criteria, is_qualified = judge(turn.policy, turn.values)
     moved: Move | None = None
     converting: ReadyRule | None = None
-    opens, actions = "", []
+    opens, deletes, actions = "", "", []
+    keeps: dict[str, datetime] = {}
     if _is_held(turn):
         turn.asked = [one.blocked["held"] for one in chosen.rules.values()]
     else:
@@ -44,6 +47,7 @@ def evaluate(policy: Policy, facts: Facts) -> Verdict:
             turn.note(condition)
         moved = move(turn)
         converting, opens = convert(turn, moved)
+        deletes, keeps = delete(turn, is_free=moved is None and converting is None)
         actions = act(turn, moved)
     firing = moved.rule if moved is not None else converting
     to_status = moved.to_status if moved is not None else ""
@@ -62,6 +66,8 @@ def evaluate(policy: Policy, facts: Facts) -> Verdict:
         is_unarchived=moved is not None and _is_revive(moved) and archived_by(turn) is not None,
         converts=converting.rule.rule_id if converting is not None else "",
         opens=opens,
+        deletes=deletes,
+        keeps=keeps,
         actions=tuple(actions),
         asked=tuple(turn.asked),
         criteria=criteria,

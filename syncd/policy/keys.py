@@ -157,6 +157,7 @@ SECTIONS: Mapping[str, tuple[Key, ...]] = {
         ("hold_days", "days", "the condition must have held for so long", "`0`", "14"),
         ("unedited_days", "days", "never if a person edited the record within so many days", "`0`", "30"),
         ("means", "mapping", "what archiving is; see below", "required", "{status: Archived}"),
+        ("delete", "mapping", "whether a lead that this rule archived is deleted after retention; see below", "never", "{after_days: 730}"),
     ),
     "convert": _keys(
         ("status", "text", "the converted status", "required", "Closed - Converted"),
@@ -193,6 +194,13 @@ MEANS = _keys(
     ("flag", "field", "a checkbox of Lead", "", "Syncd_Archived__c"),
     ("owner", "text", "`queue:NAME` or `user:NAME`", "stays", "queue:Archive"),
     ("previous_owner_field", "field", "a field of Lead that keeps the previous owner", "", "Syncd_Previous_Owner__c"),
+)  # fmt: skip
+
+DELETE = _keys(
+    ("after_days", "days", "days since it was archived, and since the last touch, task, event, edit or change of anybody; 30 at least", "required", "730"),
+    ("when", "condition", "asked at deletion instead of the rule's own `when`, which must still hold otherwise", "the rule's", "'not lead.Keep__c'"),
+    ("id", "id", "names it in decisions and tests", "the rule's with `_delete`", "outside_icp_delete"),
+    ("enforcement", "enforcement", "`enforce` or `observe`", "the rule's", "observe"),
 )  # fmt: skip
 
 ACTIONS: Mapping[str, tuple[Key, ...]] = {
@@ -245,6 +253,7 @@ GIVEN = _keys(
     ("open_opportunities", "count", "of the contact or account", "`0`", "1"),
     ("owner_active", "flag", "whether the owner is an active user", "not known", "false"),
     ("fired", "mapping", "rule id to how many days ago it last did something", "none", "{drip: 30}"),
+    ("archived_days_ago", "mapping", "id of the archive rule that moved the lead last to how many days ago", "none", "{outside_icp: 800}"),
     ("held_for_days", "mapping", "id of an archive rule to how many days its condition has held", "none", "{outside_icp: 14}"),
 )  # fmt: skip
 
@@ -262,6 +271,7 @@ EXPECT = _keys(
     ("owner", "text", "the new owner, `\"\"` where it stays", "", "previous"),
     ("converts", "text", "id of the convert rule, `\"\"` for none", "", "ready"),
     ("opens", "text", "id of the opportunity rule, `\"\"` for none", "", "strong_intent"),
+    ("deletes", "text", "id of the `delete` of an archive rule that is due, `\"\"` for none", "", "outside_icp_delete"),
 )  # fmt: skip
 
 TOUCH = ("channel", "days_ago", "campaign", "source", "news")
@@ -269,13 +279,13 @@ TOUCH = ("channel", "days_ago", "campaign", "source", "news")
 
 BLOCKED: Mapping[str, str] = {
     "condition": "its condition does not hold",
-    "status": "the person is in no status that it asks about",
+    "status": "the person is in no status that it asks about; the lead was not archived by its rule, or is so no longer (`delete`)",
     "not_allowed": "the program has no such transition for syncd",
-    "rep_edit": "a person has set the status, and nothing newer speaks for the move (or the rule lacks `overrides_rep`)",
+    "rep_edit": "a person has set the status, and nothing newer speaks for the move (or the rule lacks `overrides_rep`); has edited the lead since it was archived (`delete`)",
     "held": "a rep has put the record on hold",
     "too_soon": "the reverse change waits `min_days_in_status`",
     "waiting": "a hold period, `after_days` or a deadline is not over",
-    "open_work": "there is an open task or a future event (`archive`)",
+    "open_work": "there is an open task or a future event (`archive`, `delete`)",
     "active": "it was not silent for long enough (`archive`)",
     "done_before": "it has done so in this stay already",
     "consent": "the person has opted out, or `consent.actions` forbids it",

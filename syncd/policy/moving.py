@@ -148,7 +148,7 @@ def _guarded(turn: Turn, one: ReadyRule, clocks: dict[str, datetime]) -> str:
             return "rep_edit"
     if one.to_status and _is_too_soon(turn, one.to_status):
         return "too_soon"
-    if rule.section is Section.ARCHIVE and (word := _archive_guard(turn, one)):
+    if rule.section is Section.ARCHIVE and (word := archive_guard(turn, one)):
         return word
     return next((word for word, at in clocks.items() if at > now), "")
 
@@ -212,7 +212,7 @@ def _clocks(turn: Turn, one: ReadyRule) -> dict[str, datetime]:
         return {}
     clocks = {}
     if rule.inactive_days:
-        silent_since = _last_activity(turn)
+        silent_since = last_activity(turn)
         clocks["active"] = later(silent_since, days=rule.inactive_days) if silent_since is not None else NEVER
     if rule.hold_days:
         end = turn.facts.waiting.get(rule.rule_id)
@@ -223,7 +223,7 @@ def _clocks(turn: Turn, one: ReadyRule) -> dict[str, datetime]:
     return clocks
 
 
-def _last_activity(turn: Turn) -> datetime | None:
+def last_activity(turn: Turn) -> datetime | None:
     """The newest sign of life of anybody; None if nothing is known, and then nobody knows that it is silent."""
     facts, standing = turn.facts, turn.facts.standing
     found = [touch.at for touch in facts.touches]
@@ -232,7 +232,7 @@ def _last_activity(turn: Turn) -> datetime | None:
     return max(found, default=None)
 
 
-def _archive_guard(turn: Turn, one: ReadyRule) -> str:
+def archive_guard(turn: Turn, one: ReadyRule) -> str:
     """What archiving never passes over, whatever the condition says."""
     facts, standing = turn.facts, turn.facts.standing
     if facts.open_tasks > 0:

@@ -65,7 +65,7 @@ def written_fields(policy: Policy) -> list[str]:
 
 
 def _of_rule(rule: Rule) -> Iterator[str]:
-    if rule.section is Section.ARCHIVE:
+    if rule.section in (Section.ARCHIVE, Section.DELETE):
         yield from ("Task", "Event")  # never with an open task or a future event
     if rule.section is Section.CONVERT:
         yield from ("Contact", "Account")

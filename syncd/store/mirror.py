@@ -59,6 +59,8 @@ def put_row(db: Database, connection: Connection, row: OrgRow, known: Any) -> bo
         return True
     if row.stamp < known.stamp:
         return False
+    if known.modified_by != row.modified_by:
+        values |= {"other_by": known.modified_by, "other_at": known.stamp}
     if known.is_deleted and not row.is_deleted:
         # Undeleted: a person wants it back, so it is no longer ours to keep away.
         values["deleted_by_us"] = False

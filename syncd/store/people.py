@@ -184,7 +184,7 @@ def _view(
     latest: dict[tuple[str, str], Operation] = {}
     failures = 0
     for one in operations:
-        if one.is_beside or one.object == "Opportunity":
+        if one.is_beside or one.object == "Opportunity" or one.kind is OperationKind.EXPIRE:
             pass  # how it fares says nothing of the lead
         elif one.state is OperationState.FAILED or (one.state is OperationState.SUPERSEDED and one.code):
             failures += 1
@@ -192,6 +192,8 @@ def _view(
             failures = 0
         if one.state in (OperationState.DONE, OperationState.REFUSED):
             latest[one.target, str(one.kind)] = one
+    # A lead that comes after a deletion is a new one: it may be assigned.
+    expired = {one.sf_id for one in operations if one.kind is OperationKind.EXPIRE and one.sent_at is not None}
     refused = tuple(one for one in latest.values() if one.state is OperationState.REFUSED and one.operation_id not in answered)
     return PersonView(
         person_id=row.person_id,
@@ -202,12 +204,15 @@ def _view(
         open_operations=tuple(one for one in operations if str(one.state) in _OPEN),
         refused_operations=refused,
         candidates=candidates,
-        was_create_sent=any(one.kind is OperationKind.CREATE and one.sent_at is not None for one in operations),
+        was_create_sent=any(
+            one.kind is OperationKind.CREATE and one.sent_at is not None and one.sf_id not in expired for one in operations
+        ),
         failures=failures,
         tasks=tuple(one for one in operations if one.kind is OperationKind.TASK),
         actions=tuple(one for one in operations if one.kind is OperationKind.ACTION),
         moves=tuple(one for one in operations if one.kind is OperationKind.STATUS and one.state is OperationState.DONE),
         conversions=tuple(one for one in operations if one.kind is OperationKind.CONVERT or one.object == "Opportunity"),
+        expirations=tuple(one for one in operations if one.kind is OperationKind.EXPIRE),
         notes=msgspec.json.decode(row.notes),
     )
 
@@ -232,6 +237,8 @@ def org_record_of(row: Any) -> OrgRecord:
         base=msgspec.json.decode(row.base),
         is_survivor=row.is_survivor,
         deleted_by_us=row.deleted_by_us,
+        other_by=row.other_by,
+        other_at=row.other_at,
     )
 
 

@@ -7,7 +7,7 @@ from tests.mutants.mutant import Mutant
 LOSSES = "tests/integration/test_mailchimp_losses.py"
 LIMITS = "tests/integration/test_mailchimp_limits.py"
 LANES = "tests/integration/test_mailchimp_lanes.py"
-WALK = "connectors/mailchimp/walk.py"
+WALK = "syncd/connector/walk.py"
 
 MUTANTS = [
     Mutant(

@@ -53,6 +53,11 @@ WARNINGS = {
         27,
         'contradicts "a" (line 26)',
     ),
+    "a deletion that asks for the status of before": (
+        SOUND.replace("to: Lost, by: rep", "to: Lost") + "archive:\n  - {id: a, from: New, when: 'status == \"New\"', means: {status: Lost}, delete: {after_days: 90}}\n",
+        19,
+        "may never fire: its condition asks for the status",
+    ),
     "from the end": (
         SOUND.replace("      - {from: any,", "      - {from: Converted, to: New}\n      - {from: any,") + "rules:\n  - {id: a, from: Converted, to: New}\n",
         20,
