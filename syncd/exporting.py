@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from syncd.app.xactly import XactlyReport, export, export_again
+from syncd.app.xactly_reading import check_org
 from syncd.clock import Clock
 from syncd.config import Settings
 from syncd.config.settings import XactlySettings
-from syncd.delivery import FolderDrop, alone
-from syncd.errors import ConfigError
+from syncd.delivery import FolderDrop, SftpDrop, alone
+from syncd.errors import ConfigError, DeliveryError
 from syncd.ports import Drop, Org, Store, XactlyBatch
 from syncd.run.mirror import right_org
 from syncd.salesforce import SalesforceOrg
@@ -59,6 +61,18 @@ class Exports:
             ) from error
         return load_template(text, name)
 
+    def check_xactly(self) -> None:
+        """Ask the org for what the template names, and the place for files whether it can be seen. One call.
+
+        Raises:
+            ConfigError: Everything that the org lacks, or why the place cannot be seen.
+        """
+        check_org(self.salesforce.deals(), self.xactly_template())
+        try:
+            self._drop().holds("syncd")
+        except DeliveryError as error:
+            raise ConfigError(error.message, advice=error.advice) from error
+
     def report_xactly(self, period: str, *, force: bool, dry_run: bool) -> XactlyReport:
         """Export what is new; see `syncd.app.xactly.export`.
 
@@ -95,11 +109,13 @@ class Exports:
             return export_again(self.store, drop, name), drop.place
 
     @property
-    def _drop_folder(self) -> Any:
+    def _drop_folder(self) -> Path:
         return self.settings.folder / self._xactly.folder
 
     def _drop(self) -> Drop:
-        return self._wrap(FolderDrop(self._drop_folder), "drop")  # type: ignore[no-any-return]
+        server = self._xactly.sftp
+        drop: Drop = FolderDrop(self._drop_folder) if server is None else SftpDrop(server, server.folder)
+        return self._wrap(drop, "drop")  # type: ignore[no-any-return]
 
     @property
     def _xactly(self) -> XactlySettings:

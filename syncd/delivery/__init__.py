@@ -2,3 +2,4 @@
 
 from syncd.delivery.folder import FolderDrop as FolderDrop
 from syncd.delivery.folder import alone as alone
+from syncd.delivery.server import SftpDrop as SftpDrop

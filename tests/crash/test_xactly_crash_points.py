@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -142,10 +143,8 @@ def test_two_deaths_in_a_delivery_are_one_delivery(store: SqlStore, tmp_path: Pa
                 taken = 0
                 for kill_at in (first, second, None):
                     reaper = Reaper(kill_at)
-                    try:
+                    with contextlib.suppress(Death):
                         finish(reaper.wrap(store, "store"), reaper.wrap(FolderDrop(folder), "drop"))
-                    except Death:
-                        pass
                     if takes or kill_at is None:
                         taken += _taken(folder)
                 assert taken == 1, (first, second, takes)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from syncd.errors import ConfigError, GuardError
+from syncd.errors import ConfigError, DeliveryError, GuardError
+from tests.contract.connectors.sftp_server import PASSWORD, server
 from tests.xactly import TEMPLATE, Payroll
 
 BATCH = "syncd-closedwon-2026-03"
@@ -40,7 +42,9 @@ def test_a_won_deal_is_one_order_and_one_assignment(payroll: Payroll) -> None:
     payroll.deal(8, stage="Closed Lost")
     payroll.deal(9, on="2025-12-31")
     found = payroll.report()
-    assert [(one.name, one.rows, one.assignments, one.amount_totals) for one in found.batches] == [(BATCH, 1, 1, {"EUR": "1500.00"})]
+    assert [(one.name, one.rows, one.assignments, one.amount_totals) for one in found.batches] == [
+        (BATCH, 1, 1, {"EUR": "1500.00"})
+    ]
     assert payroll.orders() == [
         {
             "batch_name": BATCH,
@@ -168,7 +172,12 @@ def test_a_period_before_the_last_batch_is_closed_and_one_to_come_has_not_begun(
     payroll.deal(on="2026-03-31")
     payroll.report()
     payroll.deal(on="2026-03-30")
-    for period, words in (("2026-03", "is closed"), ("2026-05", "has not begun"), ("March", "is no month"), ("2026-13", "no month")):
+    for period, words in (
+        ("2026-03", "is closed"),
+        ("2026-05", "has not begun"),
+        ("March", "is no month"),
+        ("2026-13", "no month"),
+    ):
         with pytest.raises(ConfigError, match=words):
             payroll.report(period)
     assert payroll.report("2026-04").batches[0].name == "syncd-closedwon-2026-04-2"
@@ -297,7 +306,9 @@ def test_team_members_are_paid_by_the_field_that_the_template_names(make_payroll
 
 def test_each_line_is_an_order_item_with_a_life_of_its_own(make_payroll: Callable[..., Payroll]) -> None:
     template = TEMPLATE.replace("start_on", "items: line\nstart_on")
-    payroll = make_payroll(template=template.replace("assignments:", "  quantity: {from: LineItem.Quantity, negate: true}\nassignments:"))
+    payroll = make_payroll(
+        template=template.replace("assignments:", "  quantity: {from: LineItem.Quantity, negate: true}\nassignments:")
+    )
     deal, empty = payroll.deal(1000), payroll.deal(1)
     first, second = (
         payroll.org.create("OpportunityLineItem", {"OpportunityId": deal, "Quantity": number, "TotalPrice": price})
@@ -366,8 +377,12 @@ def test_another_template_does_not_reverse_what_has_not_changed(payroll: Payroll
     """A new column, a renamed one, one that goes: only what both have is compared."""
     deal = payroll.deal(1000)
     payroll.report()
-    changed = TEMPLATE.replace("  source_id: {from: Opportunity.Id}\n", "  source_id: {from: Opportunity.Id}\n  next: {from: Opportunity.NextStep}\n")
-    payroll.write("mappings/exports/xactly.yaml", changed.replace("customer_name: {from: Account.Name, compare: false}", "kind: {value: x}"))
+    changed = TEMPLATE.replace(
+        "  source_id: {from: Opportunity.Id}\n", "  source_id: {from: Opportunity.Id}\n  next: {from: Opportunity.NextStep}\n"
+    )
+    payroll.write(
+        "mappings/exports/xactly.yaml", changed.replace("customer_name: {from: Account.Name, compare: false}", "kind: {value: x}")
+    )
     assert payroll.report().batches == ()
     payroll.org.edit(deal, {"Amount": 999})
     payroll.report()
@@ -384,7 +399,10 @@ def test_what_the_org_lacks_is_refused_at_its_place_and_nothing_is_exported(payr
     with pytest.raises(ConfigError) as caught:
         payroll.report()
     told = str(caught.value)
-    assert 'mappings/exports/xactly.yaml:14:25: Account has no field Nmae that the integration user may see. Did you mean "Name"?' in told
+    assert (
+        'mappings/exports/xactly.yaml:14:25: Account has no field Nmae that the integration user may see. Did you mean "Name"?'
+        in told
+    )
     assert "may not see OpportunitySplit." in told
     assert "User has no field EmployeeNumber" in told
     assert payroll.files() == {}
@@ -411,5 +429,42 @@ def test_check_reads_the_template(payroll: Payroll) -> None:
     try:
         with pytest.raises(ConfigError, match='Did you mean "amount"'):
             house.check(live=False)
+    finally:
+        house.close()
+
+
+def test_batches_go_to_a_server_and_what_broke_off_is_finished_there(
+    make_payroll: Callable[..., Payroll], tmp_path: Path
+) -> None:
+    far = tmp_path / "far"
+    (far / "in").mkdir(parents=True)
+    user, account = server().account(far)
+    sftp = (
+        f"{{host: 127.0.0.1, port: {server().port}, user: {user}, password: {PASSWORD}, host_key: {server().line!r}, folder: in}}"
+    )
+    payroll = make_payroll(extra_settings=f"xactly: {{template: mappings/exports/xactly.yaml, folder: out, sftp: {sftp}}}\n")
+    deal = payroll.deal(1500)
+    with pytest.raises(DeliveryError, match="cannot be used"):
+        payroll.report()  # the user may not write yet
+    account.may_write = True
+    assert payroll.report().finished == (BATCH,)
+    assert payroll.files() == {}
+    assert sorted(path.name for path in (far / "in").iterdir()) == [
+        f"assignments_{BATCH}.csv",
+        f"manifest_{BATCH}.json",
+        f"orders_{BATCH}.csv",
+    ]
+    assert deal in (far / "in" / f"orders_{BATCH}.csv").read_text(encoding="utf-8")
+    assert payroll.report().batches == ()
+
+
+def test_a_live_check_looks_at_the_place_for_files(make_payroll: Callable[..., Payroll], tmp_path: Path) -> None:
+    user, _ = server().account(tmp_path)
+    sftp = f"{{host: 127.0.0.1, port: {server().port}, user: {user}, password: wrong, host_key: {server().line!r}}}"
+    payroll = make_payroll(extra_settings=f"xactly: {{template: mappings/exports/xactly.yaml, sftp: {sftp}}}\n")
+    house = payroll.open()
+    try:
+        with pytest.raises(ConfigError, match="refuses the login"):
+            house.check_xactly()
     finally:
         house.close()
