@@ -37,9 +37,9 @@ def _rows(prefix: str, model: type[BaseModel]) -> Iterator[tuple[str, str, str]]
             continue
         kind = field.annotation
         optional = [one for one in get_args(kind) if isinstance(one, type) and issubclass(one, BaseModel)]
-        if not prefix and field.default is None and len(optional) == 1:
-            yield f"{name}", field.description or "", _default(None)
-            yield from _rows(f"{name}.", optional[0])
+        if field.default is None and len(optional) == 1:
+            yield f"{prefix}{name}", field.description or "", _default(None)
+            yield from _rows(f"{prefix}{name}.", optional[0])
             continue
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _rows(f"{prefix}{name}.", kind)
