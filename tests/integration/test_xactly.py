@@ -186,7 +186,7 @@ def test_a_period_before_the_last_batch_is_closed_and_one_to_come_has_not_begun(
 def test_a_rehearsal_writes_nothing(payroll: Payroll) -> None:
     payroll.deal()
     found = payroll.report(dry_run=True)
-    assert (found.is_rehearsal, [one.rows for one in found.batches], payroll.files()) == (True, [1], {})
+    assert (found.is_rehearsal, [one.rows for one in found.batches], payroll.out.exists()) == (True, [1], False)
     assert [one.name for one in payroll.report().batches] == [BATCH]
 
 
