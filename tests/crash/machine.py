@@ -24,6 +24,7 @@ _READS = frozenset(
         "note_statuses", "accounts_by", "accounts_of_domains", "with_open_opportunities", "open_conversions", "queue_members", "active_users", "person_facts", "facts_stream", "stream_parts", "next_due", "decisions_of", "decisions",
         "status_changes", "policy_days", "statuses_noted_since", "lead_histories", "status_moves", "standing_leads", "rule_counts",
         "actions", "acting_sources", "exports", "exported", "due_for_deletion", "waiting_for_export", "take_wanted", "wanted_counts", "credential",
+        "xactly_batches", "xactly_batch", "xactly_heads", "xactly_documents", "holds", "describe", "won", "related",
     }
 )  # fmt: skip
 """Methods that change nothing outside the process: dying around them is dying at the next point."""
