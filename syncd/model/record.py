@@ -97,6 +97,12 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
     locator: str = ""
 
 
+class Unwanted(msgspec.Struct, frozen=True, gc=False):
+    """What a source announced and, when it is asked, turns out to be nothing to keep (yet); `reason` is a constant word."""
+
+    reason: str
+
+
 NOT_THERE = "not_there"
 """Reason of a Reject: a record that was announced, and that the source does not have."""
 NOT_FETCHED = "not_fetched"
