@@ -17,7 +17,7 @@ import msgspec
 from pydantic import Field, field_validator
 
 from connectors.activecampaign.actions import Actions
-from connectors.activecampaign.api import PAGE, Api, Contacts, GoneError, OneContact, number_of, sides_of
+from connectors.activecampaign.api import PAGE, SIDES, Api, Contacts, GoneError, OneContact, number_of, sides_of
 from connectors.activecampaign.asked import AUDIENCE, problems_of
 from connectors.activecampaign.contacts import changed_at, contact_of
 from syncd.connector import (
@@ -88,10 +88,10 @@ class ActiveCampaignOptions(Options):
 
 
 class _Named(msgspec.Struct):
-    id: str
-    title: str = ""
-    perstag: str = ""
-    name: str = ""
+    id: str | int
+    title: str | None = None
+    perstag: str | None = None
+    name: str | None = None
 
 
 class _Listing(msgspec.Struct):
@@ -114,12 +114,12 @@ class ActiveCampaign:
         try:
             reply, _ = next(api.contacts(1, ""))
             findings = [f"The key is accepted; {reply.value.meta.total} contacts."]
-            is_aside = any(getattr(reply.value, name) is None for name in ("fieldValues", "contactLists", "contactTags"))
+            is_aside = any(getattr(reply.value, name) is None for name in SIDES)
             if reply.value.contacts and is_aside:
                 findings.append("Fields, lists and tags are not given with a contact: up to three more calls are made for each.")
             for name in ("fields", "lists"):
                 found = getattr(api.get(f"/{name}", _Listing, {"limit": str(PAGE)}).value, name)
-                told = ", ".join(f"{one.id} {one.perstag or one.title or one.name}" for one in found[:_MOST_NAMED])
+                told = ", ".join(f"{one.id} {one.perstag or one.title or one.name or ''}" for one in found[:_MOST_NAMED])
                 findings.append(f"{name.capitalize()}: {told or 'none'}.")
         except SyncdError as error:
             return Health(False, (str(error), *((error.advice,) if error.advice else ())))
@@ -214,6 +214,7 @@ class ActiveCampaign:
             return (
                 Reject(f"delivery-{delivery.sequence}", "no_contact", message, delivery.body, f"webhook {delivery.sequence}"),
             )
+        contact = str(int(contact))
         told = {"id": contact, "type": event.get("type", ""), "initiated_from": event.get("initiated_from", "")}
         at = instant(event.get("date_time"))
         when = min(at, delivery.received_at) if at else None
@@ -228,7 +229,7 @@ def _made(api: Api, reply: Reply[Contacts], bound: datetime) -> tuple[tuple[Reco
     made: list[Record | Reject] = []
     for number, fields in settled:
         try:
-            made.append(contact_of(fields, sides(str(number)) if number else {}, reply.received_at))
+            made.append(contact_of(fields, sides(str(number)) if number else dict.fromkeys(SIDES, ()), reply.received_at))
         except GoneError:
             continue  # deleted since
     return tuple(one for one in made if isinstance(one, Record)), tuple(one for one in made if isinstance(one, Reject))

@@ -126,7 +126,7 @@ class Actions:
 
     def _link(self, contact: Row, tag: str) -> str | None:
         """The id by which a tag hangs on a contact, None if it does not."""
-        found = [str(row["id"]) for row in self._api.rows(str(contact["id"]), "contactTags") if str(row.get("tag")) == tag]
+        found = [str(row.get("id")) for row in self._api.rows(str(contact["id"]), "contactTags") if str(row.get("tag")) == tag]
         return next((one for one in found if one.isascii() and one.isdigit()), None)
 
     # ------------------------------------------------------------------ automations

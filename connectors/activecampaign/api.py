@@ -129,16 +129,35 @@ class Api:
         while True:
             params = {"limit": str(PAGE), **({"offset": str(len(found))} if found else {})}
             reply = self.get(path, dict[str, msgspec.Raw], params, {404: GoneError("There is no such contact.")})
-            if name not in reply.value:
-                raise ContractError(
-                    f"ActiveCampaign answered without {name}.",
-                    advice="The API may have changed; the page is kept.",
+            page = _part(reply, name)
+            found += page
+            if len(page) < PAGE and len(found) < _count(reply):
+                raise SourceUnavailableError(
+                    f"ActiveCampaign gave {len(found)} {name} and counts more.",
+                    advice="It is tried again with the next run; the page is kept.",
                     page=reply.body,
                 )
-            page = msgspec.json.decode(reply.value[name], type=list[dict[str, Any]])
-            found += page
             if len(page) < PAGE:
                 return found
+
+
+def _part(reply: Reply[dict[str, msgspec.Raw]], name: str) -> list[dict[str, Any]]:
+    """The rows of an answer to what belongs to a contact."""
+    try:
+        return msgspec.json.decode(reply.value[name], type=list[dict[str, Any]])
+    except (KeyError, msgspec.ValidationError):
+        pass
+    raise ContractError(
+        f"ActiveCampaign answered without {name}.", advice="The API may have changed; the page is kept.", page=reply.body
+    )
+
+
+def _count(reply: Reply[dict[str, msgspec.Raw]]) -> int:
+    """How many rows there are, 0 where the answer does not say."""
+    try:
+        return int(msgspec.json.decode(reply.value["meta"], type=_Meta).total)
+    except (KeyError, ValueError):
+        return 0
 
 
 class _Walk:

@@ -27,7 +27,8 @@ Sides = Mapping[str, Sequence[Mapping[str, Any]]]
 def contact_of(fields: Mapping[str, Any], sides: Sides, received_at: datetime) -> Record | Reject:
     """The record: `fields` by their id, `lists` with the state of each, `tags`, all in order of their ids.
 
-    Its time is that of the last change of any of them, and never in the future.
+    Its time is that of the last change of the contact or of one of its memberships, and never in the future. Not that of a tag: when one is
+    taken off again, the contact would seem to be older than before.
     """
     key = key_of(fields.get("id"))
     if not key.isdigit():
@@ -40,7 +41,7 @@ def contact_of(fields: Mapping[str, Any], sides: Sides, received_at: datetime) -
     tags = [{"tag": str(row["tag"]), "cdate": _dated(row.get("cdate"))} for row in _by_id(sides["contactTags"], "tag")]
     values = {str(row["field"]): _value(row.get("value")) for row in _by_id(sides["fieldValues"], "field")}
     whole = {name: _dated(value) for name, value in fields.items()} | {"id": key, "fields": values, "lists": lists, "tags": tags}
-    times = [fields.get("udate"), *(one.get("udate") or one.get("sdate") for one in lists), *(one["cdate"] for one in tags)]
+    times = [fields.get("udate"), *(one.get("udate") or one.get("sdate") for one in lists)]
     known = [at for at in map(instant, times) if at is not None]
     return Record(key, json_of(whole, _KEPT), min(max(known), received_at) if known else None, 0, where)
 

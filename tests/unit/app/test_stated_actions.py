@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from connectors.activecampaign import CONNECTOR as ACTIVECAMPAIGN
@@ -9,6 +11,7 @@ from connectors.activecampaign import ActiveCampaignOptions
 from connectors.csv_drop import CONNECTOR as CSV_DROP
 from connectors.mailchimp import CONNECTOR as MAILCHIMP
 from connectors.mailchimp import MailchimpOptions
+from syncd.app.publish import render
 from syncd.app.stated_actions import action_problems
 from syncd.connector import Secret
 from syncd.plan import not_carried_out
@@ -52,6 +55,13 @@ def test_a_policy_may_state_what_activecampaign_can_do() -> None:
         found = list(action_problems(load_policy(text, "p.yaml"), {"newsletter": (ACTIVECAMPAIGN, account)}))
         told = [one.message for one in found if "next_event" in one.message]
         assert [wrong in one for one in told] == ([True] if wrong else [])
+
+
+def test_the_page_for_reps_names_an_automation_by_its_number() -> None:
+    event_team = (FOLDER / "event_team.yaml").read_text(encoding="utf-8")
+    stated = 'trigger: {source: campaigns, audience: list-7, automation: "3"}'
+    text = event_team.replace("tag: {source: newsletter, audience: a1b2c3d4e5, tag: next event}", stated)
+    assert "utomation 3 of campaigns begins" in render(load_policy(text, "p.yaml"), date(2026, 5, 1), "")
 
 
 @pytest.mark.parametrize("name", STATUSES)

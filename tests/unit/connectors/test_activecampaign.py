@@ -177,6 +177,18 @@ def test_leaving_a_list_after_the_contacts_own_change_is_the_records_time(tmp_pa
     assert pages(made)[0].records[0].source_at == NOW - timedelta(hours=1)
 
 
+def test_a_tag_that_is_taken_off_again_does_not_make_the_contact_older(tmp_path: Path) -> None:
+    """What is older than what is known is not taken over: the tag would stay for ever."""
+    made = case(tmp_path)
+    assert made.vendor is not None
+    model = made.vendor.model
+    who = model.put("ada@example.com", at=NOW - timedelta(hours=2))
+    before = fetched(made, who).source_at
+    model.add_tag(who, "20", at=NOW - timedelta(hours=1))
+    model.contacts[who].fields["udate"] = model.text(NOW - timedelta(hours=2))
+    assert fetched(made, who).source_at == before == NOW - timedelta(hours=2)
+
+
 def test_somebody_erased_is_set_aside_for_a_person_and_nothing_of_them_is_kept(tmp_path: Path) -> None:
     made = case(tmp_path)
     made.fill(3)
@@ -194,6 +206,39 @@ def test_a_contact_that_is_not_there_may_still_come(tmp_path: Path) -> None:
     assert fetched(case(tmp_path), "99") is None
 
 
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (b'{"contactLists": [{"contact": "1", "list": "1", "status": "1"}], "meta": {"total": "2"}}', SourceUnavailableError),
+        (b'{"contactLists": [], "meta": {"total": "1"}}', SourceUnavailableError),
+        (b'{"contactLists": ["what"]}', ContractError),
+        (b'{"lists": []}', ContractError),
+    ],
+)
+def test_memberships_that_are_not_all_there_are_not_taken_for_all(tmp_path: Path, answer: bytes, error: type[Exception]) -> None:
+    """A withdrawal could be among those that are missing."""
+    made = case(tmp_path)
+    made.fill(1)
+    assert made.vendor is not None
+    made.vendor.model.side_loads = False
+    made.vendor.line.distort = lambda request, body: answer if "/contactLists" in request.url else body
+    with pytest.raises(error):
+        pages(made)
+    with pytest.raises(error):
+        fetched(made, "1")
+
+
+@pytest.mark.parametrize("number", ["1" * 30, "٣", True, [1], {}])
+def test_a_contact_whose_id_is_none_stops_no_other(tmp_path: Path, number: Any) -> None:
+    made = case(tmp_path)
+    made.fill(3)
+    assert made.vendor is not None
+    made.vendor.model.contacts["2"].fields["id"] = number
+    found = pages(made)
+    assert {"1", "3"} <= {one["id"] for one in rows(found)}
+    assert sum(len(page.records) + len(page.rejects) for page in found) == 3
+
+
 # ---------------------------------------------------------------------- events
 
 
@@ -209,7 +254,9 @@ def test_an_event_names_the_contact_whatever_else_it_says() -> None:
     assert "ada" not in one.payload.decode()
 
 
-@pytest.mark.parametrize("body", [b"", b"type=update", b"contact[id]=", b"contact[id]=x/../y", b"contact[id]=%d9%a1", b"\xff=1"])
+@pytest.mark.parametrize(
+    "body", [b"", b"type=update", b"contact[id]=", b"contact[id]=x/../y", b"contact[id]=%d9%a1", b"contact[id]=-1", b"\xff=1"]
+)
 def test_an_event_without_a_contact_is_kept_as_it_came(body: bytes) -> None:
     (one,) = CONNECTOR.parse(delivery(body), KNOWN)
     assert isinstance(one, Reject)
