@@ -12,7 +12,7 @@ from syncd.connector import Connector, Health, Session
 from syncd.errors import ConfigError, ConfigProblem
 from syncd.mapping import Mapping as LeadMapping
 from syncd.model import OrgSchema
-from syncd.policy import Enforcement, Finding, Policy, check_policy
+from syncd.policy import Enforcement, Finding, Policy, Section, check_policy
 from syncd.policy.model import Rule
 from syncd.salesforce import DealUse, FieldUse, PolicyUse, SalesforceOrg, Severity, live_findings, policy_findings
 from syncd.salesforce import Finding as OrgFinding
@@ -170,6 +170,11 @@ def _use_of(policy: Policy) -> PolicyUse:
         converted=tuple(rule.converting.status for rule in converting if rule.converting is not None),
         queues=tuple(one.removeprefix("queue:") for one in owners if one.startswith("queue:")),
         deals=tuple(_deal_of(policy, rule) for rule in opening),
+        deletions=tuple(
+            _place(policy, rule)
+            for rule in policy.rules
+            if rule.section is Section.DELETE and rule.enforcement is Enforcement.ENFORCE
+        ),
         is_observed=all(rule.enforcement is Enforcement.OBSERVE for rule in (*converting, *opening)),
     )
 

@@ -35,7 +35,7 @@ KEYS = IDS | {
     "attempt", "until", "count", "pages", "records", "bytes", "api_calls",
     "duration_seconds", "waited_seconds", "retry_after_seconds", "lag_seconds",
     "pulled", "applied", "unchanged", "skipped", "dead", "waiting", "review",
-    "created", "updated", "converted", "archived", "refused", "failed", "unknown", "superseded", "tasks", "opportunities", "acted",
+    "created", "updated", "converted", "archived", "deleted", "refused", "failed", "unknown", "superseded", "tasks", "opportunities", "acted",
 }  # fmt: skip
 """Every key that may be logged (STYLE 6): counts, numbers with their unit, constant words and configured names."""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from syncd import log
 from syncd.app.convert import Converted, ConvertWish, LeadConversion
+from syncd.app.exports import Exported, export_due
 from syncd.app.undo import UndoPlan, carry_out, plan_undo
 from syncd.config.settings import ConfiguredSource
 from syncd.errors import ConfigError
@@ -243,6 +245,18 @@ class Passes(Works):
         _as_run(ctx, lambda: found.append(conversion.carry_out()))
         self.keep_budget()
         return found[0]
+
+    def export_for_deletion(self, path: Path) -> Exported:
+        """Export the leads that are due for deletion; see `syncd.app.exports`. May be done beside a running daemon.
+
+        Raises:
+            ConfigError: There is nothing to export, or the file cannot be made.
+        """
+        sources = self._sources(list(self.settings.sources), live=False)
+        ctx = self._context(self.store, self.org, sources, force=False, progress=no_progress)
+        found = export_due(ctx, open_org(ctx), path)
+        self.keep_budget()
+        return found
 
     def _opened(self, *, is_preview: bool) -> tuple[PassContext, OrgSession]:
         """What an errand of a person works with, the org looked at; a preview takes nothing over."""

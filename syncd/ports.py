@@ -348,7 +348,7 @@ class PolicyDay(msgspec.Struct, frozen=True, gc=False):
 class StatusMove(msgspec.Struct, frozen=True, gc=False):
     """A move that syncd made and the org took: of a status, or only of a flag or an owner (both statuses "" then).
 
-    `rule` is its provenance, `policy NAME DIGEST: RULE`.
+    `rule` is its provenance, `policy NAME DIGEST: RULE`. `is_deletion`: it deleted the lead after retention instead.
     """
 
     sf_id: str
@@ -356,6 +356,7 @@ class StatusMove(msgspec.Struct, frozen=True, gc=False):
     rule: str
     from_status: str = ""
     to_status: str = ""
+    is_deletion: bool = False
 
 
 class LeadHistory(msgspec.Struct, frozen=True, gc=False):
@@ -399,6 +400,27 @@ class RuleCount(msgspec.Struct, frozen=True, gc=False):
     section: str
     outcome: str
     count: int
+
+
+class LeadExport(msgspec.Struct, frozen=True, gc=False):
+    """An export of leads that are due for deletion, read back and found whole; `count` leads, `sha256` of the file in hex."""
+
+    export_id: str
+    at: datetime
+    org_id: str
+    file: str
+    sha256: str
+    count: int
+
+
+class ExportedLead(msgspec.Struct, frozen=True, gc=False):
+    """A lead as it stands in an export: its SystemModstamp, and the digest of its values (`syncd.plan.exported_digest`)."""
+
+    sf_id: str
+    person_id: str
+    stamp: datetime
+    digest: str
+    export_id: str = ""
 
 
 class RunRow(msgspec.Struct, frozen=True, gc=False):
@@ -656,6 +678,15 @@ class Store(Protocol):
     def status_moves(self, since: datetime, until: datetime) -> Iterator[list[StatusMove]]: ...
     def standing_leads(self) -> list[StandingLeads]: ...
     def rule_counts(self, since: datetime, until: datetime) -> list[RuleCount]: ...
+
+    # deletion after retention
+    def put_export(self, export: LeadExport, leads: Sequence[ExportedLead]) -> None: ...
+    def exports(self, limit: int) -> list[LeadExport]: ...
+    def exported(self, sf_ids: Sequence[str]) -> dict[str, ExportedLead]: ...
+    def forget_exported(self, sf_ids: Sequence[str]) -> None: ...
+    def mark_exported(self) -> int: ...
+    def due_for_deletion(self, rules: Sequence[str], now: datetime) -> Iterator[list[str]]: ...
+    def waiting_for_export(self, rules: Sequence[str], now: datetime, limit: int) -> int: ...
 
     # daemon
     def schedules(self) -> dict[str, ScheduleRow]: ...

@@ -24,6 +24,7 @@ from syncd.policy import Policy
 from syncd.ports import Journal, Store
 from syncd.run.context import is_lost, note_lost
 from syncd.run.hot import LANES
+from syncd.run.ingest import notice_of
 from syncd.run.rest import rests
 from syncd.run.standards import MARKING, SETTLED
 from syncd.salesforce import SLOW_FROM, SalesforceOrg
@@ -120,6 +121,7 @@ class Works:
             is_planned = name in plans and row is not None and row.started_at is not None and not row.is_paused
             one["next_at"] = next_time(plans[name], row.started_at) if is_planned and row is not None and row.started_at else None
             one["received"] = backlog[name].count if name in backlog else 0
+            one["notice"] = self.store.setting(notice_of(name)) or ""
             end = ends[name].at if name in ends else None
             one["credentials_end_at"] = end
             one["credentials_end_soon"] = end is not None and end - self.clock.now() <= timedelta(days=SOON_DAYS)

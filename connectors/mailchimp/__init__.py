@@ -23,7 +23,6 @@ from connectors.mailchimp.members import row_of
 from connectors.mailchimp.options import MailchimpOptions
 from connectors.mailchimp.place import Place
 from connectors.mailchimp.tail import Tail
-from connectors.mailchimp.walk import Listing, Part, Walk
 from syncd.connector import (
     ActionOutcome,
     ActionState,
@@ -42,6 +41,7 @@ from syncd.connector import (
     Verdict,
     Wanted,
 )
+from syncd.connector.walk import Listing, Part, Walk
 from syncd.errors import ContractError, SourceUnavailableError, SyncdError
 
 _SKEW_SECONDS = 60.0

@@ -13,9 +13,9 @@ from urllib.parse import quote
 import msgspec
 
 from connectors.mailchimp.members import FIELDS, MEMBER_FIELDS, MembersPage, TagsPage, rows_of, with_tags
-from connectors.mailchimp.walk import Ask, Listing, Row
 from syncd.connector import Answer, Record, Reject, Reply, Secret, Session
 from syncd.connector import Row as StatusRow
+from syncd.connector.walk import Ask, Listing, Row
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 
 PAGE_SIZE = 1000

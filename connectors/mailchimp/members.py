@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from connectors.mailchimp.walk import Row
 from syncd.connector import Record, Reject
+from syncd.connector.walk import Row
 
 _WANTED = (
     "id contact_id unique_email_id email_address status merge_fields tags tags_count interests marketing_permissions "

@@ -240,6 +240,7 @@ class _Maker:
             self._measure(words.UNQUALIFIED_WENT, self._sorted(counts.unqualified_went), self._of_moves),
             self._moved(words.ARCHIVED, policy, Section.ARCHIVE, counts.archived),
             self._moved(words.REVIVED, policy, Section.REVIVE, counts.revived),
+            self._moved(words.DELETED, policy, Section.DELETE, counts.deleted),
         ]
 
     def _moved(self, meaning: Meaning, policy: Policy, section: Section, found: Mapping[tuple[str, ...], int]) -> Measure:

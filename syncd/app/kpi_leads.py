@@ -107,6 +107,7 @@ class Counts:
         self.unqualified_went: Counter[tuple[str, ...]] = Counter()
         self.archived: Counter[tuple[str, ...]] = Counter()
         self.revived: Counter[tuple[str, ...]] = Counter()
+        self.deleted: Counter[tuple[str, ...]] = Counter()
         self.of_no_rule: Counter[str] = Counter()
         """Moves by rules of which nobody knows the section any more."""
 
@@ -116,6 +117,9 @@ class Counts:
     def add_move(self, move: StatusMove) -> None:
         """Count a move that syncd made in the period."""
         rule = named_rule(move.rule)
+        if move.is_deletion:
+            self.deleted[rule,] += 1
+            return
         section = self._stages.sections.get(rule, "")
         if section == Section.ARCHIVE:
             self.archived[rule,] += 1

@@ -203,9 +203,17 @@ REVIVED = Meaning(
     "Times that the rule of section revive brought a lead back in the period; (a person): times that a person moved a lead from a "
     "status that those rules look at to one that they move to.",
 )
+DELETED = Meaning(
+    "deleted",
+    _ARCHIVE,
+    ("rule",),
+    "leads",
+    "operation",
+    "Leads that syncd deleted in the period because an archive rule says delete and a verified export held them, by that rule.",
+)
 
 MEANINGS = (
     STANDING, ARRIVED, ENTERED, CONVERTED, ARRIVED_CONVERTED, MOVED_ON, CONVERSION_RATE, CLOCKS, CONTACTED, SPEED_P50, SPEED_P95,
-    SLA_BREACHES, UNQUALIFIED, UNQUALIFIED_WENT, RECYCLED, ARCHIVED, REVIVED,
+    SLA_BREACHES, UNQUALIFIED, UNQUALIFIED_WENT, RECYCLED, ARCHIVED, REVIVED, DELETED,
 )  # fmt: skip
 """All of them, in the order in which they are shown."""

@@ -23,7 +23,6 @@ import msgspec
 from syncd.app.horizon import Horizon
 from syncd.app.past_activity import Activity, activity_at
 from syncd.model import OrgRecord, OrgRow, PersonRecord, PersonView, Value
-from syncd.plan import golden
 from syncd.plan.facts import created_at, is_opted_out, news_at, stated
 from syncd.policy.model import Facts, Standing, StatusChange
 from syncd.policy.reads import NEWS
@@ -112,7 +111,7 @@ class Past:
             is_whole = row.stamp <= at
             if row.object == "Lead" and not is_converted:
                 status = self._status_at(row, at)
-            stands = self._stands(row, status, at, is_whole=is_whole, is_converted=is_converted, is_now=is_now)
+            stands = self._stands(record, status, at, is_whole=is_whole, is_converted=is_converted, is_now=is_now)
             if not is_whole:
                 unknown |= horizon.of_record - {f"{group}.{name}" for group in ("lead", "org") for name in stands.fields}
             if status.status is None:
@@ -143,6 +142,7 @@ class Past:
             open_opportunities=today.open_opportunities if is_now else 0,
             fired=self._history.fired,
             waiting={},
+            archived={rule_id: moved_at for rule_id, moved_at in today.archived.items() if moved_at <= at},
             unknown=(horizon.names & unknown) | horizon.lacking.of(stands),
         )
         return Known(facts, status.set_at)
@@ -164,7 +164,7 @@ class Past:
             return self._today.golden
         key = len(records)  # they only ever grow in number
         if key not in self._stated:
-            self._stated[key] = stated(golden(records))
+            self._stated[key] = stated(records)
         return self._stated[key]
 
     def _opted_out_at(self, there: Iterable[PersonRecord], at: datetime, unknown: set[str], *, is_blurred: bool) -> bool:
@@ -227,9 +227,9 @@ class Past:
         return _Status(seen[last].status, seen[: last + 1], seen[last].at)
 
     def _stands(
-        self, row: OrgRow, status: _Status, at: datetime, *, is_whole: bool, is_converted: bool, is_now: bool
+        self, record: OrgRecord, status: _Status, at: datetime, *, is_whole: bool, is_converted: bool, is_now: bool
     ) -> Standing:
-        horizon, today = self._horizon, self._today.standing
+        row, horizon, today = record.row, self._horizon, self._today.standing
         fields = row.fields if is_whole else {name: value for name, value in row.fields.items() if name in _NEVER_CHANGED}
         if row.object == "Lead" and not is_converted and fields.get("Status") != status.status:
             fields = fields | {"Status": status.status} if status.status is not None else fields
@@ -240,6 +240,8 @@ class Past:
         ]
         if is_whole and row.modified_by and row.modified_by not in horizon.machines:
             edits.append(row.stamp)
+        if record.other_at is not None and record.other_at <= at and record.other_by not in {"", *horizon.machines}:
+            edits.append(record.other_at)
         return Standing(
             object=row.object,
             sf_id=row.sf_id,

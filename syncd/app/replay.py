@@ -12,7 +12,9 @@ from syncd.app.past import Known, Past
 from syncd.app.tally import Counting
 from syncd.expressions.moments import begin
 from syncd.model import Value
-from syncd.policy import Policy, evaluate
+from syncd.policy import Policy
+from syncd.policy.compiled import ready
+from syncd.policy.evaluate import evaluate_ready
 from syncd.policy.model import ArchiveMeans, Facts, Section, StatusChange, Verdict
 
 _TICK = timedelta(microseconds=1)
@@ -51,10 +53,13 @@ class _Deeds:
         self.waiting: dict[str, datetime] = {}
         self.is_converted = False
         self.opened = 0
+        self.archived: dict[str, datetime] | None = None
 
     def on(self, known: Known) -> Facts:
         """The facts as they would be. A status that a person set since goes before ours."""
         facts, standing = known.facts, known.facts.standing
+        if self.archived is not None:
+            facts = msgspec.structs.replace(facts, archived=self.archived)
         if self.moved_at is not None and known.set_at > self.moved_at:
             self.moved_at, self.statuses = None, ()
         if self.fired or self.waiting or self.opened:
@@ -86,6 +91,9 @@ class _Deeds:
             self.statuses = (*before, StatusChange(verdict.to_status, facts.now))
             self.moved_at = facts.now
         means: ArchiveMeans | None = verdict.means
+        if verdict.rule_id and not verdict.converts:
+            is_away = means is not None and not verdict.is_unarchived
+            self.archived = {verdict.rule_id: facts.now} if is_away else {}
         if means is not None and means.flag:
             self.fields[means.flag] = not verdict.is_unarchived
         for one in verdict.asked:
@@ -98,7 +106,7 @@ class _Deeds:
 
 def replay(policy: Policy, past: Past, days: Days, counting: Counting) -> None:
     """Judge one person on each day on which something happened or the policy wanted to look again."""
-    tally, deeds = counting.tally, _Deeds()
+    tally, deeds, made = counting.tally, _Deeds(), ready(policy)
     tally.people += 1
     is_untold = was_moved = False
     agenda = sorted({days.of(at) for at in past.moments()}, reverse=True)
@@ -111,11 +119,15 @@ def replay(policy: Policy, past: Past, days: Days, counting: Counting) -> None:
                 is_untold = True
                 break
             facts = deeds.on(known)
-            verdict = evaluate(policy, facts)
+            verdict = evaluate_ready(made, facts, is_brief=True)
             has_moved = counting.note(facts, verdict)
             deeds.carry_out(facts, verdict)
             was_moved = was_moved or has_moved
             look_at = verdict.look_at
+            if verdict.deletes:
+                # The lead is gone; what would bring the person back is another lead's story.
+                agenda, look_at = [], None
+                break
             if not has_moved:
                 break
         while agenda and agenda[-1] <= day:

@@ -43,12 +43,19 @@ def status(store: Store, sources: Iterable[str]) -> dict[str, Any]:
         "dead_letters": stats.get("dead_letters", 0),
         "reviews": stats.get("reviews", 0),
         "open_operations": stats.get("open_operations", 0),
+        "last_deletion_export": _export(store),
         "mirror": {name: store.mirror_cursor(name) for name in ("Lead", "Contact")},
         "runs": [
             {"run_id": one.run_id, "started_at": one.started_at, "finished_at": one.finished_at, "status": one.status}
             for one in runs
         ],
     }
+
+
+def _export(store: Store) -> dict[str, Any] | None:
+    """The last verified export of leads that were due for deletion; None if there was none."""
+    found = store.exports(1)
+    return {"export_id": found[0].export_id, "at": found[0].at, "count": found[0].count} if found else None
 
 
 def _schedule(row: ScheduleRow | None) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Tally(msgspec.Struct):
         untold: People who could not be judged on some day, because their record has been deleted, merged or converted since.
         moves: (from, to) to count; `moves_anyway` of these the policy in force makes now, `moves_lost` are made by that one only.
         real_moves: What syncd really did in that time.
-        sums: `moves`, `converted`, `opportunities`, `archived`, `revived`, `holding` (hold periods begun); `sums_anyway` as above.
+        sums: `moves`, `converted`, `opportunities`, `archived`, `revived`, `deleted` (due for it), `holding` (hold periods begun); `sums_anyway` as above.
         actions: Kind to count.
         unknown: Variable to the evaluations that could not tell its value.
         days: (ISO day, section) to the moves and conversions of that day.
@@ -109,12 +109,16 @@ class Counting:
         moves = self._note_move(facts, verdict, beside)
         _count(tally.sums, "opportunities", bool(verdict.opens))
         _count(tally.sums_anyway, "opportunities", beside is not None and bool(verdict.opens and beside.opens))
+        _count(tally.sums, "deleted", bool(verdict.deletes))
+        _count(tally.sums_anyway, "deleted", beside is not None and bool(verdict.deletes and beside.deletes))
         _count(tally.sums, "holding", bool(verdict.starts))
         self._note_actions(verdict, beside)
-        also = {(one.rule_id, one.outcome) for one in beside.asked} if beside is not None else set()
+        also: set[str] | None = None
         for one in verdict.asked:
             if one.outcome != "blocked" or one.rule_id in unsure:
-                self._note_rule(one, facts, is_unsure=one.rule_id in unsure, is_anyway=(one.rule_id, "fired") in also)
+                if also is None:
+                    also = {other.rule_id for other in beside.asked if other.outcome == "fired"} if beside is not None else set()
+                self._note_rule(one, facts, is_unsure=one.rule_id in unsure, is_anyway=one.rule_id in also)
         return moves
 
     def _note_rule(self, answer: Asked, facts: Facts, *, is_unsure: bool, is_anyway: bool) -> None:
@@ -177,6 +181,11 @@ class Counting:
 
     def _note_actions(self, verdict: Verdict, beside: Verdict | None) -> None:
         if not verdict.actions:
+            return
+        if beside is verdict:  # the two policies are alike in all that they ask of this person
+            for one in verdict.actions:
+                _count(self.tally.actions, str(one.kind))
+                _count(self.tally.actions_anyway, str(one.kind))
             return
         wanted = _deeds(verdict.actions)
         shared = wanted & _deeds(beside.actions) if beside is not None else Counter()

@@ -100,9 +100,12 @@ def plan_undo(ctx: PassContext, session: OrgSession, run_id: str, make_id: Calla
 
 
 def _why_never(one: Operation) -> str:
-    """Why a write can never be undone (G7): the org takes no conversion back, nor what was set on its opportunity, and no source an action."""
+    """Why a write can never be undone (G7): the org takes no conversion back, nor what was set on its opportunity, nor a deletion; no source an action."""
     if one.kind is OperationKind.ACTION:
         return "cannot_be_undone"
+    if one.kind is OperationKind.EXPIRE:
+        # REST knows no undelete (reference salesforce.md 9.4): a person takes it out of the recycle bin.
+        return "in_recycle_bin_15_days"
     is_of_conversion = one.kind is OperationKind.CONVERT or (one.object == "Opportunity" and one.kind not in MADE)
     return "conversion_stays" if is_of_conversion else ""
 

@@ -129,6 +129,8 @@ Examples:
         )
         show_ranges(output, found["sources"])
         for name, one in found["sources"].items():
+            if one["notice"]:
+                output.line(f"{name}: {one['notice']}")
             if one["credentials_end_at"] is not None and one["credentials_end_soon"]:
                 output.line(f"The credentials of {name} end on {one['credentials_end_at']:%Y-%m-%d}.")
         output.line(

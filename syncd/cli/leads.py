@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from syncd.cli.shared import Json, Yes, ask_daemon, confirm, globals_of, house
 from syncd.errors import StoreError
 
 if TYPE_CHECKING:
+    from syncd.app.exports import Exported
     from syncd.app.leads import LeadCard
 
 Who = Annotated[str, typer.Argument(help="An e-mail, phone, Salesforce id, person id, or part of a name.", metavar="WHO")]
@@ -67,15 +69,28 @@ Examples:
     @lead.command(
         help="""Every person, one JSON object per line with --json, else as a table.
 
+With --for-deletion: the leads that the policy wants to delete now, and no others, with every field that syncd can read in Salesforce, as
+JSON Lines with a manifest beside it. The file is read back; the next pass then deletes those that have not changed since.
+
 Examples:
   syncd lead export --json > people.jsonl
+  syncd lead export --for-deletion /srv/archive/leads-2026-11.jsonl
 """
     )
-    def export(context: typer.Context, as_json: Json = False) -> None:
+    def export(
+        context: typer.Context,
+        for_deletion: Annotated[
+            str, typer.Option("--for-deletion", help="Write the leads that are due for deletion to this file.", metavar="FILE")
+        ] = "",
+        as_json: Json = False,
+    ) -> None:
         from syncd.app.leads import export_leads
 
         output = globals_of(context).output(as_json=as_json)
         with house(context) as opened:
+            if for_deletion:
+                _show_export(output, opened.export_for_deletion(Path(for_deletion)))
+                return
             if as_json:
                 for person in export_leads(opened.store):
                     output.json(person)
@@ -95,6 +110,21 @@ Examples:
                     for one in export_leads(opened.store)
                 ],
             )
+
+
+def _show_export(output: Output, found: Exported) -> None:
+    """What was exported, and what comes of it."""
+    if output.as_json:
+        output.json(found)
+        return
+    if not found.count:
+        output.line("No lead is due for deletion, so no file was written.")
+    else:
+        output.line(f"{found.file} holds {found.count} leads, and was read back.", "bold")
+        output.line(f"SHA-256 {found.sha256}; manifest {found.manifest}.")
+        output.say("The next pass deletes those that have not changed since. Move both files to a safe place.")
+    if found.left_out:
+        output.say(f"{found.left_out} more have changed since the last pass, which has to look at them first.", "yellow")
 
 
 def _convert(lead: typer.Typer) -> None:

@@ -115,7 +115,7 @@ def show_policy(output: Output, found: Mapping[str, Any] | None) -> None:
 NOTE_WORDS = {
     "kept_persons_edit": "fields kept because somebody edited them in Salesforce",
     "keep_filled": "fields left alone because Salesforce already has a value",
-    "person_is_contact": "people who are Contacts already: only consent is written there",
+    "person_is_contact": "people who are Contacts already: only consent is written there, and what the policy does with contacts",
     "lead_unassigned": "new leads that nobody was assigned to",
     "held_by_guard": "creates held back by the guard",
     "skip_when": "records skipped by skip_when",
@@ -142,6 +142,11 @@ NOTE_WORDS = {
     "opt_out_not_writable": "leads not converted: their opt-out cannot be written to the contact",
     "open_opportunity_exists": "leads converted without an opportunity, because one is open already",
     "deleted_by_person": "people somebody deleted in Salesforce: not created again",
+    "deleted_after_retention": "people whose lead syncd deleted after retention: not created again without new intent",
+    "needs_export": "leads due for deletion that wait for a verified export: syncd lead export --for-deletion FILE",
+    "export_outdated": "leads not deleted because they have changed since they were exported: they need a new export",
+    "restored_by_person": "leads not deleted because somebody took them out of the recycle bin",
+    "may_not_delete": "leads not deleted because the integration user may not delete leads",
 }
 """What the reasons of a summary mean; a reason that is not here is shown as its own word."""
 

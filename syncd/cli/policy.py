@@ -19,7 +19,7 @@ _BLOCKED = {
     "condition": "its condition does not hold",
     "status": "not asked in this status",
     "not_allowed": "syncd may not make this move",
-    "rep_edit": "a person set the status, and nothing newer speaks for the rule",
+    "rep_edit": "a person set the status, or edited the lead, and nothing newer speaks for the rule",
     "held": "a person put the lead on hold",
     "too_soon": "syncd left that status a few days ago",
     "waiting": "its time has not come",

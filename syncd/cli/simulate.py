@@ -26,6 +26,7 @@ _WORDS = {
     "converted": "converted",
     "opportunities": "opportunities",
     "archived": "archived",
+    "deleted": "due for deletion",
     "revived": "revived",
     "holding": "hold periods begun",
 }

@@ -24,6 +24,7 @@ from syncd.connector.session import Health as Health
 from syncd.connector.session import Limits as Limits
 from syncd.connector.session import Options as Options
 from syncd.connector.session import Session as Session
+from syncd.connector.session import limits_of as limits_of
 from syncd.model import NOT_CARRIED_OUT as NOT_CARRIED_OUT
 from syncd.model import ActionOutcome as ActionOutcome
 from syncd.model import ActionState as ActionState

@@ -23,6 +23,7 @@ from syncd.model.lead import Problem as Problem
 from syncd.model.lead import Touch as Touch
 from syncd.model.lead import Value as Value
 from syncd.model.operation import CREATING as CREATING
+from syncd.model.operation import DELETING as DELETING
 from syncd.model.operation import OPEN_STATES as OPEN_STATES
 from syncd.model.operation import ORG_KINDS as ORG_KINDS
 from syncd.model.operation import Assignment as Assignment

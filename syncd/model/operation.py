@@ -11,7 +11,10 @@ from syncd.model.lead import Value
 
 
 class OperationKind(StrEnum):
-    """What a write does. Consent, fields and status travel apart (DESIGN 5.3)."""
+    """What a write does. Consent, fields and status travel apart (DESIGN 5.3).
+
+    `delete` takes back what an undone run had created; `expire` deletes an archived lead after retention.
+    """
 
     CONSENT = "consent"
     CREATE = "create"
@@ -19,6 +22,7 @@ class OperationKind(StrEnum):
     STATUS = "status"
     RESTORE = "restore"
     DELETE = "delete"
+    EXPIRE = "expire"
     TASK = "task"
     ACTION = "action"
     CONVERT = "convert"
@@ -27,6 +31,9 @@ class OperationKind(StrEnum):
 
 CREATING = (OperationKind.CREATE, OperationKind.TASK, OperationKind.OPPORTUNITY)
 """Kinds that make a record: upserts by external id."""
+
+DELETING = (OperationKind.DELETE, OperationKind.EXPIRE)
+"""Kinds after which the record is in the recycle bin."""
 
 ORG_KINDS = tuple(kind for kind in OperationKind if kind is not OperationKind.ACTION)
 """Kinds that the org carries out; an action is carried out by a source."""
@@ -112,7 +119,9 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def written(self) -> dict[str, Value]:
-        """Those of `fields` that the record itself shows afterwards: of a conversion its status, the rest says how it is made."""
+        """Those of `fields` that the record itself shows afterwards: of a conversion its status, the rest says how it is made; of a deletion nothing."""
+        if self.kind is OperationKind.EXPIRE:
+            return {}
         if self.kind is not OperationKind.CONVERT:
             return self.fields
         return {name: value for name, value in self.fields.items() if name == "Status"}

@@ -36,7 +36,7 @@ class FieldSchema(msgspec.Struct, frozen=True, gc=False):
 
 
 class ObjectSchema(msgspec.Struct, frozen=True, gc=False):
-    """The fields of one object that the integration user may see, by API name; whether it may create and edit records."""
+    """The fields of one object that the integration user may see, by API name; whether it may create, edit and delete records."""
 
     name: str
     fields: dict[str, FieldSchema]
@@ -44,6 +44,7 @@ class ObjectSchema(msgspec.Struct, frozen=True, gc=False):
     """Fields without which nothing can be created; worked out from `fields`."""
     is_createable: bool = True
     is_updateable: bool = True
+    is_deletable: bool = True
 
     def __post_init__(self) -> None:
         """Work out what is asked for every new lead."""
@@ -110,7 +111,8 @@ class OrgRecord(msgspec.Struct, frozen=True, gc=False):
 
     `person_id` is `""` while nobody knows whose it is. `is_survivor` is False for a second record of a
     person that is linked and left alone. `deleted_by_us` tells an undo from a person's deletion. `sent` holds what syncd last wrote
-    per field (base is what the org made of it), `repeats` how often in a row it wrote that same value.
+    per field (base is what the org made of it), `repeats` how often in a row it wrote that same value. `other_by` changed the record last before its last change by somebody else,
+    at `other_at` (None: nobody is known).
     """
 
     row: OrgRow
@@ -120,6 +122,8 @@ class OrgRecord(msgspec.Struct, frozen=True, gc=False):
     deleted_by_us: bool = False
     sent: dict[str, Value] = {}
     repeats: dict[str, int] = {}
+    other_by: str = ""
+    other_at: datetime | None = None
 
 
 class Recovery(StrEnum):

@@ -52,6 +52,7 @@ class PersonView(msgspec.Struct, frozen=True, gc=False):
     writes in state failed since the last one that was done: passing faults do not repeat without end. `tasks` are its operations
     of that kind, whatever became of them, oldest first; they count in none of the others but open and refused ones. `conversions` are those that convert
     a lead or write an opportunity, and `actions` those at sources, likewise. `moves` are its writes of kind status that are done, oldest first.
+    `expirations` are its deletions after retention, whatever became of them.
     `notes` are the reasons of the last plan.
     """
 
@@ -69,6 +70,7 @@ class PersonView(msgspec.Struct, frozen=True, gc=False):
     actions: tuple[Operation, ...] = ()
     moves: tuple[Operation, ...] = ()
     conversions: tuple[Operation, ...] = ()
+    expirations: tuple[Operation, ...] = ()
     notes: dict[str, str] = {}
 
 

@@ -2,11 +2,20 @@
 
 from syncd.plan.canonical import canonical as canonical
 from syncd.plan.canonical import same as same
+from syncd.plan.deletions import MAY_NOT as MAY_NOT
+from syncd.plan.deletions import NEEDS_EXPORT as NEEDS_EXPORT
+from syncd.plan.deletions import carry_deletion as carry_deletion
+from syncd.plan.deletions import exported_digest as exported_digest
+from syncd.plan.deletions import exported_fields as exported_fields
+from syncd.plan.deletions import last_expired as last_expired
+from syncd.plan.deletions import may_delete as may_delete
+from syncd.plan.deletions import why_kept as why_kept
 from syncd.plan.facts import facts_of as facts_of
 from syncd.plan.facts import has_opted_out as has_opted_out
 from syncd.plan.facts import is_led_by_person as is_led_by_person
 from syncd.plan.facts import is_old as is_old
 from syncd.plan.facts import standing_record as standing_record
+from syncd.plan.facts import stated as stated
 from syncd.plan.guard import GUARD_FLOOR as GUARD_FLOOR
 from syncd.plan.guard import guard_reason as guard_reason
 from syncd.plan.once import named_rule as named_rule
@@ -17,7 +26,6 @@ from syncd.plan.source_actions import action_of as action_of
 from syncd.plan.source_actions import stated_action as stated_action
 from syncd.plan.standards import StandardsSettings as StandardsSettings
 from syncd.plan.standards import carry as carry
-from syncd.plan.standards import not_carried_out as not_carried_out
 from syncd.plan.survivorship import golden as golden
 from syncd.plan.tasks import TaskSettings as TaskSettings
 from syncd.plan.tasks import contact_of as contact_of

@@ -12,6 +12,8 @@ from collections.abc import Set as AbstractSet
 from syncd.model import OPEN_STATES, Operation, OperationState, Provenance
 from syncd.policy import Policy, Wanted
 
+PUBLISHED = "published"
+"""How provenance names what is written because a policy was published."""
 _PREFIX = "policy "
 
 

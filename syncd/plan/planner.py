@@ -20,6 +20,7 @@ from syncd.model import (
     Value,
 )
 from syncd.plan.consent import ConsentWrite, consent_writes, is_withdrawn
+from syncd.plan.deletions import kept_opt_outs, last_expired
 from syncd.plan.facts import standing_record
 from syncd.plan.fields import diff, fitting
 from syncd.plan.observed import kept_notes
@@ -179,7 +180,7 @@ class _Planner:
         """Whether the person is in the org as a Contact (or converted), or was deleted there; notes the reason."""
         living = [record for record in self._view.org_records if not record.row.is_deleted]
         if living:
-            # Nothing but consent is written to Contacts yet.
+            # Of what the sources say nothing but consent is written to Contacts.
             self._notes["person"] = "person_is_contact"
             return True
         deleted = [record for record in self._view.org_records if record.row.is_deleted]
@@ -187,17 +188,19 @@ class _Planner:
             return False
         newest = max(deleted, key=lambda record: record.row.stamp)
         is_newer = self._golden.newest_at is not None and self._golden.newest_at > newest.row.stamp
-        if newest.deleted_by_us and is_newer:
+        is_expired = last_expired(self._view) is not None
+        if self._decision.is_wanted_again if is_expired else newest.deleted_by_us and is_newer:
             return False
-        if newest.deleted_by_us:
+        if newest.deleted_by_us and not is_expired:
             self._notes["create"] = "undone"
         elif not is_newer or self._decision.on_deleted == "skip":
-            self._notes["create"] = "deleted_by_person"
+            self._notes["create"] = "deleted_after_retention" if is_expired else "deleted_by_person"
         elif self._decision.on_deleted == "create":
             return False
         else:
             self._notes["create"] = "ask_on_deleted"
-            reason = f"Somebody deleted this lead in Salesforce ({newest.row.sf_id}); a source has sent it again since."
+            by = "syncd deleted this lead after retention" if is_expired else "Somebody deleted this lead in Salesforce"
+            reason = f"{by} ({newest.row.sf_id}); a source has sent it again since."
             self._review = Review("on_deleted", self._view.person_id, (), reason, run_id=self._run_id, at=self._at)
         return True
 
@@ -333,6 +336,9 @@ class _Planner:
         for name, one in self._golden.consent.items():
             if is_withdrawn(one, allow_clear=self._decision.allow_clear) and name in described and described[name].is_createable:
                 fields[name], why[name] = True, one.withdrawn_by
+        for name, reason in kept_opt_outs(self._view).items():
+            if name in described and described[name].is_createable and fields.get(name) is not True:
+                fields[name], why[name] = True, reason
 
     def _operation(
         self,

@@ -4,7 +4,8 @@ model     what a policy says, what is known of a person, what is decided     pol
 load      the file to a Policy, by reading and read_*                        check      what is wrong with one that reads well
 expected  the tests of the file                                              needs      what the mirror must hold for it
 values    what is known, as conditions name it                               compiled   a policy made ready, once for everybody
-evaluate  one person to one verdict, by score, criteria, moving, doing       turn       one evaluation under way
+evaluate  one person to one verdict, by score, criteria, moving, deleting, doing   turn       one evaluation under way
+ways      who is asked what in which status                                alike    where two policies cannot decide differently
 explain   why                                                                decide     what a new or deleted lead gets
 """
 
@@ -13,6 +14,7 @@ from syncd.policy.check import Level as Level
 from syncd.policy.check import check_policy as check_policy
 from syncd.policy.decide import Decision as Decision
 from syncd.policy.decide import decide as decide
+from syncd.policy.decide import is_wanted_again as is_wanted_again
 from syncd.policy.evaluate import evaluate as evaluate
 from syncd.policy.evaluate import values_of as values_of
 from syncd.policy.expected import run_tests as run_tests

@@ -91,6 +91,9 @@ def _rule(policy: Policy, rule: Rule) -> Iterator[Finding]:
         if rule.rule_id not in named:
             message = "never fires: no convert rule names it in opportunity:"
             yield _about(rule, Level.WARNING, message, "Name it there, or write target: contact.")
+    if rule.section is Section.DELETE and rule.when is not None and "status" in rule.when.names:
+        message = "may never fire: its condition asks for the status, which is the archived one by then"
+        yield _about(rule, Level.WARNING, message, "Write delete: {when: ...} with what must hold at deletion.")
     if rule.section is Section.CONVERT and policy.standards.qualified is None:
         yield _about(
             rule, Level.ERROR, "converts nobody: standards.qualified says nothing", "Write standards: {qualified: CONDITION}."

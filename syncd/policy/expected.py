@@ -38,6 +38,7 @@ def differences(verdict: Verdict, facts: Facts, expect: dict[str, Any]) -> list[
     compare("rule", verdict.rule_id)
     compare("converts", verdict.converts)
     compare("opens", verdict.opens)
+    compare("deletes", verdict.deletes)
     compare("owner", verdict.owner)
     compare("score", verdict.score)
     compare("qualified", verdict.is_qualified)
@@ -56,7 +57,7 @@ def differences(verdict: Verdict, facts: Facts, expect: dict[str, Any]) -> list[
     return wrong
 
 
-_EMPTY = {"program": "", "rule": "", "converts": "", "opens": "", "owner": "", "score": 0}
+_EMPTY = {"program": "", "rule": "", "converts": "", "opens": "", "deletes": "", "owner": "", "score": 0}
 
 
 def _came(rule: str, found: tuple[str, str], asked: tuple[str, str]) -> list[str]:

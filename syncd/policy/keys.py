@@ -65,7 +65,7 @@ FIELDS = _keys(
     ("reason", "field", "why the status is what it is: `reason` of the rule", "", "Syncd_Reason__c"),
     ("policy", "field", "name and version of the policy that decided last", "", "Syncd_Policy__c"),
     ("score", "field", "the score", "", "Syncd_Score__c"),
-    ("hold_until", "field", "a day, set by a rep: until then no rule touches the record", "", "Syncd_Hold_Until__c"),
+    ("hold_until", "field", "a day, set by a rep: until then no rule touches the record; of a contact, where Contact has the field, too", "", "Syncd_Hold_Until__c"),
 )  # fmt: skip
 
 CONSENT = _keys(
@@ -157,6 +157,7 @@ SECTIONS: Mapping[str, tuple[Key, ...]] = {
         ("hold_days", "days", "the condition must have held for so long", "`0`", "14"),
         ("unedited_days", "days", "never if a person edited the record within so many days", "`0`", "30"),
         ("means", "mapping", "what archiving is; see below", "required", "{status: Archived}"),
+        ("delete", "mapping", "whether a lead that this rule archived is deleted after retention; see below", "never", "{after_days: 730}"),
     ),
     "convert": _keys(
         ("status", "text", "the converted status", "required", "Closed - Converted"),
@@ -195,6 +196,13 @@ MEANS = _keys(
     ("previous_owner_field", "field", "a field of Lead that keeps the previous owner", "", "Syncd_Previous_Owner__c"),
 )  # fmt: skip
 
+DELETE = _keys(
+    ("after_days", "days", "days since it was archived, and since the last touch, task, event, edit or change of anybody; 30 at least", "required", "730"),
+    ("when", "condition", "asked at deletion instead of the rule's own `when`, which must still hold otherwise", "the rule's", "'not lead.Keep__c'"),
+    ("id", "id", "names it in decisions and tests", "the rule's with `_delete`", "outside_icp_delete"),
+    ("enforcement", "enforcement", "`enforce` or `observe`", "the rule's", "observe"),
+)  # fmt: skip
+
 ACTIONS: Mapping[str, tuple[Key, ...]] = {
     "task": _keys(
         ("subject", "text", "what to do; at most 255 characters", "required", "Call back today"),
@@ -203,9 +211,9 @@ ACTIONS: Mapping[str, tuple[Key, ...]] = {
         ("description", "text", "more words", "", "They asked for a demo."),
         ("fields", "mapping", "further fields of the task to expressions", "", "{Description: lead.Description}"),
     ),
-    "owner": _keys(("to", "text", "`previous`, `account`, `user:NAME` or `queue:NAME`", "required", "queue:Hot Leads")),
+    "owner": _keys(("to", "text", "`previous`, `account`, `user:NAME` or `queue:NAME`; of a contact never a queue", "required", "queue:Hot Leads")),
     "flag": _keys(
-        ("field", "field", "a field of Lead", "required", "Is_Hot__c"),
+        ("field", "field", "a field of Lead, or of Contact in a rule about contacts", "required", "Is_Hot__c"),
         ("value", "scalar", "what is written into it", "`true`", "true"),
     ),
 }  # fmt: skip
@@ -245,6 +253,7 @@ GIVEN = _keys(
     ("open_opportunities", "count", "of the contact or account", "`0`", "1"),
     ("owner_active", "flag", "whether the owner is an active user", "not known", "false"),
     ("fired", "mapping", "rule id to how many days ago it last did something", "none", "{drip: 30}"),
+    ("archived_days_ago", "mapping", "id of the archive rule that moved the lead last to how many days ago", "none", "{outside_icp: 800}"),
     ("held_for_days", "mapping", "id of an archive rule to how many days its condition has held", "none", "{outside_icp: 14}"),
 )  # fmt: skip
 
@@ -262,6 +271,7 @@ EXPECT = _keys(
     ("owner", "text", "the new owner, `\"\"` where it stays", "", "previous"),
     ("converts", "text", "id of the convert rule, `\"\"` for none", "", "ready"),
     ("opens", "text", "id of the opportunity rule, `\"\"` for none", "", "strong_intent"),
+    ("deletes", "text", "id of the `delete` of an archive rule that is due, `\"\"` for none", "", "outside_icp_delete"),
 )  # fmt: skip
 
 TOUCH = ("channel", "days_ago", "campaign", "source", "news")
@@ -269,13 +279,13 @@ TOUCH = ("channel", "days_ago", "campaign", "source", "news")
 
 BLOCKED: Mapping[str, str] = {
     "condition": "its condition does not hold",
-    "status": "the person is in no status that it asks about",
+    "status": "the person is in no status that it asks about; the lead was not archived by its rule, or is so no longer (`delete`)",
     "not_allowed": "the program has no such transition for syncd",
-    "rep_edit": "a person has set the status, and nothing newer speaks for the move (or the rule lacks `overrides_rep`)",
+    "rep_edit": "a person has set the status, and nothing newer speaks for the move (or the rule lacks `overrides_rep`); has edited the lead since it was archived (`delete`)",
     "held": "a rep has put the record on hold",
     "too_soon": "the reverse change waits `min_days_in_status`",
     "waiting": "a hold period, `after_days` or a deadline is not over",
-    "open_work": "there is an open task or a future event (`archive`)",
+    "open_work": "there is an open task or a future event (`archive`, `delete`)",
     "active": "it was not silent for long enough (`archive`)",
     "done_before": "it has done so in this stay already",
     "consent": "the person has opted out, or `consent.actions` forbids it",

@@ -30,6 +30,7 @@ class Section(StrEnum):
     STATUS = "rules"
     RECYCLE = "recycle"
     ARCHIVE = "archive"
+    DELETE = "delete"  # written as `delete:` of an archive rule
     CONVERT = "convert"
     OPPORTUNITY = "opportunity"
     NURTURE = "nurture"
@@ -38,6 +39,10 @@ class Section(StrEnum):
 
 MOVING = (Section.ILLEGAL, Section.REVIVE, Section.STATUS, Section.RECYCLE, Section.ARCHIVE)
 """Sections whose rules may change a status."""
+
+
+MIN_DELETE_DAYS = 30
+"""A lead stays archived, and silent, for so long at least before it is deleted: somebody must have had the time to notice."""
 
 
 class Enforcement(StrEnum):
@@ -210,6 +215,7 @@ class Rule(msgspec.Struct, frozen=True):
         inactive_days, hold_days, unedited_days: Of archive: silence of everybody; how long the condition must have held; days since a person's last edit.
         means: Of archive.
         within_minutes: Of sla, counted from `clock` (`status` or `arrival`).
+        of_rule: Of delete: the archive rule whose leads it deletes, `after_days` after they were archived and fell silent.
     """
 
     rule_id: str
@@ -236,6 +242,7 @@ class Rule(msgspec.Struct, frozen=True):
     opening: Opening | None = None
     within_minutes: int = 0
     clock: str = "status"
+    of_rule: str = ""
     line: int = 0
 
 
@@ -353,6 +360,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         open_opportunities: Of the contact or account.
         fired: Rule id to when it last fired (enforced ones).
         waiting: Rule id to when the hold period of its condition ends.
+        archived: The archive rule that moved the lead last, and when; empty if another rule did, or none.
         unknown: Names of variables whose value at `now` cannot be told (a simulation of the past).
     """
 
@@ -373,6 +381,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     open_opportunities: int = 0
     fired: dict[str, datetime] = {}
     waiting: dict[str, datetime] = {}
+    archived: dict[str, datetime] = {}
     unknown: frozenset[str] = frozenset()
 
 
@@ -425,7 +434,7 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
     """Its place among the actions of its rule."""
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What the policy wants for one person in this pass: at most one change of status, at most one conversion or opportunity, and actions.
 
     Attributes:
@@ -434,6 +443,7 @@ class Verdict(msgspec.Struct, frozen=True):
         to_status: The new status; "" for none. `is_backward` when it lies before the present one or archives.
         changes: Further fields that go with the status (flag, owner as `OwnerId` request, reason, next action).
         converts, opens: Rule id of the conversion or opportunity to be made.
+        deletes: Rule id of the deletion that is due; `keeps` is that rule, or the one that waits, with when it is due.
         actions: Also of rules that moved nothing.
         starts, stops: Hold periods to begin (rule id to its end) and to forget.
         look_at: When the answer may change although nothing happens; None for never.
@@ -452,6 +462,8 @@ class Verdict(msgspec.Struct, frozen=True):
     is_unarchived: bool = False
     converts: str = ""
     opens: str = ""
+    deletes: str = ""
+    keeps: dict[str, datetime] = {}
     actions: tuple[Wanted, ...] = ()
     asked: tuple[Asked, ...] = ()
     criteria: tuple[Judged, ...] = ()

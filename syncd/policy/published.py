@@ -18,6 +18,7 @@ from syncd.policy.published_rules import (
     Entry,
     converting,
     deadline_of,
+    deleting,
     moving,
     of_status,
     opening,
@@ -244,6 +245,10 @@ _HEADINGS = {
         "Nobody hangs: each reason has a path of its own, without work for you.",
     ),
     Section.ARCHIVE: ("What is put away", "Never while there is an open task or an event to come."),
+    Section.DELETE: (
+        "What is deleted in the end",
+        "Never without a verified export, nor while there is an open task or an event to come.",
+    ),
     Section.CONVERT: ("What becomes account and contact", "Never without a real company name."),
     Section.OPPORTUNITY: ("What becomes an opportunity", "Only very strong intent."),
     Section.NURTURE: ("What is sent to those who wait", ""),
@@ -252,7 +257,13 @@ _HEADINGS = {
 
 
 def _chapters(policy: Policy) -> Iterator[Chapter]:
-    tellers = {Section.CONVERT: converting, Section.OPPORTUNITY: opening, Section.NURTURE: sending, Section.SLA: within}
+    tellers = {
+        Section.DELETE: deleting,
+        Section.CONVERT: converting,
+        Section.OPPORTUNITY: opening,
+        Section.NURTURE: sending,
+        Section.SLA: within,
+    }
     for section, (title, lead) in _HEADINGS.items():
         tell = tellers.get(section, moving)
         entries = tuple(tell(rule) for rule in policy.rules if rule.section is section)

@@ -63,6 +63,13 @@ def converting(rule: Rule) -> Entry:
     return _entry(rule, f"{text}; its status is then “{found.status}”.", [*details, *_done(rule)])
 
 
+def deleting(rule: Rule) -> Entry:
+    """A rule that deletes what another one has archived."""
+    silent = f"{days(rule.after_days or 0)} after anybody last did anything to it"
+    text = f"A lead that {rule.of_rule} has archived, {silent}{_when_of(rule, 'if')}."
+    return _entry(rule, text, ["Never if you have edited it since; it waits in Salesforce's recycle bin for 15 days."])
+
+
 def opening(rule: Rule) -> Entry:
     """A rule that makes an opportunity."""
     found = rule.opening
@@ -253,4 +260,16 @@ def _action(action: Action) -> str:
     return " ".join(said.split()) + more
 
 
-__all__ = ["WATCHES", "Entry", "converting", "deadline_of", "moving", "of_status", "opening", "sending", "span_of", "within"]
+__all__ = [
+    "WATCHES",
+    "Entry",
+    "converting",
+    "deadline_of",
+    "deleting",
+    "moving",
+    "of_status",
+    "opening",
+    "sending",
+    "span_of",
+    "within",
+]

@@ -17,7 +17,8 @@ from syncd.policy.reading import Reader
 MAX_RULES = 400
 """Of all sections together."""
 
-ORDER = tuple(one for one in Section if one is not Section.ILLEGAL)
+ORDER = tuple(one for one in Section if one not in (Section.ILLEGAL, Section.DELETE))
+"""Sections that are keys of the file."""
 
 
 class RuleReader:
@@ -48,6 +49,7 @@ class RuleReader:
         found: list[Rule] = []
         count = 0
         for section in ORDER:
+            deletions: list[Rule] = []
             nodes = self._reader.items(root, section.value, MAX_RULES)
             count += len(nodes)
             if count > MAX_RULES:
@@ -61,6 +63,8 @@ class RuleReader:
                 rule = self._rule(section, node)
                 if rule is not None and len(self._reader.problems.found) == before:
                     found.append(rule)
+                    deletions += self._deletion(rule, node)
+            found += deletions
         self._sections.check_openings(root, found)
         return tuple(found)
 
@@ -70,24 +74,39 @@ class RuleReader:
         if not reader.keys(node, (*RULE, *SECTIONS[section.value]), what):
             return None
         rule_id = reader.identifier(node, "id")
-        if rule_id in self.places:
-            reader.problems.add(node.entries["id"], f'The id "{rule_id}" stands in line {self.places[rule_id].line} already.')
-        self.places.setdefault(rule_id, node)
+        self._take(rule_id, node.entries["id"], node)
+        target = self._target(section, node)
         rule = Rule(
             rule_id=rule_id,
             section=section,
             program=self._program(node),
-            target=self._target(section, node),
+            target=target,
             when=reader.condition(node, "when"),
             reason=reader.text(node, "reason"),
             enforcement=Enforcement(
                 reader.word(node, "enforcement", [one.value for one in Enforcement], self._enforcement.value)
             ),
-            actions=self._actions.read(node),
+            actions=self._actions.read(node, target),
             line=node.line,
         )
         rule = msgspec.structs.replace(rule, from_statuses=self._from(node, rule))
         return self._sections.complete(rule, node)
+
+    def _take(self, rule_id: str, place: Node, node: Node) -> None:
+        """Note whose id it is, and that somebody else has it."""
+        if rule_id in self.places:
+            self._reader.problems.add(place, f'The id "{rule_id}" stands in line {self.places[rule_id].line} already.')
+        self.places.setdefault(rule_id, node)
+
+    def _deletion(self, rule: Rule, node: Node) -> list[Rule]:
+        """The rule that `delete:` of an archive rule makes; none without it, or with a mistake."""
+        before = len(self._reader.problems.found)
+        made = self._sections.deletion(rule, node)
+        if made is None:
+            return []
+        part = node.entries["delete"]
+        self._take(made.rule_id, part.get("id") or part, part)
+        return [made] if len(self._reader.problems.found) == before else []
 
     def _program(self, node: Node) -> str:
         name = self._reader.text(node, "program")

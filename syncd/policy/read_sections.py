@@ -9,8 +9,8 @@ import msgspec
 from syncd.document import Node
 from syncd.expressions import Kind
 from syncd.expressions.tree import Compare, Literal, Logic, Term, Variable
-from syncd.policy.keys import MEANS
-from syncd.policy.model import ArchiveMeans, Converting, Opening, Rule, Section, Target
+from syncd.policy.keys import DELETE, MEANS
+from syncd.policy.model import MIN_DELETE_DAYS, ArchiveMeans, Converting, Enforcement, Opening, Rule, Section, Target
 from syncd.policy.read_actions import MAX_ACTION_FIELDS, read_owner
 from syncd.policy.reading import Reader, is_blank
 
@@ -113,6 +113,32 @@ class SectionReader:
         if means.previous_owner_field and not means.owner:
             reader.problems.add_key(node, "previous_owner_field", "previous_owner_field goes with owner: only.")
         return {"means": means, "to_status": status}
+
+    def deletion(self, rule: Rule, node: Node) -> Rule | None:
+        """What an archive rule says of deletion, as a rule of its own; None if it says nothing."""
+        reader, part = self._reader, node.get("delete")
+        if rule.section is not Section.ARCHIVE or part is None or is_blank(part) or not reader.keys(part, DELETE, "delete"):
+            return None
+        means = rule.means
+        if means is not None and not (means.status or means.flag):
+            advice = "Only then everybody can see that a lead is still archived."
+            reader.problems.add(part, "delete needs means with status: or flag:.", advice)
+        enforcement = reader.word(part, "enforcement", [one.value for one in Enforcement], rule.enforcement.value)
+        if enforcement == Enforcement.ENFORCE and rule.enforcement is Enforcement.OBSERVE:
+            reader.problems.add(
+                part, "delete cannot be enforced while its rule is only observed.", "Observe both, or enforce both."
+            )
+        return Rule(
+            rule_id=reader.identifier(part, "id") or f"{rule.rule_id[:53]}_delete",
+            section=Section.DELETE,
+            program=rule.program,
+            when=rule.when if is_blank(part.get("when")) else reader.condition(part, "when"),
+            reason=rule.reason,
+            enforcement=Enforcement(enforcement),
+            after_days=reader.number(part, "after_days", MIN_DELETE_DAYS),
+            of_rule=rule.rule_id,
+            line=part.line,
+        )
 
     def _convert(self, rule: Rule, node: Node) -> dict[str, object]:
         reader = self._reader

@@ -99,6 +99,7 @@ class _TestReader:
             last_activity_at=self._ago(given, "last_activity_days_ago", now),
             open_opportunities=reader.number(given, "open_opportunities") or 0,
             fired={rule: now - timedelta(days=days) for rule, days in self._by_rule(given, "fired").items()},
+            archived={rule: now - timedelta(days=days) for rule, days in self._by_rule(given, "archived_days_ago").items()},
             waiting={
                 rule: now + timedelta(days=self._hold_days.get(rule, 0) - days)
                 for rule, days in self._by_rule(given, "held_for_days").items()
@@ -194,7 +195,7 @@ class _TestReader:
             reader.problems.add(expect, "A test expects something.", f"Known: {', '.join(names(EXPECT))}.")
         self._may_be(expect, "program", [one.name for one in self._policy.programs], "There is no program {}.")
         self._may_be(expect, "status", self._statuses, "No program has a status {}.")
-        for key in ("rule", "converts", "opens"):
+        for key in ("rule", "converts", "opens", "deletes"):
             self._may_be(expect, key, [*self._rules, "illegal_status", "illegal_move"], "There is no rule {}.")
         for key in ("fired", "observed"):
             for text, node in reader.texts(expect, key):

@@ -120,6 +120,8 @@ def _guards(rule: Rule, worked_out: dict[str, Names]) -> Names:
         found |= {"activity.last_at", "person.edited_at", "status_at"} if rule.inactive_days else set()
         found |= {"person.edited_at"} if rule.unedited_days else set()
         found |= {f"org.{rule.means.flag}"} if rule.means is not None and rule.means.flag else set()
+    if rule.section is Section.DELETE:
+        found |= {"status", "status_at", "activity.open_tasks", "activity.next_event_at", "activity.last_at", "person.edited_at"}
     if rule.section is Section.CONVERT:
         found.add("lead.Company")
     if rule.section is Section.OPPORTUNITY:

@@ -32,8 +32,9 @@ One decision for each person and pass. It depends on what is known and on the cl
 5. **What moves the status**: `revive`, `rules`, `recycle` (after `after_days`), `archive`, each in the order of the file. The first that may wins.
    Contacts and converted leads have none of these.
 6. **Convert**, if nothing moved the status, never on a placeholder company; with it the opportunity. Opportunities of contacts stand on their own.
-7. **Actions**: `nurture`, and `do` of `recycle`, on the status that the org has already, once for each stay in it; `sla` when its time is over.
-8. Rules with `enforcement: observe` say what they would have done. They move nothing and stop no other rule.
+7. **Delete**, if nothing moved or converts the lead: what an archive rule says in `delete:`.
+8. **Actions**: `nurture`, and `do` of `recycle`, on the status that the org has already, once for each stay in it; `sla` when its time is over.
+9. Rules with `enforcement: observe` say what they would have done. They move nothing and stop no other rule.
 
 What stops a rule that moves a status:
 
@@ -46,6 +47,13 @@ What stops a rule that moves a status:
 - The status is `terminal` (only `revive` leads out of it).
 
 Revive never listens to back-fills, opens, bounces and changes of a profile.
+"""
+
+_DELETION = """\
+A lead is deleted only if all of this holds, at the moment of deletion too: this very rule of syncd archived it and it still is; nobody edited it since; the
+condition holds; there is no open task and no future event; nobody holds it; nothing has happened for `after_days`; and a verified export holds it exactly
+as it is (`syncd lead export --for-deletion FILE`). Deletions are held until the pass is counted, and the guard judges them.
+See [Delete leads after retention](../how-to/admin/delete-leads-after-retention.md).
 """
 
 _CLOCK = """\
@@ -77,7 +85,15 @@ def page() -> str:
     for section, known in keys.SECTIONS.items():
         lines += [f"### {section}", "", *_table(known)]
         if section == "archive":
-            lines += ["`means`:", "", *_table(keys.MEANS)]
+            lines += [
+                "`means`:",
+                "",
+                *_table(keys.MEANS),
+                "`delete`, off unless it is written:",
+                "",
+                *_table(keys.DELETE),
+                _DELETION,
+            ]
     lines += _actions()
     lines += [_ORDER, *_variables(), _CLOCK, *_tests(), *_limits()]
     return "\n".join(lines)

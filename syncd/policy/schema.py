@@ -7,7 +7,7 @@ from typing import Any
 
 from syncd.policy import keys
 from syncd.policy.keys import Key
-from syncd.policy.model import ActionKind, Section
+from syncd.policy.model import MIN_DELETE_DAYS, ActionKind, Section
 from syncd.policy.read_sections import MAX_MINUTES
 from syncd.policy.reading import MAX_DAYS, MAX_LONG_TEXT_CHARACTERS
 
@@ -100,6 +100,8 @@ def _rule(section: str) -> dict[str, Any]:
     found = _object((*keys.RULE, *keys.SECTIONS[section]))
     if section == Section.ARCHIVE.value:
         found["properties"]["means"] = _object(keys.MEANS)
+        found["properties"]["delete"] = _object(keys.DELETE)
+        found["properties"]["delete"]["properties"]["after_days"]["minimum"] = MIN_DELETE_DAYS
     return found
 
 

@@ -205,6 +205,10 @@ class Ingest:
         if not done.error and has_answered and ctx.regain(f"source {name}"):
             ctx.store.close_page_letters(name)
             ctx.log.info(events.SOURCE_RECOVERED, source=name, stage="extract")
+        # What a source had to say is for whoever looks, also when everything was read.
+        said = "; ".join(dict.fromkeys(done.notices))
+        if has_answered and said != (ctx.store.setting(notice_of(name)) or ""):
+            ctx.store.put_setting(notice_of(name), said)
         if not done.reached_end:
             ctx.unread.add(name)
             ctx.miss(f"{name}: {done.error or '; '.join(dict.fromkeys(done.notices)) or 'not read to its end'}")
@@ -215,6 +219,11 @@ class Ingest:
 
 def _nothing() -> None:
     pass
+
+
+def notice_of(name: str) -> str:
+    """The setting that holds what a source had to say when it was last read."""
+    return f"notice:{name}"
 
 
 def tasks_of(ctx: PassContext, source: Source, until: datetime) -> list[Task]:

@@ -22,12 +22,18 @@ _SPIKE_SHARE = 0.2
 """reference/salesforce.md 8.3: the same refusal of more than a fifth of 20 or more is configuration, not data."""
 
 
-_WORDS = {"Task": "make some tasks", "Opportunity": "save some opportunities", "Lead": "convert some leads"}
+_WORDS = {"Task": "make some tasks", "Opportunity": "save some opportunities"}
+_WORDS_OF_KINDS = {OperationKind.CONVERT: "convert some leads", OperationKind.EXPIRE: "delete some leads"}
+_ASIDE = tuple(_WORDS_OF_KINDS)
+
+
+def _what(operation: Operation) -> str:
+    return _WORDS_OF_KINDS.get(operation.kind) or _WORDS[operation.object]
 
 
 def _is_aside(operation: Operation) -> bool:
     """Whether how a write fares says nothing of the others: it must not stop a pass."""
-    return operation.kind is OperationKind.CONVERT or operation.object in ("Task", "Opportunity")
+    return operation.kind in _ASIDE or operation.object in ("Task", "Opportunity")
 
 
 class Judge:
@@ -60,8 +66,8 @@ class Judge:
         fault = answer.fault
         if fault is None:
             sf_id = answer.sf_id or operation.sf_id
-            # Whoever was converted goes on as a contact: planned once more.
-            dirty = operation.kind is OperationKind.CONVERT
+            # Whoever was converted goes on as a contact, and of whom was deleted no date stays: planned once more.
+            dirty = operation.kind in _ASIDE
             return OperationResult(operation.operation_id, OperationState.DONE, sf_id=sf_id, dirty=dirty, operation=operation)
         if _is_aside(operation) and fault.recovery is not Recovery.PAUSE:
             return self._aside_result(operation, fault)
@@ -80,25 +86,36 @@ class Judge:
         return self._result(operation, OperationState.REFUSED, fault, dead=True)
 
     def _aside_result(self, operation: Operation, fault: OrgFault) -> OperationResult:
-        """A task, opportunity or conversion that was not made never stops or holds anything else; it is tried again, asked about, or set aside."""
+        """A task, opportunity, conversion or deletion that was not made never stops or holds anything else; it is tried again, asked about, or set aside."""
         if operation.kind is OperationKind.CONVERT and fault.recovery is Recovery.DUPLICATE:
             return self._duplicate(operation, fault)
-        if operation.kind is OperationKind.CONVERT and fault.recovery is Recovery.UNKNOWN:
-            # IsConverted is asked before anything is repeated.
+        if operation.kind in _ASIDE and fault.recovery is Recovery.UNKNOWN:
+            # The lead is looked at before anything is repeated.
             return self._result(operation, OperationState.UNKNOWN, fault)
+        if operation.kind is OperationKind.EXPIRE and fault.code == "ENTITY_IS_DELETED" and self._was_tried(operation):
+            # An earlier call of ours got through after all, long after its answer was lost.
+            return OperationResult(operation.operation_id, OperationState.DONE, operation.sf_id, dirty=True, operation=operation)
         if operation.attempt + 1 < _MAX_ATTEMPTS:
             if fault.recovery is Recovery.RERESOLVE or fault.code == "INVALID_CROSS_REFERENCE_KEY":
                 # Whom it is about was deleted, converted or merged meanwhile: the next look at the org tells.
-                if operation.kind is OperationKind.CONVERT:
+                if operation.kind in _ASIDE:
                     self._session.mirrored_at = None
                 return self._result(operation, OperationState.SUPERSEDED, fault, dirty=True)
             if fault.recovery not in (Recovery.REFUSED, Recovery.DUPLICATE):
-                self._ctx.miss(f"Salesforce could not {_WORDS[operation.object]} ({fault.code})")
+                self._ctx.miss(f"Salesforce could not {_what(operation)} ({fault.code})")
                 return self._result(operation, OperationState.FAILED, fault, dirty=True)
         if operation.object != "Task":
             # One notice for each cause; the dead letters say whom it met.
-            self._ctx.miss(f"Salesforce refused to {_WORDS[operation.object]} ({fault.code}): see syncd deadletter list")
+            self._ctx.miss(f"Salesforce refused to {_what(operation)} ({fault.code}): see syncd deadletter list")
         return self._result(operation, OperationState.REFUSED, fault, dead=True)
+
+    def _was_tried(self, operation: Operation) -> bool:
+        """Whether an earlier deletion of the same record may have left."""
+        return any(
+            one.kind is operation.kind and one.sf_id == operation.sf_id and one.sent_at is not None
+            for one in self._ctx.store.operations_of(operation.person_id)
+            if one.operation_id != operation.operation_id
+        )
 
     def _duplicate(self, operation: Operation, fault: OrgFault) -> OperationResult:
         """The org's duplicate rule knows somebody like this: a person decides, the admins' rule stays on."""

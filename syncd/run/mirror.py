@@ -20,7 +20,7 @@ KEY_FIELDS = ("FirstName", "LastName", "Email", "Phone", "MobilePhone")
 
 _LEAD_FIELDS = ("Company", "Status")
 _POLICY_LEAD_FIELDS = ("OwnerId", "CreatedDate", "ConvertedAccountId", "ConvertedOpportunityId")
-_POLICY_CONTACT_FIELDS = ("AccountId", "CreatedDate")
+_POLICY_CONTACT_FIELDS = ("OwnerId", "AccountId", "CreatedDate")
 _RELATED_FIELDS = {
     "Account": ("Name", "Website", "OwnerId", "BillingCountry"),
     "Task": ("WhoId", "IsClosed", "CompletedDateTime", "ActivityDate", "CreatedDate"),
@@ -80,8 +80,10 @@ def wanted_fields(mapped: Iterable[str], policy: Policy) -> dict[str, tuple[str,
     }
     if policy.programs:
         asked = needs(policy)
-        wanted["Lead"] += [*_POLICY_LEAD_FIELDS, *written_fields(policy)]
+        wanted["Lead"] += _POLICY_LEAD_FIELDS
         wanted["Contact"] += _POLICY_CONTACT_FIELDS
+        for name, written in written_fields(policy).items():
+            wanted[name] += written
         for name in asked.objects:
             wanted.setdefault(name, list(_RELATED_FIELDS.get(name, ())))
         for name, fields in asked.fields.items():

@@ -15,6 +15,7 @@ from syncd.model import ORG_KINDS, OperationState, RunStatus, SourceCounts
 from syncd.run.acting import act
 from syncd.run.advance import Advance
 from syncd.run.context import LEADS_PER_ROUND, OrgSession, PassContext, Scope
+from syncd.run.deleting import tell_waiting
 from syncd.run.echo import read_echoes
 from syncd.run.fetch import Fetcher
 from syncd.run.ingest import PATIENCE_SECONDS, Ingest
@@ -128,7 +129,7 @@ class RunRecord:
 
 def _written(summary: Summary) -> int:
     """How many writes of a run the org has taken."""
-    return sum(summary.operations.get(name, 0) for name in ("created", "updated", "converted", "archived"))
+    return sum(summary.operations.get(name, 0) for name in ("created", "updated", "converted", "archived", "deleted"))
 
 
 def _stages(ctx: PassContext, make_id: MakeId) -> Planning | None:
@@ -203,6 +204,7 @@ def _work(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ing
             sender.drain()
         read_echoes(ctx, session)
         settle_policy(ctx)
+        tell_waiting(ctx, session)
         act(ctx, session)
     limit = ctx.settings.max_creates_per_pass
     if ctx.notes.get("held_by_guard"):

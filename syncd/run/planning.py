@@ -74,7 +74,7 @@ class Planning:
             return msgspec.structs.replace(operation, state=OperationState.HELD) if is_unsettled else operation
         if operation.is_beside or operation.object == "Opportunity":
             return operation
-        if view.failures:
+        if view.failures and operation.kind is not OperationKind.EXPIRE:
             operation = msgspec.structs.replace(operation, attempt=view.failures)
         if operation.is_guarded or self._is_of_remapping(view, operation):
             return msgspec.structs.replace(operation, state=OperationState.HELD)

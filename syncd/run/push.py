@@ -14,8 +14,9 @@ from syncd.errors import GuardError
 from syncd.model import Lane, Operation, OperationKind, OperationState, OrgRow, PersonView
 from syncd.plan import GUARD_FLOOR, guard_reason
 from syncd.ports import PersonPlan
-from syncd.run.context import IDS_PER_READ, LEADS_PER_ROUND, OrgSession, PassContext
+from syncd.run.context import IDS_PER_READ, LEADS_PER_ROUND, ROWS_PER_CALL, OrgSession, PassContext
 from syncd.run.converting import with_contacts
+from syncd.run.deleting import last_look
 from syncd.run.late import settle_late_matches
 from syncd.run.mirror import put_rows, refresh_mirror
 from syncd.run.outage import note_guard
@@ -83,7 +84,13 @@ class Pusher:
             part = store.operations((OperationState.HELD,), LEADS_PER_ROUND, self._ctx.run_id)
             if not part:
                 break
-            self._send(self._fresh_only([one for one in part if one.kind is not OperationKind.ACTION]))
+            fresh = self._fresh_only([one for one in part if one.kind not in (OperationKind.ACTION, OperationKind.EXPIRE)])
+            self._send(fresh)
+            expiring = [one for one in part if one.kind is OperationKind.EXPIRE]
+            for start in range(0, len(expiring), ROWS_PER_CALL):
+                if not self._ctx.pushing_stopped:
+                    # A call at a time: little may happen between the last look and the deletion.
+                    self._send(self._still_due(expiring[start : start + ROWS_PER_CALL]))
             actions = [one.operation_id for one in part if one.kind is OperationKind.ACTION]
             store.set_operation_states(actions, OperationState.PLANNED, dirty=False, at=self._ctx.clock.now())
             self._ctx.turn.breathe()
@@ -123,6 +130,14 @@ class Pusher:
             ids = [operation.operation_id for operation in stale]
             self._ctx.store.set_operation_states(ids, OperationState.SUPERSEDED, dirty=True, at=self._ctx.clock.now())
         return fresh
+
+    def _still_due(self, held: Sequence[Operation]) -> list[Operation]:
+        """Those of the deletions `held` that may be carried out now; the others are planned anew."""
+        if not held:
+            return []
+        self._reread(held)
+        standards = self._planning.standards
+        return last_look(self._ctx, self._session, held, standards.verdicts if standards is not None else lambda _: {})
 
     def _round(self, ids: Sequence[str]) -> None:
         if not ids:

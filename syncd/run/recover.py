@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from syncd import events
-from syncd.model import CREATING, ORG_KINDS, Operation, OperationKind, OperationState, OrgRow, OrgSchema
+from syncd.model import CREATING, DELETING, ORG_KINDS, Operation, OperationKind, OperationState, OrgRow, OrgSchema
 from syncd.plan import canonical
 from syncd.ports import OperationResult
 from syncd.run.context import IDS_PER_READ, OrgSession, PassContext
@@ -127,7 +127,8 @@ def is_intended(operation: Operation, row: OrgRow | None, schema: OrgSchema) -> 
     A create is done when its external id exists: what else differs is the org's or a person's doing. So is a conversion when the
     lead is converted: that happens once, by whomever.
     """
-    if operation.kind is OperationKind.DELETE:
+    if operation.kind in DELETING:
+        # Gone is gone, by whomever: it is never sent again.
         return row is None or row.is_deleted
     if row is None or row.is_deleted:
         return False

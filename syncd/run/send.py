@@ -21,7 +21,7 @@ from syncd.errors import (
     SalesforceUnavailableError,
     UnknownOutcomeError,
 )
-from syncd.model import CREATING, Operation, OperationKind, OperationState, RowOutcome, Value
+from syncd.model import CREATING, DELETING, Operation, OperationKind, OperationState, RowOutcome, Value
 from syncd.ports import OperationResult
 from syncd.run.context import CALLS_IN_FLIGHT, ROWS_PER_CALL, OrgSession, PassContext
 from syncd.run.converting import LEADS_PER_CALL, send_conversions
@@ -175,7 +175,10 @@ class Sender:
             msgspec.structs.replace(operation, sf_id=result.sf_id, state=OperationState.DONE, finished_at=now)
             for operation, result in zip(batch, results, strict=True)
             # What is not mirrored is not read back.
-            if result.state is OperationState.DONE and operation.object in self._session.fields
+            if result.state is OperationState.DONE
+            and operation.object in self._session.fields
+            # Nor what is gone.
+            and operation.kind is not OperationKind.EXPIRE
         ]
 
     def _call(self, batch: Sequence[Operation]) -> list[RowOutcome]:
@@ -185,7 +188,7 @@ class Sender:
         if first.kind in CREATING:
             rows = [(operation.external_id, operation.fields) for operation in batch]
             return self._session.org.create(first.object, rows, first.assignment)
-        if first.kind is OperationKind.DELETE:
+        if first.kind in DELETING:
             return self._session.org.delete([operation.sf_id for operation in batch])
         stamps = self._stamps(batch)
         return self._session.org.update(
@@ -219,17 +222,17 @@ class Sender:
 
 
 def _batches(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
-    """Calls of at most 200: consent first, tasks last, one object, one kind of call and one assignment each (DESIGN 5.3).
+    """Calls of at most 200: consent first, tasks and deletions last, one object, one kind of call and one assignment each (DESIGN 5.3).
 
     Conversions go by 100.
     """
     order = {OperationKind.CONSENT: 0, OperationKind.CREATE: 1, OperationKind.CONVERT: 3, OperationKind.OPPORTUNITY: 4}
-    order[OperationKind.TASK] = 5
+    order |= {OperationKind.TASK: 5, OperationKind.EXPIRE: 6}
     groups: dict[tuple[object, ...], list[Operation]] = {}
     for operation in operations:
         if operation.kind is OperationKind.ACTION:
             continue  # its source carries it out (`syncd.run.acting`)
-        is_create, is_delete = operation.kind in CREATING, operation.kind is OperationKind.DELETE
+        is_create, is_delete = operation.kind in CREATING, operation.kind in DELETING
         call = "create" if is_create else "delete" if is_delete else "update"
         call = "convert" if operation.kind is OperationKind.CONVERT else call
         rank = order.get(operation.kind, 2)

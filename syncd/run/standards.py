@@ -10,12 +10,23 @@ import msgspec
 from syncd import events
 from syncd.errors import ConfigError
 from syncd.model import OrgRecord, PersonView
-from syncd.plan import StandardsSettings, carry, facts_of, golden, is_led_by_person, is_old, rule_name, standing_record
+from syncd.plan import (
+    StandardsSettings,
+    carry,
+    facts_of,
+    is_led_by_person,
+    is_old,
+    last_expired,
+    rule_name,
+    standing_record,
+    stated,
+)
 from syncd.plan.standards import Carried
-from syncd.policy import ActionKind, Decision, Policy, evaluate
+from syncd.policy import ActionKind, Decision, Facts, Policy, Verdict, evaluate, is_wanted_again
 from syncd.ports import StoredFacts
 from syncd.run.context import OrgSession, PassContext
 from syncd.run.converting import Conversions
+from syncd.run.deleting import Deletions, deletion_rules
 from syncd.run.lacks import tell_lacks
 
 SETTLED = "policy_digest"
@@ -58,6 +69,7 @@ class Standards:
             one.means.previous_owner_field for one in ctx.policy.rules if one.means and one.means.previous_owner_field
         }
         self._conversions = Conversions(ctx, session)
+        self._deletions = Deletions(ctx, session)
         self._asked_owners = {word for word in named_owners(ctx.policy) if ":" not in word}
         self.is_new = ctx.store.setting(SETTLED) != ctx.policy.digest
         """Whether no pass under this policy has come to its end: what it moves is held until it was counted (the guard)."""
@@ -68,6 +80,7 @@ class Standards:
         What leads may join that are converted is looked up along with it.
         """
         self._conversions.look(views)
+        self._deletions.look(views)
         stored = self._ctx.store.person_facts([view.person_id for view in views], self._machines, self._ctx.clock.now())
         wanted: set[str] = set()
         if "previous" in self._asked_owners:
@@ -87,8 +100,12 @@ class Standards:
     ) -> tuple[Decision, Callable[[OrgRecord | None], Carried]]:
         """The decision with the program's own status for a new lead, and what carries the verdict out."""
         policy, now = self._ctx.policy, self._ctx.clock.now()
-        facts = facts_of(view, golden(view.records), stored, policy, now=now, machine_users=self._machines, starts=self._starts)
-        verdict = evaluate(policy, facts)
+        facts, verdict = self._judged(view, stored)
+        gone = last_expired(view)
+        if gone is not None:
+            status = str(gone.row.fields.get("Status") or "")
+            is_wanted = is_wanted_again(policy, facts, verdict, status, gone.row.stamp)
+            decision = msgspec.structs.replace(decision, is_wanted_again=is_wanted)
         program = next((one for one in policy.programs if one.name == verdict.program), None)
         if program is not None and program.entry is not None and standing_record(view.org_records) is None:
             named = rule_name(policy, f"programs.{program.name}")
@@ -113,9 +130,20 @@ class Standards:
             )
             if carried.fields:
                 return carried  # one write to a record at a time: a conversion comes after it
-            return self._conversions.carry(verdict, facts, view, record, self._settings, carried)
+            carried = self._conversions.carry(verdict, facts, view, record, self._settings, carried)
+            return self._deletions.carry(verdict, view, record, carried)
 
         return decision, carry_out
+
+    def verdicts(self, views: Sequence[PersonView]) -> dict[str, Verdict]:
+        """What the policy says of these people now, by what the store knows at this moment."""
+        stored = self.facts(views)
+        return {view.person_id: self._judged(view, stored.get(view.person_id))[1] for view in views}
+
+    def _judged(self, view: PersonView, stored: StoredFacts | None) -> tuple[Facts, Verdict]:
+        policy, now = self._ctx.policy, self._ctx.clock.now()
+        facts = facts_of(view, stated(view.records), stored, policy, now=now, machine_users=self._machines, starts=self._starts)
+        return facts, evaluate(policy, facts)
 
 
 def mark_people(ctx: PassContext) -> None:
@@ -139,6 +167,8 @@ def mark_people(ctx: PassContext) -> None:
                 break
             ctx.turn.breathe()
     store.mark_due(ctx.clock.now(), _DUE_PER_PASS)
+    if deletion_rules(ctx.policy):
+        store.mark_exported()
 
 
 def settle_policy(ctx: PassContext) -> None:

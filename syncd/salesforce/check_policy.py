@@ -29,6 +29,7 @@ class PolicyUse:
         converted: Converted statuses that it sets.
         queues: Queues whose members get what conversions make.
         deals: Its opportunities.
+        deletions: Where it deletes leads after retention.
         is_observed: Whether all conversions and opportunities are only watched: what they lack keeps nobody waiting.
     """
 
@@ -38,6 +39,7 @@ class PolicyUse:
     converted: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
     deals: tuple[DealUse, ...] = ()
+    deletions: tuple[str, ...] = ()
     is_observed: bool = False
 
 
@@ -49,6 +51,7 @@ def policy_findings(org: SalesforceOrg, schema: OrgSchema, use: PolicyUse) -> It
     yield from status_findings(schema, use.statuses)
     yield from process_findings(org, schema, use.processes)
     yield from _new_leads(schema, use)
+    yield from _deletions(schema, use)
     found = [
         *conversion_findings(org, schema, use.conversions, use.converted),
         *members_findings(org, use.queues),
@@ -57,6 +60,22 @@ def policy_findings(org: SalesforceOrg, schema: OrgSchema, use: PolicyUse) -> It
     for one in found:
         is_softened = use.is_observed and one.severity is Severity.ERROR
         yield Finding(Severity.WARNING, one.subject, one.message, one.advice) if is_softened else one
+
+
+def _deletions(schema: OrgSchema, use: PolicyUse) -> Iterator[Finding]:
+    """Whether the integration user may delete leads, where the policy wants it."""
+    if not use.deletions:
+        return
+    if schema.objects["Lead"].is_deletable:
+        yield Finding(Severity.OK, "deletion", "The integration user may delete leads.")
+    else:
+        message = f"The policy deletes leads after retention ({use.deletions[0]}), and the integration user may not delete any."
+        yield Finding(
+            Severity.ERROR,
+            "deletion",
+            message,
+            "Assign Syncd_Undo, or another permission set with delete on Lead; or take delete: out.",
+        )
 
 
 def status_findings(schema: OrgSchema, statuses: Sequence[str]) -> Iterator[Finding]:

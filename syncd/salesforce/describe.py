@@ -29,6 +29,7 @@ def parse_describe(object: str, body: Any) -> ObjectSchema:
         {field.name: field for field in fields},
         is_createable=body.get("createable") is not False,
         is_updateable=body.get("updateable") is not False,
+        is_deletable=body.get("deletable") is not False,
     )
 
 

@@ -262,6 +262,8 @@ class SandboxOrg(Records):
         name, row = found
         if row["IsDeleted"]:
             raise Refusal("ENTITY_IS_DELETED", "entity is deleted")
+        if user == self.integration_user_id and not self.objects[name].is_deletable:
+            raise Refusal("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
         self.put(name, row["Id"], {**row, "IsDeleted": True}, user=user, action="delete", headers=headers or {})
 
 

@@ -71,12 +71,16 @@ class Field:
 
 @dataclass
 class Object:
-    """One object: its key prefix (first three characters of its ids), its fields by name, and whether the API writes it."""
+    """One object: its key prefix (first three characters of its ids), its fields by name, and whether the API writes it.
+
+    `is_deletable`: whether the integration user may delete its records.
+    """
 
     name: str
     prefix: str
     fields: dict[str, Field] = field(default_factory=dict)
     is_writable: bool = True
+    is_deletable: bool = True
     _blank: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def find(self, name: str) -> Field | None:
@@ -113,7 +117,7 @@ class Object:
             "keyPrefix": self.prefix,
             "createable": self.is_writable,
             "updateable": self.is_writable,
-            "deletable": self.is_writable,
+            "deletable": self.is_writable and self.is_deletable,
             "mergeable": self.name in ("Account", "Contact", "Lead"),
             "undeletable": self.is_writable,
             "replicateable": True,

@@ -234,9 +234,9 @@ class DeskStore:
             connection.execute(update(table).where(its).values(person_number=t.number_of(survivor)))
         move_due(connection, loser, survivor)
         # A task belongs to its record, an action to the person, what a conversion still owes to its opportunity: with the survivor they
-        # would come a second time, or never.
+        # would come a second time, or never. And the survivor must know that a lead was deleted by us.
         o = t.operation.c
-        is_kept = or_(o.kind.in_(("task", "action", "convert")), o.object == "Opportunity")
+        is_kept = or_(o.kind.in_(("task", "action", "convert", "expire")), o.object == "Opportunity")
         its_own = and_(o.person_number == t.number_of(loser), is_kept)
         connection.execute(update(t.operation).where(its_own).values(person_number=t.number_of(survivor)))
         self._second_records_step_back(connection, survivor, at)

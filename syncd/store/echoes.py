@@ -21,6 +21,8 @@ from syncd.store.standing import RELATED, Change, note_statuses, put_related
 
 _COLUMNS = tuple("person_id" if column.name == "person_number" else column.name for column in t.org_record.columns)
 _AS_STORED = itemgetter(*_COLUMNS)
+_GONE = ("delete", "expire")
+"""Kinds of writes after which the record is not there."""
 
 Made = dict[str, tuple[dict[str, Any], str]]
 """What an echo and its base are as stored, by operation; made before the transaction, for nobody else writes during one."""
@@ -56,18 +58,16 @@ def settle_records(
     if others:
         put_related(connection, others)
     pairs = [(row, one) for row, one in pairs if row.object not in RELATED]
-    deleted = [(row.object, row.sf_id) for row, _ in pairs if row.kind == "delete"]
+    deleted = [(row.object, row.sf_id) for row, _ in pairs if row.kind in _GONE]
     # What has neither echo nor base yet changes nothing here: the operation itself keeps the record's id until it is read back.
     written = [
         (row, one, one.sf_id or row.sf_id)
         for row, one in pairs
-        if row.kind != "delete" and (one.sf_id or row.sf_id) and (one.echo is not None or one.base)
+        if row.kind not in _GONE and (one.sf_id or row.sf_id) and (one.echo is not None or one.base)
     ]
     known = org_rows(connection, sorted({(row.object, sf_id) for row, _, sf_id in written}))
     newest: dict[str, OrgRow] = {}
-    records = {
-        target: {name: getattr(row, name) for name in _COLUMNS} | {"stamp": micros(row.stamp)} for target, row in known.items()
-    }
+    records = {target: {name: getattr(row, name) for name in _COLUMNS} | _instants_of(row) for target, row in known.items()}
     for row, one, sf_id in written:
         target = (row.object, sf_id)
         record = records.get(target)
@@ -77,6 +77,8 @@ def settle_records(
             record = records[target] = _stub(row, sf_id)
         echo, base = made[one.operation_id]
         if one.echo is not None and (echo["stamp"] >= record["stamp"] or target not in known):
+            if target in known and record["modified_by"] != echo["modified_by"]:
+                record.update(other_by=record["modified_by"], other_at=record["stamp"])
             record.update(echo)
             newest[sf_id] = one.echo
         if row.kind == "create" and not record["person_id"]:
@@ -91,6 +93,11 @@ def settle_records(
     for name, sf_id in deleted:
         values = {"is_deleted": True, "deleted_by_us": True, "stamp": at}
         connection.execute(update(t.org_record).where(and_(o.object == name, o.sf_id == sf_id)).values(**values))
+
+
+def _instants_of(row: Any) -> dict[str, int | None]:
+    """The instants of a mirror row as stored."""
+    return {"stamp": micros(row.stamp), "other_at": None if row.other_at is None else micros(row.other_at)}
 
 
 def _change(row: OrgRow, old: Any) -> Change:
@@ -116,4 +123,6 @@ def _stub(row: Any, sf_id: str) -> dict[str, Any]:
         "is_survivor": True,
         "deleted_by_us": False,
         "account_id": "",
+        "other_by": "",
+        "other_at": None,
     }

@@ -59,6 +59,8 @@ def put_row(db: Database, connection: Connection, row: OrgRow, known: Any) -> bo
         return True
     if row.stamp < known.stamp:
         return False
+    if known.modified_by != row.modified_by:
+        values |= {"other_by": known.modified_by, "other_at": known.stamp}
     if known.is_deleted and not row.is_deleted:
         # Undeleted: a person wants it back, so it is no longer ours to keep away.
         values["deleted_by_us"] = False
@@ -284,7 +286,7 @@ class MirrorStore:
 
     def org_records(self, targets: Sequence[tuple[str, str]]) -> list[OrgRecord]:
         """Mirror records by (object, id); unknown ones are left out."""
-        from syncd.store.people import org_record_of
+        from syncd.store.views import org_record_of
 
         with self.db.read() as connection:
             return [org_record_of(row) for part in chunks(sorted(set(targets))) for row in org_rows(connection, part).values()]

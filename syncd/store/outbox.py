@@ -22,8 +22,8 @@ from syncd.store.together import Together
 
 _FENCE = "engine"
 _COUNTED_BY_OBJECT = {"Task": "tasks", "Opportunity": "opportunities"}
-_COUNTED_BY_KIND = {"create": "created", "delete": "archived", "convert": "converted", "action": "acted"}
-_NOT_ECHOED = ("delete", "task", "opportunity", "action")
+_COUNTED_BY_KIND = {"create": "created", "delete": "archived", "expire": "deleted", "convert": "converted", "action": "acted"}
+_NOT_ECHOED = ("delete", "expire", "task", "opportunity", "action")
 """Kinds of writes to what is not mirrored, or is gone."""
 _ENDED = ("sf_id", "target", "state", "code", "message", "finished_at", "needs_echo")
 _HELD_FENCE = Prepared(lambda _: select(t.lease.c.fence).where(t.lease.c.name == _FENCE))
@@ -175,7 +175,8 @@ class OutboxStore:
     def operation_counts(self, run_id: str) -> dict[str, int]:
         """What a run wrote: created, updated (with consent, status and restores), converted, archived, refused, failed.
 
-        `tasks` and `opportunities` (made, or deleted by an undo) and `acted` (actions at sources) are there only if there are any.
+        `tasks` and `opportunities` (made, or deleted by an undo), `acted` (actions at sources) and `deleted` (after retention) are there only
+        if there are any.
         """
         o = t.operation.c
         statement = select(o.kind, o.state, o.object, func.count()).where(o.run_id == run_id).group_by(o.kind, o.state, o.object)

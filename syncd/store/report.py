@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, cast, exists, func, select, text
+from sqlalchemy import ColumnElement, Connection, and_, cast, exists, func, or_, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from syncd.model import Lane
@@ -65,13 +65,13 @@ class ReportStore:
                     yield _histories(connection, part)
 
     def status_moves(self, since: datetime, until: datetime) -> Iterator[list[StatusMove]]:
-        """Every move by syncd that the org took from `since` to before `until`; in pages, those of one in any order."""
+        """Every move by syncd, and every deletion after retention, that the org took from `since` to before `until`; in pages, those of one in any order."""
         o = t.operation.c
         for after, bound in self._slices(o.operation_id, []):
             here = and_(o.operation_id > after, *([] if bound is None else [o.operation_id <= bound]))
             ended = and_(o.finished_at >= since, o.finished_at < until)
             with self.db.read() as connection:
-                found = [_move(row) for row in connection.execute(_MOVES.where(and_(here, _IS_MOVE, ended)))]
+                found = [_move(row) for row in connection.execute(_MOVES.where(and_(here, or_(_IS_MOVE, _IS_DELETION), ended)))]
             if found:
                 yield found
 
@@ -127,8 +127,13 @@ class ReportStore:
 
 
 _IS_MOVE = and_(t.operation.c.kind == "status", t.operation.c.state == "done", t.operation.c.finished_at.is_not(None))
+_IS_DELETION = and_(t.operation.c.kind == "expire", t.operation.c.state == "done", t.operation.c.finished_at.is_not(None))
 _MOVES = select(
-    t.operation.c.sf_id, t.operation.c.person_number, t.operation.c.finished_at, t.operation_document.c.document
+    t.operation.c.sf_id,
+    t.operation.c.person_number,
+    t.operation.c.finished_at,
+    t.operation.c.kind,
+    t.operation_document.c.document,
 ).join_from(t.operation, t.operation_document, t.operation.c.operation_id == t.operation_document.c.operation_id)
 
 
@@ -136,7 +141,7 @@ def _move(row: Any) -> StatusMove:
     document = operation_document(row.document)
     rule = next((one.rule for one in document.provenance.values()), "")
     before, after = (str(fields.get("Status") or "") for fields in (document.before, document.fields))
-    return StatusMove(row.sf_id, row.finished_at, rule, before if after else "", after)
+    return StatusMove(row.sf_id, row.finished_at, rule, before if after else "", after, is_deletion=row.kind == "expire")
 
 
 def _histories(connection: Connection, sf_ids: Sequence[str]) -> list[LeadHistory]:

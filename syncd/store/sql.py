@@ -19,6 +19,7 @@ from syncd.store.daemon import DaemonStore
 from syncd.store.decisions import DecisionStore
 from syncd.store.desk import DeskStore
 from syncd.store.engine import Database
+from syncd.store.exports import ExportStore
 from syncd.store.inbox import InboxStore
 from syncd.store.lanes import LaneStore
 from syncd.store.lookup import LookupStore
@@ -47,6 +48,7 @@ class SqlStore(
     ResolvedStore,
     PeopleStore,
     DecisionStore,
+    ExportStore,
     FactStore,
     ReportStore,
     SearchStore,

@@ -27,7 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 """The newest revision of `migrations/versions` that this program knows; revisions are four digits in order."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,7 +48,16 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
         """Microseconds to aware UTC datetime."""
         del dialect
-        return None if value is None else _EPOCH + value * _MICROSECOND
+        return _instant_of(value)
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """The same without SQLAlchemy's own function around it: there are ten instants to a person."""
+        del dialect, coltype
+        return _instant_of
+
+
+def _instant_of(value: int | None) -> datetime | None:
+    return None if value is None else _EPOCH + timedelta(0, 0, value)
 
 
 Serial = BigInteger().with_variant(Integer, "sqlite")
@@ -212,7 +221,7 @@ touch = Table(
     Column("lane", Integer, nullable=False, server_default="2"),  # how its record came
 )
 
-# When a policy must look at a person again (rule ""), and when the hold period of a rule ends.
+# When a policy must look at a person again (rule ""), when the hold period of a rule ends, and when an archived lead is to be deleted.
 due = Table(
     "due",
     metadata,
@@ -222,6 +231,15 @@ due = Table(
 )
 LOOK_AGAIN_SQL = "due.rule = ''"
 Index("due_look", due.c.due_at, sqlite_where=text("rule = ''"), postgresql_where=text("rule = ''"))
+OF_RULES_SQL = "due.rule <> ''"
+Index(
+    "due_rule",
+    due.c.rule,
+    due.c.due_at,
+    due.c.person_id,
+    sqlite_where=text("rule <> ''"),
+    postgresql_where=text("rule <> ''"),
+)
 
 # The mirror: one record of the org.
 org_record = Table(
@@ -243,6 +261,8 @@ org_record = Table(
     Column("is_survivor", Boolean, nullable=False),
     Column("deleted_by_us", Boolean, nullable=False),
     Column("account_id", String, nullable=False, server_default=""),  # of a contact, or of a converted lead
+    Column("other_by", String, nullable=False, server_default=""),  # who changed it last before modified_by did
+    Column("other_at", Instant),  # and when: our own write must not hide a person's edit
 )
 Index("org_record_person", org_record.c.person_number)
 OF_ACCOUNTS_SQL = "org_record.account_id <> ''"
@@ -399,6 +419,42 @@ run_source = Table(
     Column("skipped", BigInteger, nullable=False),
     Column("dead", BigInteger, nullable=False),
     Column("review", BigInteger, nullable=False),
+)
+
+# An export of leads that are due for deletion, as a file. Counts only once it was read back and found whole.
+lead_export = Table(
+    "lead_export",
+    metadata,
+    Column("number", Serial, primary_key=True, autoincrement=True),
+    Column("export_id", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("org_id", String, nullable=False),
+    Column("file", Text, nullable=False),  # where it was written; it may have been moved since
+    Column("sha256", String, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("is_verified", Boolean, nullable=False),
+)
+Index("lead_export_by_id", lead_export.c.export_id, unique=True)
+
+# A lead as it stands in an export. Stays after the deletion, as its proof.
+exported_lead = Table(
+    "exported_lead",
+    metadata,
+    Column("export_id", String, primary_key=True),
+    Column("sf_id", String, primary_key=True),
+    Column("person_number", BigInteger),
+    Column("stamp", Instant, nullable=False),  # SystemModstamp
+    Column("digest", String, nullable=False),  # SHA-256 of the values that can be written
+    Column("is_marked", Boolean, nullable=False),  # its person was planned again for the export's sake
+)
+Index("exported_lead_of", exported_lead.c.sf_id)
+UNMARKED_SQL = "NOT exported_lead.is_marked"
+Index(
+    "exported_lead_unmarked",
+    exported_lead.c.export_id,
+    exported_lead.c.sf_id,
+    sqlite_where=text("NOT is_marked"),
+    postgresql_where=text("NOT is_marked"),
 )
 
 # Something set aside with its reason.

@@ -72,15 +72,15 @@ MUTANTS = [
     Mutant(
         "who takes a record over makes its task again",
         "syncd/store/desk.py",
-        'o.kind.in_(("task", "action", "convert"))',
-        'o.kind.in_(("-", "action", "convert"))',
+        'o.kind.in_(("task", "action", "convert", "expire"))',
+        'o.kind.in_(("-", "action", "convert", "expire"))',
         (TASKS, "found_to_be_one"),
     ),
     Mutant(
         "tasks are mirrored",
         "syncd/store/outbox.py",
-        '_NOT_ECHOED = ("delete", "task", "opportunity", "action")',
-        '_NOT_ECHOED = ("delete", "opportunity", "action")',
+        '_NOT_ECHOED = ("delete", "expire", "task", "opportunity", "action")',
+        '_NOT_ECHOED = ("delete", "expire", "opportunity", "action")',
         (STORE, "not_mirrored"),
     ),
     Mutant(

@@ -2,7 +2,7 @@
 
 The tree is copied, a text is replaced, and the named tests run on the copy. The breaks of Mailchimp are in mailchimp.py,
 those of receiving in intake.py, those of tasks in tasks.py, those of actions at sources in acting.py, those of what is
-announced in two_ways.py.
+announced in two_ways.py, those of deletions in retention.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import acting, intake, mailchimp, tasks, two_ways
+from tests.mutants import acting, intake, mailchimp, retention, tasks, two_ways
 from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).parents[2]
@@ -245,7 +245,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-EVERY = [*MUTANTS, *mailchimp.MUTANTS, *intake.MUTANTS, *tasks.MUTANTS, *acting.MUTANTS, *two_ways.MUTANTS]
+EVERY = [
+    *MUTANTS, *mailchimp.MUTANTS, *intake.MUTANTS, *tasks.MUTANTS, *acting.MUTANTS, *two_ways.MUTANTS, *retention.MUTANTS,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("mutant", EVERY, ids=[one.name for one in EVERY])

@@ -141,7 +141,8 @@ def test_a_request_without_any_of_its_signed_headers_is_refused(case: PushCase) 
 
 def test_another_body_under_the_same_signature_is_refused(case: PushCase) -> None:
     request = case.send(case.body, NOW)
-    for body in (case.body + b" ", case.body[:-1], b"", case.body.replace(b"ada", b"eve")):
+    other = case.body.replace(b"ada", b"eve") if b"ada" in case.body else case.body.swapcase()  # a thin one names nobody
+    for body in (case.body + b" ", case.body[:-1], b"", other):
         if not case.is_bound:
             continue
         assert verify(case, HttpRequest(request.method, request.headers, request.query, body)).refusal

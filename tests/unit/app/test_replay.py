@@ -230,3 +230,17 @@ def test_a_verdict_without_a_program_counts_nothing_but_itself() -> None:
     counting = Counting(policy, reads_of(policy))
     assert not counting.note(opened().today(policy), Verdict("p1"))
     assert (counting.tally.evaluations, counting.tally.rules) == (1, {})
+
+
+def test_an_archived_lead_is_deleted_once_and_its_story_ends() -> None:
+    """Ninety days after the replay itself has archived it; what would come later is another lead's."""
+    away = Rule("away", Section.ARCHIVE, from_statuses=(OPEN,), when=when("days_in_status >= 1"), means=ArchiveMeans(ARCHIVED))
+    gone = Rule("gone", Section.DELETE, after_days=90, of_rule="away")
+    back = Rule("back", Section.REVIVE, from_statuses=(ARCHIVED,), to_status=OPEN, intent=("demo",), overrides_rep=True)
+    policy, first = small_policy(back, away, gone), ago(days=150).date()
+    found = over(policy, opened(), first)
+    assert (found.sums, found.rules["gone"].fired) == ({"moves": 1, "archived": 1, "deleted": 1}, 1)
+    assert over(policy, opened(touches=[("demo", ago(days=5))]), first).sums["deleted"] == 1
+    revived = over(policy, opened(touches=[("demo", ago(days=100))]), first).sums
+    assert (revived["revived"], revived["archived"], revived.get("deleted", 0)) == (1, 2, 1)
+    assert "deleted" not in over(policy, opened(touches=[("demo", ago(days=80))]), first).sums

@@ -14,7 +14,6 @@ from connectors.mailchimp import MailchimpOptions
 from syncd.app.publish import render
 from syncd.app.stated_actions import action_problems
 from syncd.connector import Secret
-from syncd.plan import not_carried_out
 from syncd.policy import load_policy
 from tests.unit.policy.test_ready_made import FOLDER, STATUSES, loaded
 
@@ -62,8 +61,3 @@ def test_the_page_for_reps_names_an_automation_by_its_number() -> None:
     stated = 'trigger: {source: campaigns, audience: list-7, automation: "3"}'
     text = event_team.replace("tag: {source: newsletter, audience: a1b2c3d4e5, tag: next event}", stated)
     assert "utomation 3 of campaigns begins" in render(load_policy(text, "p.yaml"), date(2026, 5, 1), "")
-
-
-@pytest.mark.parametrize("name", STATUSES)
-def test_the_shipped_policies_are_carried_out_whole(name: str) -> None:
-    assert not_carried_out(loaded(name)) == []

@@ -53,6 +53,11 @@ WARNINGS = {
         27,
         'contradicts "a" (line 26)',
     ),
+    "a deletion that asks for the status of before": (
+        SOUND.replace("to: Lost, by: rep", "to: Lost") + "archive:\n  - {id: a, from: New, when: 'status == \"New\"', means: {status: Lost}, delete: {after_days: 90}}\n",
+        19,
+        "may never fire: its condition asks for the status",
+    ),
     "from the end": (
         SOUND.replace("      - {from: any,", "      - {from: Converted, to: New}\n      - {from: any,") + "rules:\n  - {id: a, from: Converted, to: New}\n",
         20,
@@ -153,6 +158,7 @@ ERRORS = {
     "a field that nobody may write": (CUSTOM + "fields: {score: LastActivityDate}\n", 11, "cannot be written"),
     "a hold that is no day": (CUSTOM + "fields: {hold_until: Title}\n", 11, "of type date"),
     "a flag": (CUSTOM + SLA + "do: [{flag: {field: Hot__c}}]}\n", 12, 'no field "Hot__c" on Lead'),
+    "a flag of a contact": (CUSTOM + "nurture:\n  - {id: s, target: contact, when: person.is_contact, do: [{flag: {field: Rating}}]}\n", 12, 'no field "Rating" on Contact'),
     "a field of a task": (CUSTOM + SLA + "do: [{task: {subject: x, fields: {Sbject: lead.Title}}}]}\n", 12, 'Did you mean "Subject"?'),
     "a priority": (CUSTOM + SLA + "do: [{task: {subject: x, priority: Urgent}}]}\n", 12, 'priority "Urgent"'),
     "a stage": (CUSTOM + CONVERTS + OPENS.replace("Prospecting", "Prospectng"), 15, 'Did you mean "Prospecting"?'),
@@ -299,7 +305,7 @@ def test_what_the_mirror_must_hold_is_known() -> None:
         )
     )
     assert found.fields == {
-        "Lead": {"Rating", "Company", "City", "Hold__c"}, "Contact": {"Rating", "Company", "City"}, "Account": {"BillingCity"},
+        "Lead": {"Rating", "Company", "City", "Hold__c"}, "Contact": {"Rating", "Company", "City", "Hold__c"}, "Account": {"BillingCity"},
     }  # fmt: skip
     assert set(found.objects) == {"Account", "Contact", "Opportunity"}
     assert needs(load_policy("version: 1\n", "p.yaml")).objects == {}

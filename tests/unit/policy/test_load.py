@@ -12,7 +12,7 @@ from syncd.document import parse_document
 from syncd.errors import ConfigError
 from syncd.expressions import Kind
 from syncd.model import OrgSchema
-from syncd.policy import keys, load_policy, policy_schema
+from syncd.policy import keys, load_policy, policy_schema, run_tests
 from syncd.policy.model import ActionKind, Enforcement, IllegalDo, Mover, Section, Target
 from syncd.policy.read_rules import MAX_RULES
 from syncd.policy.schema import SHAPES
@@ -284,6 +284,40 @@ def test_every_variable_is_on_the_page_and_has_a_value() -> None:
     page = (Path(__file__).parents[3] / "docs" / "reference" / "policy.md").read_text(encoding="utf-8")
     for name in MEANINGS:
         assert f"| `{name}` |" in page
+
+
+def test_delete_of_an_archive_rule_is_a_rule_of_its_own() -> None:
+    """Off unless it is written; it asks for what its rule asks for, unless it says otherwise, and watches while that rule does."""
+    head = (
+        PROGRAM
+        + "archive:\n  - {id: away, program: sales, from: Working, when: 'lead.NumberOfEmployees < 3', means: {status: Lost}"
+    )
+    assert len(load_policy(head + "}\n", "p.yaml").rules) == 1
+    away, gone = load_policy(head + ", delete: {after_days: 730}}\n", "p.yaml").rules
+    assert (gone.rule_id, gone.section, gone.of_rule, gone.after_days) == ("away_delete", Section.DELETE, "away", 730)
+    assert (gone.when, gone.program, gone.enforcement, gone.from_statuses) == (away.when, "sales", Enforcement.ENFORCE, ())
+    other = ", enforcement: observe, delete: {after_days: 30, id: gone, when: 'not is_known(lead.Title)'}}\n"
+    _, gone = load_policy(head + other, "p.yaml").rules
+    assert (gone.rule_id, gone.enforcement, gone.when is not away.when) == ("gone", Enforcement.OBSERVE, True)
+
+
+def test_a_policy_tests_its_deletions() -> None:
+    """`archived_days_ago` says which rule archived the lead; a test that expects what does not come is a problem."""
+    text = (
+        PROGRAM.replace("      - {from: any, to: Lost, by: rep}", "      - {from: any, to: Lost}")
+        + "archive:\n  - {id: away, from: Working, when: 'lead.NumberOfEmployees < 3', means: {status: Lost}, delete: {after_days: 90}}\n"
+        + "tests:\n"
+        + "  - name: goes after ninety days\n"
+        + "    given: {status: Lost, days_in_status: 90, lead: {NumberOfEmployees: 2}, archived_days_ago: {away: DAYS}}\n"
+        + "    expect: {deletes: WORD, fired: FIRED}\n"
+    )
+    right = text.replace("DAYS", "90").replace("WORD", "away_delete").replace("FIRED", "away_delete")
+    assert run_tests(load_policy(right, "p.yaml")) == []
+    wrong = text.replace("DAYS", "90").replace("WORD", '""').replace("FIRED", "away_delete")
+    (problem,) = run_tests(load_policy(wrong, "p.yaml"))
+    assert 'deletes is "away_delete", expected ""' in problem.message
+    early = text.replace("DAYS", "89").replace("WORD", '""').replace(", fired: FIRED", ", blocked: {away_delete: waiting}")
+    assert run_tests(load_policy(early.replace("days_in_status: 90", "days_in_status: 89"), "p.yaml")) == []
 
 
 def test_a_conversion_may_ask_for_qualified_in_any_words_that_need_it() -> None:

@@ -13,7 +13,7 @@ import pytest
 from syncd.app.publish import render
 from syncd.errors import ConfigError
 from syncd.policy import Enforcement, Policy
-from syncd.policy.model import Mover, Standards, Status
+from syncd.policy.model import Mover, Rule, Section, Standards, Status
 from syncd.policy.published import published
 from syncd.policy.published_diagram import MOST_STATUSES, diagram
 from syncd.policy.published_rules import span_of
@@ -181,3 +181,13 @@ def test_without_programs_there_is_nothing_to_publish() -> None:
     empty: dict[str, Any] = {"programs": ()}
     with pytest.raises(ConfigError, match="no programs"):
         render(full_policy(**empty), DAY, "")
+
+
+def test_a_deletion_is_said_in_a_chapter_of_its_own() -> None:
+    gone = Rule("gone", Section.DELETE, when=when('lead.Country != "DE"'), after_days=730, of_rule="outside_icp")
+    watched = msgspec.structs.replace(gone, rule_id="watched", when=None, enforcement=Enforcement.OBSERVE)
+    text = render(full_policy(rules=(*RULES, gone, watched)), DAY, "x.md")
+    assert "## What is deleted in the end" in text
+    assert "A lead that outside_icp has archived, 730 days after anybody last did anything to it, if" in text
+    assert "Never if you have edited it since" in text
+    assert "What is deleted" not in render(full_policy(), DAY, "x.md")

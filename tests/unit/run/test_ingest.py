@@ -14,7 +14,7 @@ from syncd.clock import FixedClock
 from syncd.connector import Health, Options, Page, Record, Session
 from syncd.errors import ContractError, RateLimitedError
 from syncd.run.context import Company, PassContext, Source
-from syncd.run.ingest import Ingest
+from syncd.run.ingest import Ingest, notice_of
 from syncd.store import SqlStore, open_store
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -103,6 +103,19 @@ def test_a_source_that_asks_for_an_hour_is_left_alone_for_an_hour(bench: Bench) 
     bench.clock.advance(700)
     assert bench.read().unfinished == []
     assert bench.store.cursor("site", "rows") == {"at": 2}
+
+
+def test_what_a_source_had_to_say_is_kept_for_whoever_looks_until_it_says_nothing(bench: Bench) -> None:
+    noted = Page((), {"at": 3}, is_last=True, notice="2 webinars cannot be read.")
+    bench.vendor.script = [page(1), noted]
+    assert bench.read().unfinished == [], "a notice is no failure"
+    assert bench.store.setting(notice_of("site")) == "2 webinars cannot be read."
+    bench.vendor.script = [ContractError("another shape")]
+    bench.read()
+    assert bench.store.setting(notice_of("site")) == "2 webinars cannot be read.", "it has said nothing new"
+    bench.vendor.script = [page(2, is_last=True)]
+    bench.read()
+    assert bench.store.setting(notice_of("site")) == ""
 
 
 def test_what_was_given_before_the_error_is_kept_with_its_cursor(bench: Bench) -> None:

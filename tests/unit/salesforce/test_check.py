@@ -222,6 +222,17 @@ def test_an_org_that_goes_away_meanwhile_is_a_finding(org, fake, convertible) ->
     assert (Severity.ERROR, "Convert Leads") in problems(live_findings(org, {}, policy=PolicyUse(conversions=tuple(PLACES))))
 
 
+@pytest.mark.parametrize(("deletable", "severity"), [(True, Severity.OK), (False, Severity.ERROR), (None, Severity.OK)])
+def test_a_policy_that_deletes_leads_needs_the_right_to(org, fake, with_schema, deletable, severity) -> None:
+    """By the describe; one that says nothing is believed to allow it."""
+    if deletable is not None:
+        with_schema["describeLead"]["deletable"] = deletable
+    assert "deletion" not in {one.subject for one in live_findings(org, {}, policy=PolicyUse(statuses=("New",)))}
+    found = live_findings(org, {}, policy=PolicyUse(deletions=("policy.yaml line 9",)))
+    (one,) = [each for each in found if each.subject == "deletion"]
+    assert (one.severity, "Syncd_Undo" in one.advice) == (severity, severity is Severity.ERROR)
+
+
 RETAIL = {
     "defaultRecordTypeMapping": True,
     "recordTypeId": "0125f0000004CARAA2",

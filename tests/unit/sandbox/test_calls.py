@@ -137,6 +137,37 @@ def test_collections_answer_in_order_and_tell_created_from_updated(api: Api) -> 
     assert codes(gone) == ["ok", "INVALID_CROSS_REFERENCE_KEY"]
 
 
+def test_a_collection_delete_answers_each_record_and_puts_it_into_the_recycle_bin(api: Api, org: SandboxOrg) -> None:
+    """What is gone already says so; with allOrNone nothing goes unless everything does."""
+    first, second, third = (one["id"] for one in api.upsert(*({"Syncd_Id__c": str(n)} for n in range(3))))
+
+    def delete(*ids: str, all_or_none: str = "false") -> list[str]:
+        return codes(api.json("DELETE", "composite/sobjects", params={"ids": ",".join(ids), "allOrNone": all_or_none}))
+
+    assert delete(first) == ["ok"]
+    assert delete(first, second, all_or_none="true") == ["ENTITY_IS_DELETED", "ALL_OR_NONE_OPERATION_ROLLED_BACK"]
+    assert [(org.row(one) or {})["IsDeleted"] for one in (first, second)] == [True, False]
+    assert delete(first, second[:15], second) == ["ENTITY_IS_DELETED", "ok", "ENTITY_IS_DELETED"]
+    assert delete("nonsense") == ["MALFORMED_ID"]
+    wanted = {"ids": [first, third], "fields": ["Id"]}
+    assert [one and one["Id"] for one in api.json("POST", "composite/sobjects/Lead", json=wanted)] == [None, third]
+    query = f"queryAll?q=SELECT+Id,IsDeleted+FROM+Lead+WHERE+Id+=+'{first}'"
+    assert [one["IsDeleted"] for one in api.json("GET", query)["records"]] == [True]
+    org.undelete(first)
+    assert (org.row(first) or {})["IsDeleted"] is False
+
+
+def test_without_the_right_to_delete_the_describe_and_every_answer_say_so(api: Api, org: SandboxOrg) -> None:
+    (made,) = api.upsert({"Syncd_Id__c": "1"})
+    org.objects["Lead"].is_deletable = False
+    assert api.json("GET", "sobjects/Lead/describe")["deletable"] is False
+    gone = api.json("DELETE", "composite/sobjects", params={"ids": made["id"], "allOrNone": "false"})
+    assert codes(gone) == ["INSUFFICIENT_ACCESS_OR_READONLY"]
+    assert api.call("DELETE", f"sobjects/Lead/{made['id']}").status_code in (400, 403)
+    org.delete(made["id"], user="rep1")
+    assert (org.row(made["id"]) or {})["IsDeleted"] is True
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "code"),
     [
