@@ -25,6 +25,8 @@ _MAX_SKEW = timedelta(days=1)
 """A vendor's clock further behind than this would silently read nothing."""
 _MOST_KEY_CHARACTERS = 200
 _MOST_FIELDS = 1_000
+DIGEST_BYTES = 32
+"""Length of a signature as `is_signed` takes it."""
 
 
 def _safe(value: str) -> str:
@@ -76,6 +78,14 @@ def is_signed(signature: bytes, text: bytes, secrets: Iterable[str]) -> bool:
     for one in secrets:
         found |= hmac.compare_digest(hmac.new(one.encode(), text, hashlib.sha256).digest(), signature) and bool(one)
     return found
+
+
+def unhexed(text: str) -> bytes:
+    """The bytes of a signature written in hexadecimal; none of what is no such text."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
 
 
 def misplaced(request: HttpRequest, secrets: Iterable[str]) -> Verdict | None:
