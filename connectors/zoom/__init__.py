@@ -36,7 +36,7 @@ from syncd.connector import (
     Verdict,
     Wanted,
 )
-from syncd.connector.tools import BaseUrl, Horizon, Secrets, instant, is_signed, key_of, one_or_two, revealed
+from syncd.connector.tools import BaseUrl, Horizon, Secrets, instant, is_signed, key_of, one_or_two, revealed, unhexed
 from syncd.errors import SyncdError
 
 _STATUSES = ("approved", "pending", "denied")
@@ -161,7 +161,7 @@ class Zoom:
         secrets = revealed(options.webhook_secret)
         if not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12 or not signature.startswith("v0="):
             return Verdict(refusal="bad_header", status=401)
-        if not is_signed(_unhexed(signature[3:]), b"v0:" + stamp.encode() + b":" + request.body, secrets):
+        if not is_signed(unhexed(signature[3:]), b"v0:" + stamp.encode() + b":" + request.body, secrets):
             return Verdict(refusal="bad_signature", status=401)
         if abs(at.timestamp() - int(stamp)) > _TOLERANCE_SECONDS:
             return Verdict(refusal="stale_timestamp", status=401)
@@ -255,13 +255,6 @@ def _decoded(body: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _unhexed(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        return b""
 
 
 CONNECTOR = Zoom()

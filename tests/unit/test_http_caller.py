@@ -7,6 +7,7 @@ import http.server
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -189,8 +190,23 @@ def test_a_vendor_that_cannot_be_reached_is_not_asked_so_often_for_every_further
 def test_a_vendors_own_rows_go_before_the_table() -> None:
     responses.get(URL, status=404)
     mine = ContractError("There is no such thing.", advice="Choose another.")
-    assert refused(caller(), rows={404: mine}) is mine
+    error = refused(caller(), rows={404: mine})
+    assert type(error) is ContractError
+    assert str(error) == "There is no such thing. Choose another."
     assert type(refused(caller(), rows={404: AuthError})) is AuthError
+
+
+@responses.activate
+def test_a_vendors_own_error_keeps_nothing_of_the_calls_it_was_raised_for() -> None:
+    """A daemon whose token was revoked meets it for ever, in several threads and sources."""
+    responses.get(URL, status=401)
+    mine = RateLimitedError("Too much.", retry_after_seconds=7.0)
+    first, second = (refused(caller(), rows={401: mine}) for _ in range(2))
+    assert first is not second
+    assert mine.__traceback__ is None
+    assert len(traceback.extract_tb(first.__traceback__)) == len(traceback.extract_tb(second.__traceback__))
+    assert isinstance(second, RateLimitedError)
+    assert second.retry_after_seconds == 7.0
 
 
 @responses.activate
