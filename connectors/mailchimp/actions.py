@@ -17,6 +17,7 @@ from connectors.mailchimp.api import Api, MemberGoneError, audiences
 from connectors.mailchimp.asked import audience_of, interests_of, is_for_account
 from connectors.mailchimp.members import hash_of
 from syncd.connector import NOT_CARRIED_OUT, ActionOutcome, ActionState, Answer, Session, SourceAction, SourceActionKind
+from syncd.connector.tools import gravest
 from syncd.errors import SourceUnavailableError
 
 _FIELDS = "status,merge_fields,interests"
@@ -29,8 +30,6 @@ _CODES = {
 }
 """Titles of refusals (sources.md 1, "Errors") and our words for them."""
 _MAILED = ("subscribed", "pending")  # be it only the mail that asks to confirm
-_GRAVITY = (ActionState.UNCHANGED, ActionState.DONE, ActionState.REFUSED, ActionState.UNKNOWN)
-"""Of what happened in several audiences the last of these counts."""
 _BARRED = {
     "unsubscribed": "opted_out",
     "cleaned": "cleaned",
@@ -227,7 +226,7 @@ class Actions:
                 outcomes.append(_unknown() if answer is None else _refused(answer) or _done(answer))
             elif member is not None:
                 outcomes.append(ActionOutcome(ActionState.UNCHANGED, f"already_{member.status}"))
-        return max(reversed(outcomes), key=lambda one: _GRAVITY.index(one.state))
+        return gravest(outcomes)
 
     # ------------------------------------------------------------------ the account
 

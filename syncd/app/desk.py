@@ -19,13 +19,14 @@ OPT_OUT_STORM = "opt_out_storm"
 
 
 def accept_review(store: Store, review_id: str, candidate: str | None, *, is_new: bool, at: datetime) -> None:
-    """Answer an open review: it is the candidate with that id, or somebody new.
+    """Answer an open review: it is the candidate with that id, or somebody new. Opt-outs may be let go once more, which changes nothing.
 
     Raises:
         ConfigError: No such open review, no or two answers, an id that is no candidate of it, or a question that is only to be closed.
     """
     review = store.review(review_id)
-    if review is None or review.state != "open":
+    is_repeated = review is not None and (review.kind, review.state) == (OPT_OUT_STORM, "accepted")
+    if review is None or (review.state != "open" and not is_repeated):
         raise ConfigError(f"There is no open review {review_id}.", advice='"syncd review list" shows the open ones.')
     if review.kind == OPT_OUT_STORM:
         if is_new or candidate is not None:

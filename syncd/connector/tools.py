@@ -16,9 +16,10 @@ from syncd.connector.http import Reply
 from syncd.connector.push import HttpRequest, Verdict
 from syncd.connector.session import Session
 from syncd.errors import ContractError, SourceUnavailableError
-from syncd.model import Record
+from syncd.model import ActionOutcome, ActionState, Record
 from syncd.model.secret import Secret
 
+_GRAVITY = (ActionState.UNCHANGED, ActionState.DONE, ActionState.REFUSED, ActionState.UNKNOWN)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SKEW = timedelta(seconds=60)
 _MAX_SKEW = timedelta(days=1)
@@ -43,6 +44,11 @@ BaseUrl = Annotated[str, AfterValidator(_safe)]
 
 Secrets = Secret | tuple[Secret, ...]
 """Type of a secret that may be a list of two while it is rotated; check it with `one_or_two`."""
+
+
+def gravest(outcomes: Sequence[ActionOutcome]) -> ActionOutcome:
+    """What came of an action of several writes, at least one: that of which most must be known; of equal ones the last."""
+    return max(reversed(outcomes), key=lambda one: _GRAVITY.index(one.state))
 
 
 def one_or_two(value: Secrets | None) -> Secrets | None:

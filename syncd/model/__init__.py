@@ -34,6 +34,7 @@ from syncd.model.operation import Operation as Operation
 from syncd.model.operation import OperationKind as OperationKind
 from syncd.model.operation import OperationState as OperationState
 from syncd.model.operation import Provenance as Provenance
+from syncd.model.org import FIRST_LOOK as FIRST_LOOK
 from syncd.model.org import FieldSchema as FieldSchema
 from syncd.model.org import ObjectSchema as ObjectSchema
 from syncd.model.org import OptOutHold as OptOutHold

@@ -85,10 +85,14 @@ class OptOuts(StrEnum):
 
 
 class MailStop(msgspec.Struct, frozen=True, gc=False):
-    """What an `opt_out` must say to end the mail that comes of one record: the address there, and the options of the action."""
+    """What an `opt_out` must say to end the mail that comes of one record: the address there, and the options of the action.
+
+    `opted_in_at`: since when the vendor holds a yes to just this mail, where a record tells it; otherwise the mapping's evidence counts.
+    """
 
     email: str
     options: dict[str, str] = {}
+    opted_in_at: datetime | None = None
 
     def __repr__(self) -> str:
         """Without the person."""

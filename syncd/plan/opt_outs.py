@@ -87,10 +87,13 @@ class Withdrawal(msgspec.Struct, frozen=True, gc=False):
 
 
 def mailable(view: PersonView, sources: AbstractSet[str]) -> list[PersonRecord]:
-    """Records of somebody who has opted out that may still bring mail: at a source that can end it, and not withdrawn themselves."""
+    """Records of somebody who has opted out that may still bring mail: at a source that can end it.
+
+    Also one that is withdrawn itself: it may have left one of several lists. Its connector knows.
+    """
     if view.state not in _PLANNED_STATES or not any(one.ref.source in sources for one in view.records) or not has_opted_out(view):
         return []
-    return [one for one in view.records if one.ref.source in sources and OPT_OUT_FIELD not in one.lead.opt_outs]
+    return [one for one in view.records if one.ref.source in sources]
 
 
 def copies(view: PersonView, settings: OptOutSettings, now: datetime, run_id: str) -> Copies:
@@ -100,10 +103,10 @@ def copies(view: PersonView, settings: OptOutSettings, now: datetime, run_id: st
         return Copies()
     if any(one.ref not in settings.stops for one in records):
         return Copies(waits=True)
-    places: dict[Place, tuple[MailStop, list[PersonRecord]]] = {}
+    places: dict[Place, list[tuple[MailStop, PersonRecord]]] = {}
     for one in records:
         for stop in settings.stops[one.ref]:
-            places.setdefault(_place(one.ref.source, stop.email, stop.options), (stop, []))[1].append(one)
+            places.setdefault(_place(one.ref.source, stop.email, stop.options), []).append((stop, one))
     if not places:
         return Copies()
     if not settings.may_act:
@@ -113,7 +116,7 @@ def copies(view: PersonView, settings: OptOutSettings, now: datetime, run_id: st
         return Copies(word=word)
     newest = max(found, key=lambda one: one.at)
     writes = []
-    for place, (stop, told) in sorted(places.items(), key=lambda item: item[0]):
+    for place, told in sorted(places.items(), key=lambda item: item[0]):
         tries = [one for one in view.actions if is_copy(one) and place_of(one) == place]
         if _has_come_back(told, newest, tries):
             word = OPTED_IN_AGAIN
@@ -122,7 +125,7 @@ def copies(view: PersonView, settings: OptOutSettings, now: datetime, run_id: st
             again = [one for one in tries if one.own_id == action_id]
             refused = {one.operation_id for one in view.refused_operations}
             if not again or is_owed(again, refused, run_id):
-                writes.append(_write(action_id, place[0], stop, newest, now))
+                writes.append(_write(action_id, place[0], told[0][0], newest, now))
     return Copies(tuple(writes), word, is_guarded=not all(one.is_let for one in found))
 
 
@@ -151,6 +154,8 @@ def withdrawals(view: PersonView, settings: OptOutSettings) -> tuple[list[Withdr
             why = Provenance(locator=f"{row.object} {row.sf_id}", rule="consent")
             made = Withdrawal(record.opted_out_at or row.stamp, why, record.opt_out_hold == OptOutHold.LET.value)
             is_ours = bool(settings.own_user_id) and record.opted_out_by == settings.own_user_id
+            # A store that was made before anybody noted who.
+            is_ours |= not record.opted_out_by and record.base.get(OPT_OUT_FIELD) is True
             (ours if is_ours else found).append(made)
     return found or ([] if is_beaten else ours), word
 
@@ -205,9 +210,10 @@ def _write(action_id: str, source: str, stop: MailStop, newest: Withdrawal, now:
     return action_write(action_id, source, fields, stop.options, newest.why)
 
 
-def _has_come_back(records: Sequence[PersonRecord], newest: Withdrawal, tries: Sequence[Operation]) -> bool:
+def _has_come_back(told: Sequence[tuple[MailStop, PersonRecord]], newest: Withdrawal, tries: Sequence[Operation]) -> bool:
     """Whether the person has opted in there since, by evidence that is newer than every withdrawal and than our own copy."""
-    given_at = max((at for one in records if (at := explicit_opt_in(one)) is not None), default=None)
+    said = [at for stop, one in told for at in (stop.opted_in_at, explicit_opt_in(one))]
+    given_at = max((at for at in said if at is not None), default=None)
     sent = [one.sent_at for one in tries if one.state is OperationState.DONE and one.sent_at is not None]
     return given_at is not None and given_at > max([newest.at, *sent])
 

@@ -152,7 +152,7 @@ def refresh_mirror(ctx: PassContext, session: OrgSession) -> None:
     since = {name: ctx.store.mirror_cursor(name) if is_same else None for name in session.fields}
     count = 0
     for page in session.org.changes(session.fields, since):
-        count += put_rows(ctx, page.rows)
+        count += put_rows(ctx, page.rows, is_fill=None in since.values())
         if page.covered_until is not None:
             for name in session.fields:
                 ctx.store.set_mirror_cursor(name, page.covered_until)
@@ -167,8 +167,8 @@ def _converts(policy: Policy) -> bool:
     return any(one.converting is not None for one in policy.rules)
 
 
-def put_rows(ctx: PassContext, rows: Sequence[OrgRow]) -> int:
-    """Store rows of the org in slices with the keys that identity finds them by; gives how many changed."""
+def put_rows(ctx: PassContext, rows: Sequence[OrgRow], *, is_fill: bool = False) -> int:
+    """Store rows of the org in slices with the keys that identity finds them by; gives how many changed. `is_fill` as in the store."""
     changed = 0
     converts = _converts(ctx.policy)
     for start in range(0, len(rows), _ROWS_PER_COMMIT):
@@ -176,7 +176,7 @@ def put_rows(ctx: PassContext, rows: Sequence[OrgRow]) -> int:
         key_sets: Mapping[str, Sequence[Key]] = {
             row.sf_id: (*org_keys(row), *domain_keys(row)) if converts else org_keys(row) for row in part
         }
-        changed += ctx.store.put_org_rows(part, key_sets, ctx.clock.now())
+        changed += ctx.store.put_org_rows(part, key_sets, ctx.clock.now(), is_fill=is_fill)
     return changed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from syncd import events
+from syncd.model import FIRST_LOOK
 from syncd.plan import HOUR, storms
 from syncd.ports import Review
 from syncd.run.context import OrgSession, PassContext
@@ -14,8 +15,11 @@ KIND = "opt_out_storm"
 def hold_storms(ctx: PassContext, session: OrgSession) -> None:
     """Count the opt-outs that the mirror has seen made since the last time; hold those of a storm and ask once. Writes the store.
 
-    Until it is counted an opt-out does not travel. Everything that stops at once for whoever has opted out does so all the same.
+    Until it is counted an opt-out does not travel. Everything that stops at once for whoever has opted out does so all the same. Where no
+    source takes opt-outs there is nothing to ask.
     """
+    if not ctx.takers:
+        return
     turns = ctx.store.opt_out_turns(HOUR)
     if not turns:
         return
@@ -32,8 +36,13 @@ def hold_storms(ctx: PassContext, session: OrgSession) -> None:
 
 
 def _question(ctx: PassContext, user_id: str, limit: int) -> Review:
+    what = (
+        f"More than {limit} people had been opted out of e-mail in Salesforce before syncd first looked."
+        if user_id == FIRST_LOOK
+        else f"The user {user_id} has opted more than {limit} people out of e-mail within an hour in Salesforce."
+    )
     reason = (
-        f"The user {user_id} has opted more than {limit} people out of e-mail within an hour in Salesforce. In Salesforce they are opted out, "
+        f"{what} In Salesforce they are opted out, "
         "and nobody is enrolled or mailed. Their opt-outs at the sources wait: accept this review if that is as it should be; "
         "reject it, and they are never copied to the sources, whatever Salesforce says."
     )

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, delete, exists, select, text, update
 
-from syncd.model import OPT_OUT_FIELD, Candidate, Lane, OptOutHold, OrgRecord, OrgRow
+from syncd.model import FIRST_LOOK, OPT_OUT_FIELD, Candidate, Lane, OptOutHold, OrgRecord, OrgRow
 from syncd.ports import Key, Review
 from syncd.store import tables as t
 from syncd.store.bulk import among
@@ -39,22 +39,20 @@ def org_row_values(row: OrgRow) -> dict[str, Any]:
 
 
 def opt_out_turn(row: OrgRow, known: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What to note where a record shows an opt-out of e-mail for the first time, or no longer; `known` are its fields before.
-
-    Of a record that nobody has seen before nobody knows when it was made: its stamp is the latest that it can be.
-    """
+    """What to note where a record shows an opt-out of e-mail for the first time, or no longer; `known` are its fields before."""
     is_out = row.fields.get(OPT_OUT_FIELD) is True
     if is_out == (known is not None and known.get(OPT_OUT_FIELD) is True):
         return {}
     if not is_out:
         return {"opted_out_at": None, "opted_out_by": "", "opt_out_hold": ""}
-    hold = OptOutHold.CALM if known is None else OptOutHold.NEW
-    return {"opted_out_at": row.stamp, "opted_out_by": row.modified_by, "opt_out_hold": hold.value}
+    return {"opted_out_at": row.stamp, "opted_out_by": row.modified_by, "opt_out_hold": OptOutHold.NEW.value}
 
 
-def _new_row(row: OrgRow) -> dict[str, Any]:
-    """A row that was not there."""
+def _new_row(row: OrgRow, *, is_fill: bool = False) -> dict[str, Any]:
+    """A row that was not there. In a fill nobody knows who opted it out, or when: its stamp is the latest that it can be."""
     noted = {"opted_out_at": None, "opted_out_by": "", "opt_out_hold": "", **opt_out_turn(row, None)}
+    if is_fill and noted["opt_out_hold"]:
+        noted["opted_out_by"] = FIRST_LOOK
     return {
         **org_row_values(row),
         **noted,
@@ -161,9 +159,12 @@ class MirrorStore:
         """Everything of `object` up to `stamp` is in the mirror."""
         self.put_setting(f"mirror:{object}", stamp.astimezone(UTC).isoformat())
 
-    def put_org_rows(self, rows: Sequence[OrgRow], key_sets: Mapping[str, Sequence[Key]], at: datetime) -> int:
+    def put_org_rows(
+        self, rows: Sequence[OrgRow], key_sets: Mapping[str, Sequence[Key]], at: datetime, *, is_fill: bool = False
+    ) -> int:
         """Store rows with the keys they are found by; people whose record changed are planned again. Gives how many changed.
 
+        `is_fill`: they come because everything is read, not because they have changed.
         Tasks, events, opportunities and users have tables of their own. Accounts are stored as Leads and Contacts are, but belong to nobody.
         """
         others = [row for row in rows if row.object in RELATED or row.object == USER]
@@ -179,7 +180,7 @@ class MirrorStore:
             for part in chunks([(row.object, row.sf_id) for row in rows]):
                 known |= org_rows(connection, part)
             fresh = [row for row in rows if (row.object, row.sf_id) not in known]
-            self._add(connection, fresh)
+            self._add(connection, fresh, is_fill=is_fill)
             changed += len(fresh)
             handed_over = {
                 old.person_id for row in rows if (old := known.get((row.object, row.sf_id))) and _is_handed_over(old, row)
@@ -214,14 +215,9 @@ class MirrorStore:
             mark_dirty(connection, dirty)
         return changed
 
-    def _add(self, connection: Connection, rows: Sequence[OrgRow]) -> None:
-        new = {(row.object, row.sf_id): row for row in rows}
-        self.db.add_missing(
-            connection,
-            t.org_record,
-            [_new_row(row) for row in new.values()],
-            ("object", "sf_id"),
-        )
+    def _add(self, connection: Connection, rows: Sequence[OrgRow], *, is_fill: bool) -> None:
+        new = {(row.object, row.sf_id): _new_row(row, is_fill=is_fill) for row in rows}
+        self.db.add_missing(connection, t.org_record, list(new.values()), ("object", "sf_id"))
 
     @staticmethod
     def _forget_keys(connection: Connection, rows: Sequence[OrgRow]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, exists, func, or_, select, text, tuple_, update
 
 from syncd.errors import StoreError
-from syncd.model import OptOutHold, RecordRef
+from syncd.model import FIRST_LOOK, OptOutHold, RecordRef
 from syncd.ports import OptOutTurn, Review
 from syncd.store import tables as t
 from syncd.store.bulk import among
@@ -27,7 +27,10 @@ class OptOutStore:
     db: Database
 
     def opt_out_turns(self, within: timedelta) -> list[OptOutTurn]:
-        """Those that nobody has counted yet, with every other one since `within` before the first of them; none if there is nothing new."""
+        """Those that nobody has counted yet, with every other one since `within` before the first of them; none if there is nothing new.
+
+        Of those that a fill has found, all that were let by uncounted: they have no hour.
+        """
         o = t.org_record.c
         with self.db.read() as connection:
             first = connection.execute(select(func.min(o.opted_out_at)).where(text(t.UNJUDGED_SQL))).scalar()
@@ -35,7 +38,9 @@ class OptOutStore:
                 return []
             # By the type of the column: a minimum is one too.
             columns = select(o.object, o.sf_id, o.opted_out_by, o.opted_out_at, o.opt_out_hold)
-            statement = columns.where(and_(text(t.OPTED_OUT_SQL), o.opted_out_at >= first - within))
+            recent = and_(o.opted_out_by != FIRST_LOOK, o.opted_out_at >= first - within)
+            found = and_(o.opted_out_by == FIRST_LOOK, o.opt_out_hold.in_(_OPEN))
+            statement = columns.where(and_(text(t.OPTED_OUT_SQL), or_(recent, found)))
             return [OptOutTurn(*row[:4], OptOutHold(row.opt_out_hold)) for row in connection.execute(statement)]
 
     def judge_opt_outs(
@@ -49,29 +54,32 @@ class OptOutStore:
 
     @staticmethod
     def _move(connection: Connection, targets: Sequence[tuple[str, str]], states: Sequence[str], hold: OptOutHold) -> None:
-        """Move opt-outs that are in `states`; whoever is held is planned again, so that the reason is there to be read."""
+        """Move opt-outs that are in `states`; their people are planned again: they may have been between being seen and being counted."""
         o = t.org_record.c
         for part in chunks(list(targets)):
             here = and_(tuple_(o.object, o.sf_id).in_(part), o.opt_out_hold.in_(states))
             connection.execute(update(t.org_record).where(here).values(opt_out_hold=hold.value))
-            if hold is OptOutHold.HELD:
-                mark_dirty(connection, _people(connection, tuple_(o.object, o.sf_id).in_(part)))
+            mark_dirty(connection, _people(connection, tuple_(o.object, o.sf_id).in_(part)))
 
     def answer_opt_outs(self, review_id: str, *, is_let: bool) -> int:
         """Let the copies go that a question is about, or never; gives how many opt-outs. Their people are planned again.
 
+        The same answer once more changes nothing.
+
         Raises:
-            StoreError: The question is not open.
+            StoreError: There is no such question, or it was answered otherwise.
         """
         r, o = t.review.c, t.org_record.c
         with self.db.write() as connection:
             number = int(review_id) if review_id.isdecimal() and len(review_id) < 18 else -1
-            row = connection.execute(select(t.review).where(and_(r.review_id == number, r.state == "open"))).first()
-            if row is None:
+            hold, state = (OptOutHold.LET, "accepted") if is_let else (OptOutHold.KEPT, "rejected")
+            row = connection.execute(select(t.review).where(r.review_id == number)).first()
+            if row is not None and row.state == state:
+                return 0
+            if row is None or row.state != "open":
                 raise StoreError(f"Review {review_id} is not open.", advice='"syncd review list" shows the open ones.')
             here = and_(text(t.OPTED_OUT_SQL), o.opted_out_by == row.key, o.opt_out_hold == OptOutHold.HELD.value)
             mark_dirty(connection, _people(connection, here))
-            hold, state = (OptOutHold.LET, "accepted") if is_let else (OptOutHold.KEPT, "rejected")
             done = connection.execute(update(t.org_record).where(here).values(opt_out_hold=hold.value))
             connection.execute(update(t.review).where(r.review_id == number).values(state=state, decision=hold.value))
             return int(done.rowcount)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import text
 
 from syncd.clock import FixedClock
 from syncd.errors import StoreError
-from syncd.model import FieldValue, Lead, OperationKind, OperationState, OptOutHold, OrgRow
+from syncd.model import FIRST_LOOK, FieldValue, Lead, OperationKind, OperationState, OptOutHold, OrgRow
 from syncd.ports import OperationResult, PersonPlan, Review
 from syncd.store import SqlStore, open_store
+from syncd.store.migrations.versions import __name__ as versions
 from tests.contract.test_store import NOW, operation, resolved
 
 FIELD = "HasOptedOutOfEmail"
@@ -26,7 +31,8 @@ def store(store_url: str) -> Iterator[SqlStore]:
     """A store on either engine that knows one person with a lead."""
     opened = open_store(store_url, clock=FixedClock(NOW))
     opened.start_run("run", NOW, ["booth"])
-    opened.put_org_rows([box("00Q1", NOW, is_out=False), box("00Q2", NOW, is_out=True)], {}, NOW)
+    opened.put_org_rows([box("00Q1", NOW, is_out=False), box("00Q2", NOW, is_out=True)], {}, NOW, is_fill=True)
+    opened.judge_opt_outs([("Lead", "00Q2")], [], [])
     opened.commit_resolved("run", [resolved(1, "p1", org_links=(("Lead", "00Q1"),))], NOW)
     opened.commit_plans("run", [PersonPlan("p1")], NOW)
     yield opened
@@ -49,13 +55,44 @@ def noted(store: SqlStore, sf_id: str = "00Q1") -> tuple[datetime | None, str, s
 
 def test_the_mirror_notes_who_ticked_the_box_and_forgets_it_when_the_tick_goes(store: SqlStore) -> None:
     assert noted(store) == (None, "", "")
-    assert noted(store, "00Q2") == (NOW, "005rep", "calm"), "ticked before anybody looked: that is no news"
+    assert noted(store, "00Q2") == (NOW, FIRST_LOOK, "calm"), "ticked before anybody looked"
     tick(store, 5)
     assert noted(store) == (NOW + timedelta(minutes=5), "005rep", "new")
     tick(store, 9, by="005other")
     assert noted(store)[:2] == (NOW + timedelta(minutes=5), "005rep"), "an edit of something else"
     tick(store, 12, is_out=False)
     assert noted(store) == (None, "", "")
+    tick(store, 15, sf_id="00Q9")
+    assert noted(store, "00Q9") == (NOW + timedelta(minutes=15), "005rep", "new"), "made with the tick"
+
+
+def test_a_tick_that_is_seen_twice_is_one_and_keeps_what_became_of_it(store: SqlStore) -> None:
+    tick(store, 5)
+    store.judge_opt_outs([("Lead", "00Q1")], [], [])
+    for is_fill in (False, True):
+        at = NOW + timedelta(minutes=5)
+        store.put_org_rows([box("00Q1", at, is_out=True)], {}, at, is_fill=is_fill)
+        assert noted(store) == (at, "005rep", "calm")
+    assert store.opt_out_turns(HOUR) == []
+
+
+def test_what_a_fill_has_found_has_no_hour(store: SqlStore) -> None:
+    """However long ago: they are counted together, also with those that were let by before."""
+    long_ago = NOW - timedelta(days=900)
+    store.put_org_rows([box("00Q5", long_ago, is_out=True)], {}, NOW, is_fill=True)
+    assert {one.sf_id for one in store.opt_out_turns(HOUR)} == {"00Q2", "00Q5"}
+    store.judge_opt_outs([], [("Lead", "00Q5")], [question()])
+    tick(store, 30)
+    assert {one.sf_id for one in store.opt_out_turns(HOUR)} == {"00Q1", "00Q2"}, "what is held waits without being counted"
+
+
+def test_who_is_counted_is_planned_again(store: SqlStore) -> None:
+    """They may have been planned between being seen and being counted, when nothing travels."""
+    tick(store, 30)
+    store.commit_plans("run", [PersonPlan("p1")], NOW)
+    assert store.dirty_persons(10) == []
+    store.judge_opt_outs([("Lead", "00Q1")], [], [])
+    assert store.dirty_persons(10) == ["p1"]
 
 
 def test_the_echo_of_our_own_write_is_noted_too(store: SqlStore) -> None:
@@ -73,6 +110,8 @@ def test_what_nobody_has_counted_comes_with_its_neighbours_and_only_once(store: 
     tick(store, 30)
     found = store.opt_out_turns(HOUR)
     assert {(one.sf_id, one.hold) for one in found} == {("00Q1", OptOutHold.NEW), ("00Q2", OptOutHold.CALM)}
+    tick(store, 31, is_out=False, sf_id="00Q2")
+    tick(store, 32, sf_id="00Q2")
     store.judge_opt_outs([("Lead", "00Q1"), ("Lead", "00Q2")], [], [])
     assert store.opt_out_turns(HOUR) == []
     tick(store, 300, sf_id="00Q3")
@@ -89,6 +128,8 @@ def question() -> Review:
 def test_what_is_held_is_asked_about_once_and_goes_as_it_is_answered(
     store: SqlStore, is_let: bool, hold: str, state: str
 ) -> None:
+    for minutes in (28, 29):
+        tick(store, minutes, sf_id="00Q2", is_out=minutes == 29)
     tick(store, 30)
     assert store.judge_opt_outs([], [("Lead", "00Q1")], [question()]) == [question()]
     assert store.judge_opt_outs([], [("Lead", "00Q1"), ("Lead", "00Q2")], [question()]) == []
@@ -102,8 +143,11 @@ def test_what_is_held_is_asked_about_once_and_goes_as_it_is_answered(
     answered = store.review(review.review_id)
     assert answered is not None
     assert answered.state == state
+    store.commit_plans("run", [PersonPlan("p1")], NOW)
+    assert store.answer_opt_outs(review.review_id, is_let=is_let) == 0, "once more"
+    assert (noted(store)[2], store.dirty_persons(10)) == (hold, [])
     with pytest.raises(StoreError, match="not open"):
-        store.answer_opt_outs(review.review_id, is_let=True)
+        store.answer_opt_outs(review.review_id, is_let=not is_let)
 
 
 def withdrawn_at(store: SqlStore) -> datetime | None:
@@ -147,3 +191,25 @@ def test_payloads_are_given_as_they_came(store: SqlStore) -> None:
     one: Any = resolved(1, "p1")
     assert store.payloads([one.ref]) == {one.ref: one.payload}
     assert store.payloads([]) == {}
+
+
+def test_a_store_of_the_version_before_notes_what_it_knows(store: SqlStore) -> None:
+    """The last change stands for the instant, or each later one would be a new withdrawal; who made it nobody knows, unless syncd did."""
+    store.put_org_rows([box("00Q7", NOW, is_out=True)], {}, NOW)
+    said(store, 10, OUT)
+    step = importlib.import_module(f"{versions}.0009_opt_outs")
+    with store.db.write() as connection:
+        ours = text("UPDATE org_record SET base = :base WHERE sf_id = '00Q7'")
+        connection.execute(ours, {"base": '{"HasOptedOutOfEmail":true}'})
+        with Operations.context(MigrationContext.configure(connection)):
+            step.downgrade()
+            step.upgrade()
+    assert noted(store) == (None, "", "")
+    assert noted(store, "00Q2") == (NOW, FIRST_LOOK, "new")
+    assert noted(store, "00Q7") == (NOW, "", "calm")
+    assert withdrawn_at(store) == NOW + timedelta(minutes=10)
+    at = NOW + timedelta(minutes=40)
+    store.put_org_rows(
+        [msgspec.structs.replace(box("00Q2", at, is_out=True), fields={"Email": "b@example.com", FIELD: True})], {}, at
+    )
+    assert noted(store, "00Q2")[0] == NOW, "an edit of something else"

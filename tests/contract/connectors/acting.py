@@ -132,6 +132,7 @@ def mailchimp() -> ActingCase:
             "tag": action(kind.TAG, tag="Nurture A"),
             "trigger": action(kind.TRIGGER, fields={"LINK": LINK}, journey="7", step="70"),
             "opt_out": action(kind.OPT_OUT, audience="L1"),
+            "opt_out_of_all": action(kind.OPT_OUT, scope="account"),
         },
         action(kind.ENROL, "left@example.com"),
         [
@@ -180,6 +181,7 @@ def activecampaign() -> ActingCase:
             "tag": action(kind.TAG, tag="20"),
             "trigger": action(kind.TRIGGER, fields={"5": LINK}, automation="3"),
             "opt_out": action(kind.OPT_OUT, audience="list-1"),
+            "opt_out_of_all": action(kind.OPT_OUT, scope="account"),
         },
         action(kind.ENROL, "left@example.com", status="subscribed"),
         [
@@ -193,6 +195,9 @@ def activecampaign() -> ActingCase:
             (kind.TAG, {"tag": "20", "remove": "true"}),
             (kind.TRIGGER, {}),
             (kind.TRIGGER, {"automation": "3/../x"}),
+            (kind.OPT_OUT, {"scope": "list"}),
+            (kind.OPT_OUT, {"scope": "account", "audience": "list-1"}),
+            (kind.TRIGGER, {"automation": "3", "scope": "account"}),
             (kind.OPT_OUT, {"tag": "20"}),
             (kind.SEND, {"type": "lead.qualified"}),
         ],

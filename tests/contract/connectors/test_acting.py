@@ -182,7 +182,15 @@ def test_what_cannot_be_read_brings_no_mail_and_is_no_reason_to_fail(case: Actin
     if not isinstance(case.connector, OptOutConnector):
         return
     options = case.connector.Options(**case.options)
-    for payload in (b"", b"null", b"[]", b"{}", b'{"email_address": null, "status": 7}', b"\xff\xfe"):
+    for payload in (
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"email_address": null, "status": 7}',
+        b'{"email": "a@example.com", "lists": [7]}',
+        b"\xff\xfe",
+    ):
         for scope in OptOuts:
             assert list(case.connector.mail_stops(options, payload, scope)) == []
     assert case.line.writes == []

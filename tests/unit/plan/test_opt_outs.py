@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from syncd.model import (
+    FIRST_LOOK,
     FieldValue,
     Lead,
     MailStop,
@@ -86,12 +87,33 @@ def test_a_copy_is_an_action_without_a_rule() -> None:
 
 def test_nothing_is_copied_where_nobody_withdrew_the_member_has_left_or_no_mail_comes() -> None:
     assert planned(view(member())) == Copies()
-    assert planned(view(member(is_out=True), org=box())) == Copies()
     assert planned(view(member(), org=box()), msgspec.structs.replace(SETTINGS, stops={MEMBER: ()})) == Copies()
     assert planned(view(member(), org=box()), msgspec.structs.replace(SETTINGS, sources=frozenset())) == Copies()
     for state in (PersonState.ERASED, PersonState.MERGED):
         assert planned(view(member(), org=box(), state=state)) == Copies()
     assert planned(view(member(), org=box(row=OrgRow("Contact", "0031", {FIELD: True}, NOW, is_deleted=True)))) == Copies()
+
+
+def test_who_has_left_one_of_the_lists_of_a_record_is_taken_off_the_others() -> None:
+    """A contact is one record with many lists: our copy to the first of them must not make the second one seem done."""
+    first, second = (MailStop("ada@example.com", {"audience": name}) for name in ("list-1", "list-2"))
+    both = planned(view(member(), org=box()), msgspec.structs.replace(SETTINGS, stops={MEMBER: (first, second)}))
+    assert [one.fields["option.audience"] for one in both.writes] == ["list-1", "list-2"]
+    done = operation_of(Copies(both.writes[:1]))
+    half = msgspec.structs.replace(SETTINGS, stops={MEMBER: (second,)})
+    (write,) = planned(view(member(is_out=True, at=NOW + minutes(1)), org=box(), actions=(done,)), half).writes
+    assert (write.fields["option.audience"], write.fields["withdrawn_at"]) == ("list-2", NOW.isoformat())
+    (write,) = planned(view(member(is_out=True)), half).writes
+    assert write.fields["option.audience"] == "list-2", "by the person's own word"
+
+
+def test_a_list_that_somebody_joined_since_is_left_alone_and_the_others_are_not() -> None:
+    stops = (
+        MailStop("ada@example.com", {"audience": "list-1"}, NOW - minutes(1)),
+        MailStop("ada@example.com", {"audience": "list-2"}, NOW + minutes(1)),
+    )
+    found = planned(view(member(), org=box()), msgspec.structs.replace(SETTINGS, stops={MEMBER: stops}))
+    assert ([one.fields["option.audience"] for one in found.writes], found.word) == (["list-1"], "opted_in_again")
 
 
 def test_who_is_in_review_is_copied_all_the_same() -> None:
@@ -125,6 +147,9 @@ def test_what_syncd_wrote_itself_is_no_second_withdrawal() -> None:
     ours = box(NOW + minutes(5), opted_out_by="005own", base={FIELD: True})
     (write,) = planned(view(member(), said, org=ours)).writes
     assert write.fields["withdrawn_at"] == NOW.isoformat()
+    unknown = msgspec.structs.replace(ours, opted_out_by="")
+    (write,) = planned(view(member(), said, org=unknown)).writes
+    assert write.fields["withdrawn_at"] == NOW.isoformat(), "of a store that did not note who"
     (alone,) = planned(view(member(), org=ours)).writes
     assert alone.fields["withdrawn_at"] == (NOW + minutes(5)).isoformat()
 
@@ -182,7 +207,8 @@ def test_the_last_look_ends_what_is_no_longer_right() -> None:
 
     assert why(view(member(), org=box())) == ""
     assert why(view(member(), org=box(NOW + minutes(9)))) == "", "a later withdrawal asks for the same"
-    assert why(view(member(is_out=True), org=box())) == "not_needed"
+    left = msgspec.structs.replace(SETTINGS, stops={MEMBER: ()})
+    assert why(view(member(is_out=True), org=box()), left) == "not_needed"
     assert why(view(member())) == "not_needed"
     assert why(view(member(), org=box(opt_out_hold="held"))) == "opt_out_storm"
     assert why(view(member(), org=box(), state=PersonState.ERASED)) == "person_gone"
@@ -215,3 +241,13 @@ def test_only_those_of_the_storm_are_held_each_once() -> None:
 def test_what_was_decided_counts_no_more_and_what_is_held_still_does() -> None:
     assert storms([*turns(0, 1, 2, hold=OptOutHold.LET), *turns(3)], 3, "005own") == {}
     assert len(storms([*turns(0, 1, 2, hold=OptOutHold.HELD), *turns(3)], 3, "005own")["005rep"]) == 4
+
+
+def test_what_was_there_at_a_fill_is_held_however_old_it_is_and_however_it_comes() -> None:
+    """Nobody knows who made these, or when; a few go at once."""
+    years = (-900_000, -600_000, -300_000, 0)
+    assert storms(turns(*years[:3], user_id=FIRST_LOOK), 3, "005own") == {}
+    assert len(storms(turns(*years, user_id=FIRST_LOOK), 3, "005own")[FIRST_LOOK]) == 4
+    little = [*turns(*years[:3], user_id=FIRST_LOOK, hold=OptOutHold.CALM), *turns(0, user_id=FIRST_LOOK)]
+    assert len(storms(little, 3, "005own")[FIRST_LOOK]) == 4
+    assert storms(turns(0, 1, 2, 3, user_id=""), 3, "005own") == {}, "written by syncd before anybody noted who"

@@ -17,8 +17,23 @@ _UNJUDGED = sa.text("opt_out_hold = 'new'")
 _OPTED_OUT = sa.text("opted_out_at IS NOT NULL")
 
 
+_OUT = '%"HasOptedOutOfEmail":true%'
+_NOTE_OURS = sa.text(
+    "UPDATE org_record SET opted_out_at = stamp, opt_out_hold = 'calm' WHERE fields LIKE :out AND base LIKE :out"
+)
+_NOTE_OTHERS = sa.text(
+    "UPDATE org_record SET opted_out_at = stamp, opted_out_by = 'first_look', opt_out_hold = 'new' "
+    "WHERE fields LIKE :out AND base NOT LIKE :out"
+)
+_SAID = '%"HasOptedOutOfEmail":{"value":true%'
+
+
 def upgrade() -> None:
-    """Only adds; the program before still runs on it."""
+    """Only adds; the program before still runs on it.
+
+    What is opted out already has its last change as its instant, or each later change would be a new withdrawal. Who made it nobody knows:
+    such opt-outs wait for a person if they are many, but for those that syncd has written itself.
+    """
     op.add_column("record", sa.Column("withdrawn_at", sa.BigInteger()))
     op.add_column("org_record", sa.Column("opted_out_at", sa.BigInteger()))
     op.add_column("org_record", sa.Column("opted_out_by", sa.String(), nullable=False, server_default=""))
@@ -31,6 +46,9 @@ def upgrade() -> None:
         sqlite_where=_OPTED_OUT,
         postgresql_where=_OPTED_OUT,
     )
+    op.execute(_NOTE_OURS.bindparams(out=_OUT))
+    op.execute(_NOTE_OTHERS.bindparams(out=_OUT))
+    op.execute(sa.text("UPDATE record SET withdrawn_at = source_at WHERE lead LIKE :said").bindparams(said=_SAID))
 
 
 def downgrade() -> None:
