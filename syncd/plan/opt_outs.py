@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -23,6 +23,7 @@ from syncd.model import (
     OperationKind,
     OperationState,
     OptOutHold,
+    OrgRecord,
     PersonRecord,
     PersonState,
     PersonView,
@@ -43,6 +44,8 @@ OPT_OUT = "opt_out"
 OPTED_IN_AGAIN, STORM, NOT_COPIED = "opted_in_again", "opt_out_storm", "opt_out_not_copied"
 _WITHDRAWN_AT = "withdrawn_at"
 _HELD = {OptOutHold.HELD.value: STORM, OptOutHold.KEPT.value: NOT_COPIED}
+_CONVERSION = timedelta(minutes=5)
+"""So long after a conversion the contact that it made may still come to be in the mirror for the first time."""
 _PLANNED_STATES = (PersonState.ACTIVE, PersonState.REVIEW)
 
 Place = tuple[str, str, tuple[tuple[str, str], ...]]
@@ -150,6 +153,8 @@ def withdrawals(view: PersonView, settings: OptOutSettings) -> tuple[list[Withdr
             continue
         if record.opt_out_hold in _HELD:
             word = _HELD[record.opt_out_hold]
+        elif _is_carried_over(record, view.org_records):
+            continue
         elif record.opt_out_hold != OptOutHold.NEW.value:
             why = Provenance(locator=f"{row.object} {row.sf_id}", rule="consent")
             made = Withdrawal(record.opted_out_at or row.stamp, why, record.opt_out_hold == OptOutHold.LET.value)
@@ -158,6 +163,21 @@ def withdrawals(view: PersonView, settings: OptOutSettings) -> tuple[list[Withdr
             is_ours |= not record.opted_out_by and record.base.get(OPT_OUT_FIELD) is True
             (ours if is_ours else found).append(made)
     return found or ([] if is_beaten else ours), word
+
+
+def _is_carried_over(record: OrgRecord, others: Sequence[OrgRecord]) -> bool:
+    """Whether a contact is opted out because its lead was when it was converted, and that one does not travel."""
+    at = record.opted_out_at
+    return any(
+        lead.row.is_converted
+        and lead.row.contact_id == record.row.sf_id
+        and (lead.opt_out_hold in _HELD or lead.opt_out_hold == OptOutHold.NEW.value)
+        and lead.opted_out_at is not None
+        and at is not None
+        # A converted lead is locked: its last change is the conversion.
+        and lead.opted_out_at <= at <= lead.row.stamp + _CONVERSION
+        for lead in others
+    )
 
 
 def is_copy(operation: Operation) -> bool:

@@ -7,13 +7,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from syncd.app.desk import accept_review, reject_review
 from syncd.errors import ConfigError
-from syncd.model import RunStatus
+from syncd.model import OperationState, RunStatus
+from syncd.sandbox.adapter import SandboxAdapter
+from syncd.sandbox.vendors.activecampaign import ACTIVECAMPAIGN_KEY, SandboxActiveCampaign
 from syncd.wiring import House
 from tests.acting import ENROL, Acting, doing
 from tests.newsletter import SHORT_MAPPING, mail
@@ -248,11 +251,16 @@ def command(world: Acting, *words: str) -> str:
     return done.stdout + done.stderr
 
 
-def stormed(world: Acting, *numbers: int) -> Acting:
-    """A user opts them all out within a minute; the limit is three."""
+def limit_to_three(world: Acting) -> None:
+    """More than three by one user in an hour are a storm."""
     text = (world.folder / "syncd.yaml").read_text(encoding="utf-8")
     if "guard:" not in text:
         world.write("syncd.yaml", text.replace("version: 1\n", "version: 1\nguard: {max_opt_outs_per_user_per_hour: 3}\n", 1))
+
+
+def stormed(world: Acting, *numbers: int) -> Acting:
+    """A user opts them all out within a minute; the limit is three."""
+    limit_to_three(world)
     world.clock.advance(60)
     for number in numbers:
         world.org.edit(world.lead(mail(number))["Id"], {"HasOptedOutOfEmail": True})
@@ -284,7 +292,8 @@ def test_a_storm_waits_for_a_person_and_enrols_nobody_meanwhile(
     world.run()
     assert [status(world, number) for number in range(6)] == ["subscribed"] * 4 + ["unsubscribed"] * 2
     with house(world) as opened:
-        accept_review(opened.store, review.review_id, None, is_new=False, at=world.clock.now())
+        for _ in range(2):  # whoever is not sure that it was heard says it again
+            accept_review(opened.store, review.review_id, None, is_new=False, at=world.clock.now())
     world.run()
     assert {status(world, number) for number in range(6)} == {"unsubscribed"}
     world.run()
@@ -373,3 +382,240 @@ def test_an_action_that_states_no_audience_of_the_source_is_refused_by_its_line(
         'scope "everything" of "opt_out": it is account, for every audience of the account, or left out.',
         '"opt_out" at Mailchimp takes audience or scope, not both.',
     ]
+
+
+@pytest.mark.parametrize("is_let", [True, False])
+def test_what_was_ticked_before_syncd_first_looked_waits_for_a_person_when_it_is_much(
+    make: Callable[..., Acting], is_let: bool
+) -> None:
+    """Years apart and by several users: no storm of anybody, and not more than the guard lets pass."""
+    world = make()
+    limit_to_three(world)
+    for number in range(30):
+        world.put(number)
+    for number in range(4):
+        world.clock.advance(3 * 86_400)
+        world.org.edit(contact(world, number), {"HasOptedOutOfEmail": True}, user=f"rep{number % 2 + 1}")
+    for _ in range(3):
+        world.settle()
+        assert world.run().status is RunStatus.OK
+    assert (patches(world), world.actions()) == (0, [])
+    with house(world) as opened:
+        (review,) = opened.store.reviews()
+        assert (review.kind, opened.store.held_opt_outs(review.key)) == ("opt_out_storm", 4)
+        assert "before syncd first looked" in review.reason
+    # What happens from now on is no business of that question.
+    opt_out(world, world.lead(mail(7))["Id"])
+    world.run()
+    assert [status(world, number) for number in (0, 1, 2, 3, 7)] == ["subscribed"] * 4 + ["unsubscribed"]
+    command(world, "review", "accept" if is_let else "reject", review.review_id)
+    for _ in range(3):
+        world.settle()
+        world.run()
+    wanted = "unsubscribed" if is_let else "subscribed"
+    assert ([status(world, number) for number in range(4)], patches(world)) == ([wanted] * 4, 5 if is_let else 1)
+
+
+def test_a_few_that_were_ticked_before_go_at_once(make: Callable[..., Acting]) -> None:
+    world = make()
+    limit_to_three(world)
+    for number in range(8):
+        world.put(number)
+    world.clock.advance(60)
+    world.org.edit(contact(world, 1), {"HasOptedOutOfEmail": True})
+    for _ in range(2):
+        world.settle()
+        world.run()
+    assert (patches(world), status(world, 1)) == (1, "unsubscribed")
+
+
+def test_where_no_source_takes_opt_outs_nobody_is_asked_until_one_does(make: Callable[..., Acting]) -> None:
+    world = joined(make(options="opt_outs: none"), *range(4))
+    stormed(world, *range(4))
+    world.run()
+    with house(world) as opened:
+        assert opened.store.reviews() == []
+    text = (world.folder / "syncd.yaml").read_text(encoding="utf-8")
+    world.write("syncd.yaml", text.replace("opt_outs: none", "opt_outs: list"))
+    world.run()
+    with house(world) as opened:
+        assert [one.kind for one in opened.store.reviews()] == ["opt_out_storm"]
+    assert patches(world) == 0
+
+
+def test_contacts_that_a_load_brings_with_the_box_ticked_are_a_storm_too(make: Callable[..., Acting]) -> None:
+    world = joined(make(news_mapping=SHORT_MAPPING), *range(4))
+    limit_to_three(world)
+    world.clock.advance(60)
+    for number in range(4):
+        world.org.create("Contact", {"LastName": "X", "Email": mail(number), "HasOptedOutOfEmail": True}, user="rep1")
+    for _ in range(3):
+        world.settle()
+        world.run()
+        # Something new of each: that is when they are found to be the same people.
+        for number in range(4):
+            world.put(number, merge_fields={"COMPANY": f"C{world.clock.now():%H%M%S}"})
+    assert (patches(world), world.people("L1", "unsubscribed")) == (0, [])
+
+
+def test_what_a_source_says_goes_round_once(make: Callable[..., Acting]) -> None:
+    """The booth says no, syncd ticks the box and unsubscribes the member, and both come back: nothing more is said of it."""
+    world = joined(make(), 1)
+    world.drop([row(1, optout="yes")])
+    world.run()
+    lead = world.lead(mail(1))
+    assert (lead["HasOptedOutOfEmail"], lead["LastModifiedById"], status(world, 1)) == (
+        True,
+        world.org.integration_user_id,
+        "unsubscribed",
+    )
+    writes = len(world.org.audit)
+    for _ in range(4):
+        world.settle()
+        world.run()
+    assert (patches(world), len(world.actions()), len(world.org.audit)) == (1, 1, writes)
+
+
+def test_a_person_in_two_audiences_is_unsubscribed_from_each_once_though_one_fails(make: Callable[..., Acting]) -> None:
+    world = make(audiences=("L1", "L2"), options="audiences: [L1, L2]")
+    world.put(1, list_id="L2")
+    joined(world, 1)
+    opt_out(world, world.lead(mail(1))["Id"])
+    world.mailchimp.faults.add("throttled", "/lists/L1/members/", method="PATCH", times=20)
+    for _ in range(3):
+        world.run()
+        world.settle()
+    world.mailchimp.faults.clear()
+    world.clock.advance(7_200)
+    for _ in range(3):
+        world.run()
+        world.settle()
+    assert [status(world, 1, name) for name in ("L1", "L2")] == ["unsubscribed"] * 2
+    done = [(one.fields["option.audience"], one.code) for one in world.actions() if one.state is OperationState.DONE]
+    assert sorted(done) == [("L1", ""), ("L2", "")]
+
+
+# ---------------------------------------------------------------- ActiveCampaign
+
+CONTACTS = """\
+version: 1
+stream: contacts
+create: always
+lead:
+  Email:      {from: email, as: email}
+  LastName:   {from: lastName, as: name, default: "[not provided]"}
+  Company:    {value: "[not provided]"}
+  HasOptedOutOfEmail: {from: "lists[status=2].status", translate: {"2": true}, unknown: no_value}
+touch: {channel: email, at: udate}
+overwrite: if_unchanged
+"""
+
+
+@dataclass
+class Campaigns(Acting):
+    """With an ActiveCampaign account besides; `account_options` are more keys of its source."""
+
+    account_options: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.campaigns = SandboxActiveCampaign(clock=self.clock)
+        self.campaigns.per_second = 0.0
+        self.write("mappings/activecampaign.yaml", CONTACTS)
+        text = (self.folder / "syncd.yaml").read_text(encoding="utf-8")
+        source = f'  campaigns: {{type: activecampaign, api_key: "{ACTIVECAMPAIGN_KEY}", base_url: "https://ac.test", mapping: activecampaign{self.account_options}}}\n'
+        self.write("syncd.yaml", text + source)
+
+    def source_sessions(self) -> Callable[[], Any]:
+        made = super().source_sessions()
+
+        def sessions() -> Any:
+            session = made()
+            session.mount("https://ac.test", SandboxAdapter(self.campaigns))
+            return session
+
+        return sessions
+
+    def lists(self, number: int) -> dict[str, str]:
+        """Status of each list that a person is on."""
+        found = self.campaigns.find(mail(number))
+        return {} if found is None else {key: one["status"] for key, one in found.lists.items()}
+
+    def joins(self) -> int:
+        """How often a membership was written."""
+        return sum(one.method == "POST" and one.path.endswith("/contactLists") for one in self.campaigns.calls)
+
+    def sign_up(self, number: int, *lists: str) -> None:
+        who = self.campaigns.put(mail(number), lastName=row(number)["last"])
+        for one in lists:
+            self.campaigns.set_list(who, one, "1")
+
+
+@pytest.fixture
+def campaigns(make_world: Callable[..., World]) -> Callable[..., Campaigns]:
+    def made(**options: Any) -> Campaigns:
+        world = make_world(Campaigns, policy=POLICY, news_mapping=WITH_EVIDENCE, **options)
+        assert isinstance(world, Campaigns)
+        return world
+
+    return made
+
+
+def passes(world: Campaigns, count: int = 3) -> None:
+    for _ in range(count):
+        world.settle()
+        world.run()
+
+
+def test_a_rep_opts_out_and_a_contact_is_taken_off_each_list_once(campaigns: Callable[..., Campaigns]) -> None:
+    world = campaigns()
+    world.sign_up(1, "1", "2")
+    joined(world, 1)
+    opt_out(world, world.lead(mail(1))["Id"])
+    passes(world, 5)
+    assert (world.lists(1), world.joins(), status(world, 1), patches(world)) == ({"1": "2", "2": "2"}, 2, "unsubscribed", 1)
+    assert world.states() == [("opt_out", "done", "")] * 3
+    with house(world) as opened:
+        assert (opened.store.reviews(), opened.store.dead_letters(), opened.store.check()) == ([], [], [])
+
+
+def test_one_list_first_and_the_other_once_the_vendor_answers_again(campaigns: Callable[..., Campaigns]) -> None:
+    """Between the two the contact comes back as one that has left a list: that must not make the other one seem done."""
+    world = campaigns()
+    world.sign_up(1, "1", "2")
+    world.settle()
+    world.run()
+    opt_out(world, world.lead(mail(1))["Id"])
+    world.campaigns.faults.add("throttled", "/contactLists$", method="POST", times=40, skip=1)
+    passes(world)
+    assert sorted(world.lists(1).values()) == ["1", "2"]
+    world.campaigns.faults.clear()
+    world.clock.advance(7_200)
+    passes(world)
+    assert (world.lists(1), world.joins() >= 2) == ({"1": "2", "2": "2"}, True)
+
+
+@pytest.mark.parametrize(("scope", "others"), [("list", "1"), ("global", "2")])
+def test_the_scope_of_activecampaign(campaigns: Callable[..., Campaigns], scope: str, others: str) -> None:
+    world = campaigns(account_options=f", audiences: [list-1], opt_outs: {scope}")
+    world.sign_up(1, "1", "2")
+    world.settle()
+    world.run()
+    opt_out(world, world.lead(mail(1))["Id"])
+    passes(world)
+    assert world.lists(1) == {"1": "2", "2": others}
+
+
+def test_who_leaves_a_list_of_one_vendor_leaves_the_other_vendors(campaigns: Callable[..., Campaigns]) -> None:
+    """And never the way back: a list that somebody joins afterwards is theirs to join."""
+    world = campaigns()
+    world.sign_up(1, "1")
+    joined(world, 1)
+    world.clock.advance(60)
+    world.mailchimp.unsubscribe("L1", mail(1))
+    passes(world)
+    assert (world.lists(1), world.lead(mail(1))["HasOptedOutOfEmail"]) == ({"1": "2"}, True)
+    world.clock.advance(86_400)
+    world.sign_up(1, "2")
+    passes(world)
+    assert (world.lists(1), world.joins()) == ({"1": "2", "2": "1"}, 1)

@@ -136,6 +136,21 @@ def test_what_is_not_counted_or_held_does_not_travel(hold: OptOutHold, word: str
     assert planned(view(member(), org=box(opt_out_hold=hold.value))) == Copies(word=word)
 
 
+def test_a_contact_that_a_held_lead_became_does_not_travel_either_until_it_is_ticked_anew() -> None:
+    """Salesforce takes the box along; whoever converts the lead has not opted anybody out."""
+
+    def both(contact_at: datetime, hold: OptOutHold) -> Copies:
+        converted = OrgRow("Lead", "00Q1", {FIELD: True}, NOW + minutes(30), is_converted=True, contact_id="0031")
+        lead = box(row=converted, opt_out_hold=hold.value)
+        return planned(view(member(), org_records=(lead, box(contact_at))))
+
+    for hold in (OptOutHold.HELD, OptOutHold.KEPT, OptOutHold.NEW):
+        assert both(NOW + minutes(31), hold).writes == ()
+        assert len(both(NOW + minutes(50), hold).writes) == 1, "somebody has ticked it since"
+        assert len(both(NOW - minutes(1), hold).writes) == 1, "it was before the lead's"
+    assert len(both(NOW + minutes(31), OptOutHold.LET).writes) == 1
+
+
 def test_what_a_person_has_let_go_is_not_counted_by_the_guard_again() -> None:
     found = planned(view(member(), org=box(opt_out_hold="let")))
     assert (len(found.writes), found.is_guarded) == (1, False)
