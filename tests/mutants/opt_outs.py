@@ -5,6 +5,9 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 PASSES = "tests/integration/test_opt_outs.py"
+CRASH = "tests/crash/test_opt_out_crash_points.py"
+STORE = "tests/contract/test_store_opt_outs.py"
+ACTIVECAMPAIGN = "tests/unit/connectors/test_activecampaign_actions.py"
 UNIT = "tests/unit/plan/test_opt_outs.py"
 PROPERTY = "tests/property/test_consent.py"
 PLAN = "syncd/plan/opt_outs.py"
@@ -51,7 +54,7 @@ MUTANTS = [
         "syncd/store/resolved.py",
         "        records[index] = (*records[index][:-1], micros(at))",
         "        pass",
-        ("tests/contract/test_store_opt_outs.py", "as_old_as_it_was"),
+        (STORE, "as_old_as_it_was"),
     ),
     Mutant(
         "copies pass the guard",
@@ -109,6 +112,90 @@ MUTANTS = [
         "if scope is OptOuts.GLOBAL:",
         "if False:",
         (PASSES, "whole_account"),
+    ),
+    Mutant(
+        "who has left one list has left them all",
+        PLAN,
+        "return [one for one in view.records if one.ref.source in sources]",
+        "return [one for one in view.records if one.ref.source in sources and OPT_OUT_FIELD not in one.lead.opt_outs]",
+        (PASSES, "one_list_first"),
+    ),
+    Mutant(
+        "a list that was joined since is left",
+        "connectors/activecampaign/asked.py",
+        'return instant(one.sdate) if one.status == "1" else None',
+        "return None",
+        (PASSES, "leaves_a_list_of_one_vendor"),
+    ),
+    Mutant(
+        "global is the source's own lists at ActiveCampaign",
+        "connectors/activecampaign/asked.py",
+        "if scope is OptOuts.GLOBAL:",
+        "if False:",
+        (PASSES, "scope_of_activecampaign"),
+    ),
+    Mutant(
+        "who was asked to confirm stays on the list",
+        "connectors/activecampaign/asked.py",
+        'MAILED = ("0", "1")',
+        'MAILED = ("1",)',
+        (ACTIVECAMPAIGN, "ends_its_mail"),
+    ),
+    Mutant(
+        "what was ticked before syncd looked is nobody's",
+        "syncd/plan/storms.py",
+        "found |= {user_id: theirs} if len(theirs) > limit else {}",
+        "pass",
+        (PASSES, "first_looked"),
+    ),
+    Mutant(
+        "what was ticked before syncd looked is its last editor's",
+        "syncd/store/mirror.py",
+        'noted["opted_out_by"] = FIRST_LOOK',
+        "pass",
+        (PASSES, "first_looked"),
+    ),
+    Mutant(
+        "a record that comes with the box ticked is calm",
+        "syncd/store/mirror.py",
+        '"opt_out_hold": OptOutHold.NEW.value}',
+        '"opt_out_hold": (OptOutHold.CALM if known is None else OptOutHold.NEW).value}',
+        (PASSES, "load_brings"),
+    ),
+    Mutant(
+        "who is counted is not planned again",
+        "syncd/store/opt_outs.py",
+        "            mark_dirty(connection, _people(connection, tuple_(o.object, o.sf_id).in_(part)))\n",
+        "",
+        (STORE, "counted_is_planned_again"),
+    ),
+    Mutant(
+        "an answer that is given twice is an error",
+        "syncd/store/opt_outs.py",
+        "if row is not None and row.state == state:",
+        "if False:",
+        (STORE, "asked_about_once"),
+    ),
+    Mutant(
+        "a held lead travels as the contact that it became",
+        PLAN,
+        "        elif _is_carried_over(record, view.org_records):\n            continue\n",
+        "",
+        (UNIT, "held_lead_became"),
+    ),
+    Mutant(
+        "a store of before makes each change a withdrawal",
+        "syncd/store/migrations/versions/0009_opt_outs.py",
+        "    op.execute(_NOTE_OTHERS.bindparams(out=_OUT))\n",
+        "",
+        (STORE, "version_before"),
+    ),
+    Mutant(
+        "what was sent when the process died is sent again",
+        "syncd/run/acting.py",
+        "store.set_operation_states(ids, OperationState.UNKNOWN, dirty=False",
+        "store.set_operation_states(ids, OperationState.PLANNED, dirty=False",
+        (CRASH, "sqlite"),
     ),
     Mutant(
         "an older no is beaten by a yes without leave",
