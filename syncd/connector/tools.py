@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -150,6 +150,16 @@ def is_object(payload: bytes) -> bool:
     return True
 
 
+class Dated(Protocol):
+    """An answer: the vendor's clock, where it told, and ours when it came."""
+
+    @property
+    def at(self) -> datetime | None: ...  # noqa: D102
+
+    @property
+    def received_at(self) -> datetime: ...  # noqa: D102
+
+
 class Horizon:
     """Up to when a pull reads: the vendor's clock less the settling time, never past the run's start.
 
@@ -166,7 +176,7 @@ class Horizon:
         self.end = until - self._settle
         self.notice = ""
 
-    def see(self, reply: Reply[Any]) -> None:
+    def see(self, reply: Dated) -> None:
         """Bring `end` forward by the `Date` of the first answer.
 
         Raises:

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
     ],
 )
 def test_a_benchmark_runs_to_its_end(name: str, arguments: list[str], told: str) -> None:
-    ended = subprocess.run(  # noqa: S603 - our own interpreter and script
+    ended = subprocess.run(
         [sys.executable, str(ROOT / "bench" / f"{name}.py"), *arguments], capture_output=True, text=True, check=False, timeout=300
     )
     assert "Traceback" not in ended.stderr  # the exit code tells of a missed aim, too, which so few cannot meet
