@@ -20,7 +20,7 @@ import msgspec
 from pydantic import Field, field_validator
 
 from connectors.zoom.api import PAGE, Api, GoneError, Webinar
-from connectors.zoom.people import add_absentee, add_join, hash_of, is_within, place_of, registrant_of
+from connectors.zoom.people import add_absentee, add_join, hash_of, is_within, registrant_of
 from syncd.connector import (
     Delivery,
     Health,
@@ -36,7 +36,19 @@ from syncd.connector import (
     Verdict,
     Wanted,
 )
-from syncd.connector.tools import BaseUrl, Horizon, Secrets, instant, is_signed, key_of, one_or_two, revealed, unhexed
+from syncd.connector.tools import (
+    UNREADABLE,
+    BaseUrl,
+    Horizon,
+    Secrets,
+    at_path,
+    instant,
+    is_signed,
+    key_of,
+    one_or_two,
+    revealed,
+    unhexed,
+)
 from syncd.errors import SyncdError
 
 _STATUSES = ("approved", "pending", "denied")
@@ -123,13 +135,16 @@ class Zoom:
         oldest = until - timedelta(days=options.look_back_days)
         webinars = [one for one in api.webinars(horizon) if (instant(one.start_time) or until) >= oldest]
         known: dict[str, Any] = dict((cursor or {}).get("read") or {})
-        place: dict[str, Any] = {**(cursor or {}), "read": {key: known[key] for key in map(place_of, webinars) if key in known}}
+        place: dict[str, Any] = {
+            **(cursor or {}),
+            "read": {one.place: known[one.place] for one in webinars if one.place in known},
+        }
         read = self._registrants if stream == "registrants" else self._attendance
         gone = 0
         for one in webinars:
             try:
-                for records, rejects, mark in read(api, one, place["read"].get(place_of(one)), since, horizon):
-                    place = {**place, "read": {**place["read"], place_of(one): mark}}
+                for records, rejects, mark in read(api, one, place["read"].get(one.place), since, horizon):
+                    place = {**place, "read": {**place["read"], one.place: mark}}
                     if records or rejects:
                         yield Page(records, place, rejects, notice=horizon.told())
             except GoneError:
@@ -167,7 +182,7 @@ class Zoom:
             return Verdict(refusal="stale_timestamp", status=401)
         event = _decoded(request.body)
         if event.get("event") == _CHALLENGE:
-            plain = str((event.get("payload") or {}).get("plainToken", ""))
+            plain = str(at_path(event, "payload.plainToken") or "")
             proof = hmac.new(secrets[0].encode(), plain.encode(), hashlib.sha256).hexdigest()
             answer = msgspec.json.encode({"plainToken": plain, "encryptedToken": proof})
             return Verdict(status=200, is_stored=False, answer=answer, answer_type="application/json")
@@ -178,10 +193,7 @@ class Zoom:
         """The registrant of an event, to be asked for: the event lacks when they registered."""
         del options
         event = _decoded(delivery.body)
-        about = event.get("payload", {}).get("object", {}) if isinstance(event.get("payload"), dict) else {}
-        about = about if isinstance(about, dict) else {}
-        registrant = about.get("registrant")
-        webinar, who = key_of(about.get("id")), key_of(registrant.get("id")) if isinstance(registrant, dict) else ""
+        webinar, who = (key_of(at_path(event, f"payload.object.{path}")) for path in ("id", "registrant.id"))
         if not webinar or not who:
             own_key = f"delivery-{delivery.sequence}"
             return (Reject(own_key, "no_registrant", "The event names no webinar and registrant.", delivery.body, "webhook"),)
@@ -214,9 +226,8 @@ class Zoom:
         api: Api, webinar: Webinar, mark: Any, since: datetime | None, horizon: Horizon
     ) -> Iterator[tuple[tuple[Record, ...], tuple[Reject, ...], Any]]:
         """Everybody's time in one webinar; the whole report is one page, for who joined twice stands in it twice."""
-        begun = instant(webinar.start_time)
-        ended = begun + timedelta(minutes=webinar.duration) if begun else None
-        if ended is None or ended + _REPORT_READY > horizon.end or (since and ended < since):
+        ended = webinar.ended_at()
+        if ended is None or ended > horizon.end - _REPORT_READY or (since and ended < since):
             return
         if mark is not None and mark[0] == "final":
             return
@@ -227,22 +238,21 @@ class Zoom:
                 add_join(rows, rejects, webinar, raw)
         for reply in api.pages(f"/past_webinars/{_place(webinar)}/absentees", "registrants", {}):
             for raw in reply.value.registrants or ():
-                add_absentee(rows, webinar, raw)
+                add_absentee(rows, rejects, webinar, raw)
         records = tuple(
             Record(key, msgspec.json.encode(row), min(ended, horizon.end), 0, f"webinar {webinar.key}")
             for key, row in rows.items()
         )
         found = hash_of([one.payload for one in records], [one.payload for one in rejects])
-        state = "final" if ended + _REPORT_FINAL <= horizon.end else "open"
+        state = "final" if ended <= horizon.end - _REPORT_FINAL else "open"
         is_same = mark is not None and mark[1] == found
         yield ((), (), [state, found]) if is_same else (records, tuple(rejects), [state, found])
 
 
 def _place(webinar: Webinar) -> str:
     """A webinar that is over, in addresses: by its uuid, which is encoded twice where a slash would be misread."""
-    if webinar.uuid.startswith("/") or "//" in webinar.uuid:
-        return quote(quote(webinar.uuid, safe=""), safe="")
-    return quote(webinar.uuid or webinar.key, safe="")
+    once = quote(webinar.place, safe="")
+    return quote(once, safe="") if webinar.place.startswith("/") or "//" in webinar.place else once
 
 
 def _report(webinar: Webinar) -> str:
@@ -252,7 +262,7 @@ def _report(webinar: Webinar) -> str:
 def _decoded(body: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return {}
     return found if isinstance(found, dict) else {}
 
