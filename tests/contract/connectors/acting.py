@@ -82,6 +82,23 @@ class Line(BaseAdapter):
 
 
 @dataclass
+class Odd(BaseAdapter):
+    """A system that answers questions whose address holds `words` with `body`, and is itself otherwise."""
+
+    system: BaseAdapter
+    words: str
+    body: bytes
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """As itself, or oddly."""
+        is_odd = request.method == "GET" and self.words in str(request.url)
+        return response(request, 200, self.body) if is_odd else self.system.send(request, *args, **kwargs)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@dataclass
 class ActingCase:
     """One connector and a system that nothing was done to.
 
