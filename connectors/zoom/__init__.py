@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,9 +19,12 @@ from urllib.parse import quote
 import msgspec
 from pydantic import Field, field_validator
 
+from connectors.zoom.actions import STATUSES, Actions, problems_of
 from connectors.zoom.api import PAGE, Api, GoneError, Webinar
 from connectors.zoom.people import add_absentee, add_join, hash_of, is_within, registrant_of
 from syncd.connector import (
+    ActionOutcome,
+    ActionState,
     Delivery,
     Health,
     HttpRequest,
@@ -33,6 +36,8 @@ from syncd.connector import (
     Reject,
     Secret,
     Session,
+    SourceAction,
+    SourceActionKind,
     Verdict,
     Wanted,
 )
@@ -51,7 +56,6 @@ from syncd.connector.tools import (
 )
 from syncd.errors import SyncdError
 
-_STATUSES = ("approved", "pending", "denied")
 _REGISTRATIONS = tuple(f"webinar.registration_{word}" for word in ("created", "approved", "cancelled", "denied"))
 _CHALLENGE = "endpoint.url_validation"
 _TOLERANCE_SECONDS = 300
@@ -90,6 +94,7 @@ class Zoom:
     Options = ZoomOptions
     page_size_records = PAGE
     poll_interval_seconds = 900.0
+    repeats_safely = False
     limits = Limits(connections=4, calls_per_second=5.0, read_timeout_seconds=60.0)
 
     def check(self, session: Session, options: ZoomOptions) -> Health:
@@ -164,6 +169,23 @@ class Zoom:
             return None
         return registrant_of(webinar.value, found.value, found.received_at)
 
+    def check_action(self, options: ZoomOptions, kind: SourceActionKind, action_options: Mapping[str, str]) -> Sequence[str]:
+        """What is wrong with an action as a policy states it; see the contract."""
+        del options
+        return problems_of(kind, action_options)
+
+    def act(self, session: Session, options: ZoomOptions, action: SourceAction) -> ActionOutcome:
+        """Register one person; see the contract and `actions`."""
+        if problems_of(action.kind, action.options):
+            return ActionOutcome(ActionState.REFUSED, "bad_options")
+        return Actions(Api(session, options)).act(action)
+
+    def look_up(self, session: Session, options: ZoomOptions, action: SourceAction) -> ActionOutcome:
+        """What became of a registration whose answer was lost; see the contract."""
+        if problems_of(action.kind, action.options):
+            return ActionOutcome(ActionState.UNKNOWN, "bad_options")
+        return Actions(Api(session, options)).look_up(action)
+
     def reception(self, options: ZoomOptions) -> Reception | None:
         """Signed events, if there is a secret to check them with."""
         return None if options.webhook_secret is None else Reception()
@@ -211,7 +233,7 @@ class Zoom:
         """The lists by status, page by page. The mark is a hash for each page: what has not changed is not given again."""
         old = list(mark or ())
         new: list[str] = []
-        for status in _STATUSES:
+        for status in STATUSES:
             for reply in api.pages(f"/webinars/{webinar.key}/registrants", "registrants", {"status": status}):
                 made = [registrant_of(webinar, raw, reply.received_at) for raw in reply.value.registrants or ()]
                 records = tuple(one for one in made if isinstance(one, Record) and is_within(one.source_at, since, horizon.end))

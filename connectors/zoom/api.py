@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from syncd.connector import Reply, Row, Secret, Session, Token
+from syncd.connector import Answer, Reply, Row, Secret, Session, Token
 from syncd.connector.tools import UNREADABLE, Horizon, check_not_repeated, instant
 from syncd.errors import AuthError, ContractError, SourceUnavailableError, SyncdError
 
@@ -27,6 +27,13 @@ _REFUSED = AuthError(
 _FORBIDDEN = AuthError(
     "Zoom does not let this app read that.",
     advice="Add the scopes webinar:read:admin, report:read:admin and user:read:admin to the app (Marketplace, Scopes).",
+)
+
+_NO_SCOPE = 4711
+"""Code of a token without the scope that a call needs; rides on 400 [M]."""
+_MAY_NOT_REGISTER = AuthError(
+    "Zoom does not let this app register people.",
+    advice="Add the scope webinar:write:admin, or webinar:write:registrant:admin, to the app (Marketplace, Scopes).",
 )
 
 
@@ -157,6 +164,11 @@ class Api:
         url = f"{self._options.base_url}{path}"
         return self._session.http.get(url, shape, query=query, auth=self._login, rows=rows, verify=verify)
 
+    def send(self, path: str, body: bytes, throttled: Callable[[bytes], type[SyncdError] | None]) -> Answer | None:
+        """Send JSON once; `throttled` says which 429 is an answer. Raises as `Http.send`."""
+        rows: dict[int, Row] = {400: _lacks_scope, 401: _REFUSED, 403: _MAY_NOT_REGISTER, 429: throttled}
+        return self._session.http.send("POST", f"{self._options.base_url}{path}", body, auth=self._login, rows=rows)
+
     def _login(self, is_refused: bool) -> Mapping[str, str | Secret]:
         token = self._session.tokens.get(self._token, is_refused=is_refused)
         return {"Authorization": Secret(f"Bearer {token.reveal()}", token.origin)}
@@ -198,3 +210,11 @@ def _judged(body: bytes) -> type[SyncdError] | SyncdError | None:
     except UNREADABLE:
         return None
     return GoneError(f"Zoom says that a webinar cannot be read (code {code}).") if code in _GONE else None
+
+
+def _lacks_scope(body: bytes) -> SyncdError | None:
+    try:
+        code = msgspec.json.decode(body, type=_Problem).code
+    except UNREADABLE:
+        return None
+    return _MAY_NOT_REGISTER if code == _NO_SCOPE else None

@@ -27,7 +27,8 @@ from syncd.model import (
     Touch,
 )
 from syncd.plan.own_echo import SETTLE, own_echoes
-from syncd.plan.source_actions import ask_sources, opted_in_at
+from syncd.plan.proof import opted_in_at
+from syncd.plan.source_actions import ask_sources
 from syncd.policy import FOR_MAILING, Policy, Wanted
 from syncd.policy.model import Action, ActionKind, Program, Rule, Section
 
