@@ -1,7 +1,7 @@
 """Whether somebody may be registered for an event at a source: only who asked for it, and never a second time. Pure.
 
 Who asked: a record of that person which bears the very address that would be registered keeps evidence (`touch.consent`) that names the
-event (`asked:` of the rule, else `webinar:`). A record of the source that registers is no such evidence: it may be our own doing.
+event (`asked:` of the rule, else `webinar:`); of several the newest counts, which may say no. A record of the source that registers is no such evidence: it may be our own doing.
 
 Never a second time: whoever was registered and is so no longer has cancelled, or was turned down by the host. It counts as known that they
 were when the source has brought a registration of theirs, whose key begins with the event's id, or when syncd has asked it before.
@@ -9,6 +9,7 @@ were when the source has brought a registration of theirs, whose key begins with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -28,13 +29,19 @@ def is_registration(fields: Mapping[str, Value]) -> bool:
 
 def asked_at(view: PersonView, source: str, email: str, options: Mapping[str, str]) -> datetime | None:
     """When the person asked for it, by what is stored; None without proof."""
-    own = tuple(
+    asked = options.get("asked") or options.get("webinar", "")
+    named = re.compile(rf"(?<![\w-]){re.escape(asked)}(?![\w-])")
+    own = [
         one
         for one in view.records
-        if one.ref.source != source and email and str(one.lead.evidence("Email") or "").lower() == email.lower()
-    )
-    asked = options.get("asked") or options.get("webinar", "")
-    return opted_in_at(msgspec.structs.replace(view, records=own), asked)
+        if one.ref.source != source
+        and email
+        and str(one.lead.evidence("Email") or "").lower() == email.lower()
+        and named.search(one.lead.touch.consent)
+    ]
+    # Whoever has said no since is not registered.
+    newest = sorted(own, key=lambda one: (one.source_at, one.position))[-1:]
+    return opted_in_at(msgspec.structs.replace(view, records=tuple(newest)), asked)
 
 
 def why_not_registered(view: PersonView, source: str, email: str, options: Mapping[str, str], action_id: str) -> str:

@@ -74,7 +74,13 @@ class SandboxZoom(Vendor):
         start = self.now() - timedelta(hours=30)
         self.add_webinar(WEBINAR, "How pumps save water", start)
         for number, one in enumerate(people):
-            told = {"first_name": one.first, "last_name": one.last, "org": one.company, "job_title": one.title, "phone": one.phone}
+            told = {
+                "first_name": one.first,
+                "last_name": one.last,
+                "org": one.company,
+                "job_title": one.title,
+                "phone": one.phone,
+            }
             who = self.register(WEBINAR, one.email, at=min(one.at, start - timedelta(minutes=5)), country=one.country, **told)
             if number % 3:
                 self.attend(WEBINAR, who, minutes=20 + number)
