@@ -123,6 +123,13 @@ def test_only_a_change_of_the_same_source_right_after_our_action_is_our_echo(off
     assert not echo.made(source, channel, at, confirmed), "who confirms in these seconds has done something"
 
 
+@given(st.integers(-600, 600), st.sampled_from(["", "email", "registration", "webinar"]))
+def test_the_echo_of_a_registration_is_a_registration(offset: int, channel: str) -> None:
+    (echo,) = own_echoes([done(fields={"action": "register"})])
+    near = -SETTLE.total_seconds() <= offset <= 2 + SETTLE.total_seconds()
+    assert echo.made("news", channel, NOW + timedelta(seconds=offset), "") is (near and channel in ("", "registration"))
+
+
 def test_what_changed_nothing_has_no_echo() -> None:
     assert own_echoes([done(code="already_subscribed"), done(state=OperationState.REFUSED), done(sent_at=None)]) == ()
 
