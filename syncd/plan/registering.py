@@ -1,7 +1,8 @@
 """Whether somebody may be registered for an event at a source: only who asked for it, and never a second time. Pure.
 
 Who asked: a record of that person which bears the very address that would be registered keeps evidence (`touch.consent`) that names the
-event (`asked:` of the rule, else `webinar:`); of several the newest counts, which may say no. A record of the source that registers is no such evidence: it may be our own doing.
+event (`asked:` of the rule, else `webinar:`); of several the newest counts, which may say no. A record of the source that registers is no
+such evidence: it may be our own doing.
 
 Never a second time: whoever was registered and is so no longer has cancelled, or was turned down by the host. It counts as known that they
 were when the source has brought a registration of theirs, whose key begins with the event's id, or when syncd has asked it before.

@@ -26,7 +26,7 @@ ZOOM = f"""\
      base_url: "https://zoom.test/v2", token_url: "https://zoom.test/oauth/token"}}
 """
 ZOOM_MAPPING = (Path(__file__).parents[2] / "mappings" / "zoom.yaml").read_text(encoding="utf-8").partition("tests:")[0]
-REGISTER = f'register: {{source: webinars, webinar: "{WEBINAR}", fields: {{first_name: lead.FirstName, org: lead.Company}}}}'
+REGISTER = f'register: {{source: webinars, webinar: "{WEBINAR}", fields: {{first_name: lead.FirstName, org: lead.Company, "What do you do?": lead.Title}}}}'
 REVIVING = "on: [event, email]"
 STANDARDS_OF_REGISTRATIONS = doing(REGISTER).replace(REVIVING, "on: [registration, webinar]")
 ASKED = {"street": f"webinar {WEBINAR}"}
@@ -105,7 +105,7 @@ def make(make_world: Callable[..., World]) -> Callable[..., Webinars]:
 def test_who_asked_is_registered_once_and_our_own_registration_is_no_touch(make: Callable[..., Webinars]) -> None:
     """The rule revives on a registration: ours is none, also when it is read from Zoom; what syncd knows goes along."""
     world = make()
-    world.scanned(row(1, **ASKED))
+    world.scanned(row(1, title="Engineer", **ASKED))
     assert world.run().status is RunStatus.OK
     (one,) = world.zoom.webinars[WEBINAR].registrants
     assert {name: one[name] for name in ("email", "first_name", "org", "status")} == {
@@ -114,6 +114,7 @@ def test_who_asked_is_registered_once_and_our_own_registration_is_no_touch(make:
         "org": "Company 1",
         "status": "approved",
     }
+    assert one["custom_questions"] == [{"title": "What do you do?", "value": "Engineer"}]
     assert world.states(mail(1)) == [("done", "")]
     for _ in range(10):
         world.clock.advance(86_400)
@@ -166,7 +167,7 @@ def test_proof_that_comes_later_counts(make: Callable[..., Webinars]) -> None:
 
 
 def test_the_words_that_count_may_be_the_rules_own(make: Callable[..., Webinars]) -> None:
-    world = make(policy=doing(REGISTER.replace("fields:", "asked: pumps-form, fields:")))
+    world = make(policy=doing(REGISTER.replace(f'"{WEBINAR}"', WEBINAR).replace("fields:", "asked: pumps-form, fields:")))
     world.scanned(row(1, street="pumps-form"), row(2, **ASKED))
     world.run()
     assert world.registered() == [(mail(1), "approved")]
