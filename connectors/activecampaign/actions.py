@@ -50,16 +50,17 @@ class Actions:
         return _refusal("bad_field") if _odd_fields(action) else steps[action.kind](action, self._contact(action.email))
 
     def look_up(self, action: SourceAction) -> ActionOutcome:
-        """What became of it; see the contract."""
+        """What became of it; see the contract. An automation that is not listed may yet begin, and is not to begin twice."""
         contact = self._contact(action.email)
+        if action.kind is SourceActionKind.TRIGGER:
+            is_in = contact is not None and self._is_in(contact, action.options["automation"])
+            return _done() if is_in else ActionOutcome(ActionState.UNKNOWN, "not_listed")
         if contact is None:
             is_off = action.kind is SourceActionKind.OPT_OUT
             return _unchanged("no_such_contact") if is_off else _not_carried_out()
         if action.kind is SourceActionKind.TAG:
             is_on = self._link(contact, action.options["tag"]) is not None
             return _done() if is_on != _is_removal(action) else _not_carried_out()
-        if action.kind is SourceActionKind.TRIGGER:
-            return _done() if self._is_in(contact, action.options["automation"]) else _not_carried_out()
         status = self._status(contact, action)
         if action.kind is SourceActionKind.OPT_OUT:
             return _not_carried_out() if status in ("0", "1") else _done()

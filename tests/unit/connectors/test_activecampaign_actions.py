@@ -236,6 +236,16 @@ def test_an_automation_whose_answer_was_lost_is_looked_up_and_never_begun_twice(
     assert account.model.entries == [(who, "3")]
 
 
+def test_an_automation_that_is_not_listed_may_yet_begin_and_is_not_begun_again(account: Account) -> None:
+    one = action(K.TRIGGER, automation="3")
+    assert account.look_up(one) == ActionOutcome(ActionState.UNKNOWN, "not_listed")
+    account.put("1")
+    account.line.troubles = ["vanished"]
+    assert account.act(one).state is ActionState.UNKNOWN
+    assert account.look_up(one) == ActionOutcome(ActionState.UNKNOWN, "not_listed")
+    assert account.model.entries == []
+
+
 @pytest.mark.parametrize(("status", "code"), [("", "not_on_list"), ("0", "not_confirmed"), ("2", "opted_out"), ("3", "bounced")])
 def test_an_automation_is_for_those_who_are_active_on_the_list(account: Account, status: str, code: str) -> None:
     account.put(status)
