@@ -16,7 +16,8 @@ import msgspec
 from connectors.activecampaign.api import Api, Contacts
 from connectors.activecampaign.asked import list_of
 from syncd.connector import NOT_CARRIED_OUT, ActionOutcome, ActionState, Answer, SourceAction, SourceActionKind
-from syncd.errors import SourceUnavailableError
+from syncd.connector.tools import UNREADABLE
+from syncd.errors import ContractError, SourceUnavailableError
 
 _STANDARD = ("firstName", "lastName", "phone")
 _CODES = {"email_invalid": "email_invalid", "duplicate": "duplicate"}
@@ -159,7 +160,14 @@ class Actions:
         """Who has this address, None for nobody."""
         reply = self._api.get("/contacts", Contacts, {"email": email, "status": "-1"})
         for raw in reply.value.contacts:
-            fields = msgspec.json.decode(raw, type=dict[str, Any])
+            try:
+                fields = msgspec.json.decode(raw, type=dict[str, Any])
+            except UNREADABLE:
+                raise ContractError(
+                    "ActiveCampaign gave a contact that is no object, or cannot be read.",
+                    advice="The API may have changed. Nothing was done with the contact.",
+                    page=reply.body,
+                ) from None
             if str(fields.get("email") or "").strip().lower() == email.strip().lower():
                 return fields
         return None

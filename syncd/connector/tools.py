@@ -25,6 +25,10 @@ _MAX_SKEW = timedelta(days=1)
 """A vendor's clock further behind than this would silently read nothing."""
 _MOST_KEY_CHARACTERS = 200
 _MOST_FIELDS = 1_000
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What `msgspec.json.decode` raises for what is not of the shape. A `msgspec.Raw` of a page that was read may still hold bytes that are no
+UTF-8 and numbers out of range: nothing looked at them yet.
+"""
 DIGEST_BYTES = 32
 """Length of a signature as `is_signed` takes it."""
 
@@ -145,7 +149,7 @@ def is_object(payload: bytes) -> bool:
     """Whether bytes are a JSON object."""
     try:
         msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return True
 

@@ -25,7 +25,7 @@ WRITES = [
 """Connector, action, and which of its writes is struck."""
 PREPARING = {("mailchimp", "trigger", 0), ("activecampaign", "enrol", 0), ("activecampaign", "trigger", 0)}
 """Writes that come before the action itself, and may be repeated."""
-ONCE = {("mailchimp", "trigger"), ("activecampaign", "trigger")}
+ONCE = {("mailchimp", "trigger"), ("activecampaign", "trigger"), ("zoom", "register")}
 """Actions of which nobody can say that they were not carried out."""
 HASH = hashlib.md5(EMAIL.encode(), usedforsecurity=False).hexdigest()
 SETTLED = (ActionState.DONE, ActionState.UNCHANGED)

@@ -22,12 +22,12 @@ from syncd.connector import (
     SourceActionKind,
     Wanted,
 )
-from syncd.errors import SourceUnavailableError
+from syncd.errors import ContractError, SourceUnavailableError
 from syncd.mapping import load_mapping
 from syncd.plan.own_echo import OwnEcho
 from syncd.sandbox.adapter import SandboxAdapter
 from syncd.sandbox.vendors.activecampaign import ACTIVECAMPAIGN_KEY, SandboxActiveCampaign
-from tests.contract.connectors.acting import Line, response, session_over
+from tests.contract.connectors.acting import Line, Odd, response, session_over
 from tests.contract.connectors.kit import NOW
 
 ADA = "Ada@Example.com"
@@ -320,4 +320,15 @@ def test_who_is_on_no_list_is_not_written_to_be_taken_off(account: Account, stat
     assert account.act(action(K.OPT_OUT)) == ActionOutcome(ActionState.UNCHANGED, "no_such_contact")
     account.put(status)
     assert account.act(action(K.OPT_OUT)) == ActionOutcome(ActionState.UNCHANGED, code)
+    assert account.wire.written == []
+
+
+@pytest.mark.parametrize("contact", [b"7", b'{"id": "1", "email": "\xff"}'])
+def test_nothing_is_written_when_the_contact_cannot_be_read(account: Account, contact: bytes) -> None:
+    """They may have left the list: who cannot be looked at is not written."""
+    body = b'{"contacts": [' + contact + b'], "meta": {"total": "1"}}'
+    account.line.system = Odd(account.wire, "/contacts?", body)
+    with pytest.raises(ContractError) as changed:
+        account.act(enrol())
+    assert changed.value.page == body
     assert account.wire.written == []
