@@ -42,7 +42,7 @@ from syncd.connector import (
     Verdict,
     Wanted,
 )
-from syncd.connector.tools import BaseUrl, Horizon, Secrets, form_of, instant, misplaced, one_or_two, revealed
+from syncd.connector.tools import UNREADABLE, BaseUrl, Horizon, Secrets, form_of, instant, misplaced, one_or_two, revealed
 from syncd.errors import SyncdError
 
 _ROOT = "/api/3"
@@ -244,7 +244,7 @@ def _made(api: Api, reply: Reply[Contacts], bound: datetime) -> tuple[tuple[Reco
 def _fields(raw: msgspec.Raw) -> dict[str, Any]:
     try:
         return msgspec.json.decode(raw, type=dict[str, Any])
-    except msgspec.ValidationError:
+    except UNREADABLE:
         return {"unreadable": bytes(raw).decode("utf-8", "replace")}
 
 

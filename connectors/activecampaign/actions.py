@@ -16,8 +16,8 @@ import msgspec
 from connectors.activecampaign.api import Api, Contacts
 from connectors.activecampaign.asked import MAILED, is_for_account, list_of
 from syncd.connector import NOT_CARRIED_OUT, ActionOutcome, ActionState, Answer, SourceAction, SourceActionKind
-from syncd.connector.tools import gravest
-from syncd.errors import SourceUnavailableError
+from syncd.connector.tools import UNREADABLE, gravest
+from syncd.errors import ContractError, SourceUnavailableError
 
 _STANDARD = ("firstName", "lastName", "phone")
 _CODES = {"email_invalid": "email_invalid", "duplicate": "duplicate"}
@@ -50,16 +50,17 @@ class Actions:
         return _refusal("bad_field") if _odd_fields(action) else steps[action.kind](action, self._contact(action.email))
 
     def look_up(self, action: SourceAction) -> ActionOutcome:
-        """What became of it; see the contract."""
+        """What became of it; see the contract. An automation that is not listed may yet begin, and is not to begin twice."""
         contact = self._contact(action.email)
+        if action.kind is SourceActionKind.TRIGGER:
+            is_in = contact is not None and self._is_in(contact, action.options["automation"])
+            return _done() if is_in else ActionOutcome(ActionState.UNKNOWN, "not_listed")
         if contact is None:
             is_off = action.kind is SourceActionKind.OPT_OUT
             return _unchanged("no_such_contact") if is_off else _not_carried_out()
         if action.kind is SourceActionKind.TAG:
             is_on = self._link(contact, action.options["tag"]) is not None
             return _done() if is_on != _is_removal(action) else _not_carried_out()
-        if action.kind is SourceActionKind.TRIGGER:
-            return _done() if self._is_in(contact, action.options["automation"]) else _not_carried_out()
         if action.kind is SourceActionKind.OPT_OUT:
             is_mailed = any(status in MAILED for status in self._left(contact, action).values())
             return _not_carried_out() if is_mailed else _done()
@@ -169,7 +170,14 @@ class Actions:
         """Who has this address, None for nobody."""
         reply = self._api.get("/contacts", Contacts, {"email": email, "status": "-1"})
         for raw in reply.value.contacts:
-            fields = msgspec.json.decode(raw, type=dict[str, Any])
+            try:
+                fields = msgspec.json.decode(raw, type=dict[str, Any])
+            except UNREADABLE:
+                raise ContractError(
+                    "ActiveCampaign gave a contact that is no object, or cannot be read.",
+                    advice="The API may have changed. Nothing was done with the contact.",
+                    page=reply.body,
+                ) from None
             if str(fields.get("email") or "").strip().lower() == email.strip().lower():
                 return fields
         return None

@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from syncd.connector import MailStop, OptOuts, SourceActionKind
-from syncd.connector.tools import instant
+from syncd.connector.tools import UNREADABLE, instant
 from syncd.document import suggest
 
 ACCOUNT = "account"
@@ -85,7 +85,7 @@ def mail_stops(payload: bytes, audiences: Sequence[str], scope: OptOuts) -> list
     """
     try:
         contact = _CONTACT.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return []
     mailed = [one for one in contact.lists if one.list and one.status in MAILED]
     if scope is OptOuts.NONE or not contact.email or contact.deleted == "1" or not mailed:

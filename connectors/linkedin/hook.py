@@ -12,10 +12,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from connectors.linkedin.leads import UNREADABLE
 from connectors.linkedin.options import LinkedInOptions
 from syncd.connector import Delivery, HttpRequest, Reject, Verdict, Wanted
-from syncd.connector.tools import DIGEST_BYTES, instant, is_signed, key_of, revealed, unhexed
+from syncd.connector.tools import DIGEST_BYTES, UNREADABLE, instant, is_signed, key_of, revealed, unhexed
 
 _PREFIX = "urn:li:leadGenFormResponse:"
 _UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"

@@ -43,12 +43,9 @@ from syncd.connector import (
     Verdict,
     Wanted,
 )
+from syncd.connector.tools import Horizon
 from syncd.connector.walk import Listing, Part, Walk
 from syncd.errors import ContractError, SourceUnavailableError, SyncdError
-
-_SKEW_SECONDS = 60.0
-_MAX_SKEW = timedelta(days=1)
-"""A vendor's clock further behind than this would silently read nothing."""
 
 
 class Mailchimp:
@@ -194,21 +191,17 @@ class Mailchimp:
         is_quiet = since is not None and tail.since is not None and tail.since < since
         if is_quiet:
             since = tail.since
-        end = int((until - timedelta(seconds=session.settle_seconds)).timestamp())
+        horizon = Horizon("Mailchimp", session, until)
+        end = int(horizon.end.timestamp())
         if since is not None and since >= end:
             return  # the window is empty: this machine's clock was set back, or the source is read again at once
 
         def narrowed(listing: Listing) -> int:
-            skew = listing.at - listing.received_at if listing.at is not None else timedelta()
-            if skew < -_MAX_SKEW:
-                raise ContractError(
-                    "The clock of Mailchimp is more than a day behind this machine's.", advice="Set the clock of this machine."
-                )
-            if abs(skew.total_seconds()) > _SKEW_SECONDS and not notices:
-                notices.append(f"The clocks of Mailchimp and of this machine differ by {abs(skew.total_seconds()):.0f} s.")
-            if listing.at is None:
-                return end
-            return int((listing.at - timedelta(seconds=session.settle_seconds)).timestamp())
+            horizon.see(listing)
+            notice = horizon.told()
+            if notice and not notices:
+                notices.append(notice)
+            return int(horizon.end.timestamp())
 
         size = min(session.page_size_records, PAGE_SIZE)
         name = f"The archive of audience {list_id}" if is_archive else f"Audience {list_id}"

@@ -17,7 +17,7 @@ from connectors.mailchimp.api import Api, MemberGoneError, audiences
 from connectors.mailchimp.asked import audience_of, interests_of, is_for_account
 from connectors.mailchimp.members import hash_of
 from syncd.connector import NOT_CARRIED_OUT, ActionOutcome, ActionState, Answer, Session, SourceAction, SourceActionKind
-from syncd.connector.tools import gravest
+from syncd.connector.tools import UNREADABLE, gravest
 from syncd.errors import SourceUnavailableError
 
 _FIELDS = "status,merge_fields,interests"
@@ -48,6 +48,10 @@ class _Member(msgspec.Struct):
     status: str
     merge_fields: dict[str, Any] | None = None
     interests: dict[str, bool] | None = None
+
+
+class _Tag(msgspec.Struct):
+    name: str | None = None
 
 
 class _Problem(msgspec.Struct):
@@ -159,7 +163,10 @@ class Actions:
             tags = self._api.tags(self._audience(action), hash_of(action.email))
         except MemberGoneError:
             return ActionOutcome(ActionState.REFUSED, "no_such_member")
-        names = {str(msgspec.json.decode(one).get("name", "")).casefold() for one in tags}
+        try:
+            names = {(msgspec.json.decode(one, type=_Tag).name or "").casefold() for one in tags}
+        except UNREADABLE:
+            return ActionOutcome(ActionState.UNKNOWN, "unreadable_tags")
         is_on = action.options["tag"].casefold() in names
         return ActionOutcome(ActionState.DONE) if is_on != (action.options.get("remove") == "yes") else _not_carried_out()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from syncd.connector import MailStop, OptOuts, SourceActionKind
+from syncd.connector.tools import UNREADABLE
 from syncd.document import suggest
 
 ACCOUNT = "account"
@@ -75,7 +76,7 @@ def mail_stops(payload: bytes, audiences: Sequence[str], scope: OptOuts) -> list
     """
     try:
         member = _MEMBER.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return []
     if scope is OptOuts.NONE or not member.email_address or member.status not in ("subscribed", "pending"):
         return []

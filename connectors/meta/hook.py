@@ -8,10 +8,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from connectors.meta.graph import UNREADABLE
 from connectors.meta.options import MetaOptions
 from syncd.connector import Delivery, HttpRequest, Reject, Verdict, Wanted
-from syncd.connector.tools import DIGEST_BYTES, instant, is_one_of, is_signed, key_of, revealed, unhexed
+from syncd.connector.tools import DIGEST_BYTES, UNREADABLE, instant, is_one_of, is_signed, key_of, revealed, unhexed
 
 
 def verdict(request: HttpRequest, options: MetaOptions) -> Verdict:

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -26,6 +26,10 @@ _MAX_SKEW = timedelta(days=1)
 """A vendor's clock further behind than this would silently read nothing."""
 _MOST_KEY_CHARACTERS = 200
 _MOST_FIELDS = 1_000
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What `msgspec.json.decode` raises for what is not of the shape. A `msgspec.Raw` of a page that was read may still hold bytes that are no
+UTF-8 and numbers out of range: nothing looked at them yet.
+"""
 DIGEST_BYTES = 32
 """Length of a signature as `is_signed` takes it."""
 
@@ -151,9 +155,19 @@ def is_object(payload: bytes) -> bool:
     """Whether bytes are a JSON object."""
     try:
         msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return True
+
+
+class Dated(Protocol):
+    """An answer: the vendor's clock, where it told, and ours when it came."""
+
+    @property
+    def at(self) -> datetime | None: ...  # noqa: D102
+
+    @property
+    def received_at(self) -> datetime: ...  # noqa: D102
 
 
 class Horizon:
@@ -172,7 +186,7 @@ class Horizon:
         self.end = until - self._settle
         self.notice = ""
 
-    def see(self, reply: Reply[Any]) -> None:
+    def see(self, reply: Dated) -> None:
         """Bring `end` forward by the `Date` of the first answer.
 
         Raises:

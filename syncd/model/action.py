@@ -48,6 +48,7 @@ class SourceActionKind(StrEnum):
     TRIGGER = "trigger"
     OPT_OUT = "opt_out"
     SEND = "send"
+    REGISTER = "register"
 
 
 class SourceAction(msgspec.Struct, frozen=True, gc=False):
@@ -60,7 +61,7 @@ class SourceAction(msgspec.Struct, frozen=True, gc=False):
         options: The admin's options of this action, checked by the connector when the policy is loaded; its page lists them.
         decided_at: When the policy decided it (aware UTC); stable over repetitions.
         fields: Values that go along (merge fields, the body of what is sent): personal data, never logged.
-        consent_at: When the person opted in to the very list, with stored proof (aware UTC); None without proof.
+        consent_at: When the person opted in to the very list, or asked for the very event, with stored proof (aware UTC); None without proof.
     """
 
     action_id: str

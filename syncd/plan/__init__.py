@@ -26,6 +26,8 @@ from syncd.plan.opt_outs import mailable as mailable
 from syncd.plan.opt_outs import why_not_copied as why_not_copied
 from syncd.plan.planner import PlanSettings as PlanSettings
 from syncd.plan.planner import plan_person as plan_person
+from syncd.plan.registering import is_registration as is_registration
+from syncd.plan.registering import why_not_registered as why_not_registered
 from syncd.plan.source_actions import action_of as action_of
 from syncd.plan.source_actions import stated_action as stated_action
 from syncd.plan.standards import StandardsSettings as StandardsSettings

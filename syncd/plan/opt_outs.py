@@ -36,7 +36,8 @@ from syncd.plan.consent import is_withdrawn
 from syncd.plan.facts import expired_ids, has_opted_out
 from syncd.plan.once import is_owed, rule_of
 from syncd.plan.own_echo import SETTLE, own_echoes
-from syncd.plan.source_actions import ActionWrite, action_of, action_write, explicit_opt_in
+from syncd.plan.proof import explicit_opt_in
+from syncd.plan.source_actions import ActionWrite, action_of, action_write
 from syncd.plan.survivorship import golden, provenance_of
 
 OPT_OUT = "opt_out"

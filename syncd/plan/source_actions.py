@@ -6,7 +6,6 @@ An operation of kind `action` holds in its fields: `action` (what to do), `numbe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -14,11 +13,9 @@ import msgspec
 
 from syncd.model import (
     OPEN_STATES,
-    OPT_OUT_FIELD,
     Operation,
     OperationState,
     OrgRecord,
-    PersonRecord,
     PersonView,
     Provenance,
     SourceAction,
@@ -27,15 +24,15 @@ from syncd.model import (
 )
 from syncd.plan.facts import has_opted_out
 from syncd.plan.once import is_owed, occasion_id, rule_name, rule_of
-from syncd.plan.own_echo import instants_in
+from syncd.plan.proof import opted_in_at
+from syncd.plan.registering import NO_PROOF, asked_at, is_registration, why_not_registered
 from syncd.policy import FOR_MAILING, Action, ActionKind, Enforcement, Policy, Section, Wanted
 
-AT_SOURCES = (ActionKind.ENROL, ActionKind.TAG, ActionKind.TRIGGER, ActionKind.OPT_OUT, ActionKind.SEND)
+AT_SOURCES = (ActionKind.ENROL, ActionKind.TAG, ActionKind.TRIGGER, ActionKind.OPT_OUT, ActionKind.SEND, ActionKind.REGISTER)
 """Kinds that a source carries out."""
 
 _OPTION, _VALUE = "option.", "value."
 _ON_STATUS = (Section.NURTURE, Section.RECYCLE, Section.SLA)
-_NO_OPT_IN = ("unsubscribed", "pending", "cleaned", "archived", "transactional", "false", "no", "0")
 _OF_PERSON = ("email", "consent_at")
 
 
@@ -92,11 +89,21 @@ class AskingSources:
             if is_out and write.fields["action"] in FOR_MAILING:
                 notes[f"action:{rule_id}"] = "opted_out"
                 continue
+            word = self._why_not_registered(write) if is_registration(write.fields) and not write.is_postponed else ""
+            if word:
+                notes[f"action:{rule_id}"] = word
+                continue
             if write.is_postponed:
                 notes[f"action:{rule_id}"] = "no_email"
             if not write.is_postponed or write.action_id not in self._tries:
                 found.append(write)
-        return SourceActions(tuple(found), tuple(dict.fromkeys(one.rule_id for one in wanted)), notes)
+        # Who has not asked yet may do so later: the rule is asked again.
+        rules = dict.fromkeys(one.rule_id for one in wanted if notes.get(f"action:{one.rule_id}") != NO_PROOF)
+        return SourceActions(tuple(found), tuple(rules), notes)
+
+    def _why_not_registered(self, write: ActionWrite) -> str:
+        options = {name.removeprefix(_OPTION): str(text) for name, text in write.fields.items() if name.startswith(_OPTION)}
+        return why_not_registered(self._view, write.source, self._email, options, write.action_id)
 
     def _owed_again(self) -> list[tuple[str, Value]]:
         """Places in rules whose action never got to its source; of each the newest occasion only."""
@@ -138,6 +145,10 @@ class AskingSources:
             proof = opted_in_at(self._view, options.get("audience", ""))
             if proof is not None:
                 fields["consent_at"] = proof.isoformat()
+        if is_registration(fields):
+            asked = asked_at(self._view, source, self._email, options)
+            if asked is not None:
+                fields["consent_at"] = asked.isoformat()
         is_postponed = not self._email and fields["action"] != ActionKind.SEND
         return action_write(action_id, source, fields, options, why, is_postponed=is_postponed)
 
@@ -204,32 +215,3 @@ def action_of(operation: Operation) -> SourceAction:
         fields={name.removeprefix(_VALUE): value for name, value in fields.items() if name.startswith(_VALUE)},
         consent_at=datetime.fromisoformat(str(consent_at)) if consent_at else None,
     )
-
-
-def explicit_opt_in(record: PersonRecord) -> datetime | None:
-    """When a record says that the person opted in, by evidence with its time or as an explicit value; None if it only does not say no."""
-    stated = record.lead.fields.get(OPT_OUT_FIELD)
-    if stated is not None and not stated.is_default and stated.value is False:
-        return record.source_at
-    said = record.lead.touch.consent
-    return max(instants_in(said), default=None) if _says_yes(said) else None
-
-
-def _says_yes(said: str) -> bool:
-    return {part.strip().lower() for part in said.split(";")}.isdisjoint(_NO_OPT_IN)
-
-
-def opted_in_at(view: PersonView, audience: str) -> datetime | None:
-    """When the person last opted in to this very audience, by what is stored; None without proof.
-
-    Proof is the evidence of consent that a mapping keeps of a record (`touch.consent`) if it names the audience's id as a word of its
-    own and no part of it says otherwise. Evidence without the id may be a yes to something else.
-    """
-    if not audience or any(one.lead.opt_outs for one in view.records):
-        return None
-    found = []
-    for record in view.records:
-        said = record.lead.touch.consent
-        if re.search(rf"(?<![\w-]){re.escape(audience)}(?![\w-])", said) and _says_yes(said):
-            found.append(max(instants_in(said), default=record.source_at))
-    return max(found, default=None)

@@ -70,7 +70,7 @@ FIELDS = _keys(
 
 CONSENT = _keys(
     ("allow_clear", "flag", "may an explicit, newer opt-in clear an opt-out that syncd set?", "`false`", "true"),
-    ("actions", "mapping", "action to a condition without which it is not done; besides, `enrol`, `tag` and `trigger` never reach who has opted out", "", "{task: 'not lead.DoNotCall'}"),
+    ("actions", "mapping", "action to a condition without which it is not done; besides, `enrol`, `tag`, `trigger` and `register` never reach who has opted out", "", "{task: 'not lead.DoNotCall'}"),
 )  # fmt: skip
 
 PROGRAM = _keys(
@@ -223,7 +223,7 @@ SOURCE_ACTION = _keys(
     ("source", "text", "name of a source in syncd.yaml that can do it", "required", "newsletter"),
     ("fields", "mapping", "what goes along: name to expression", "", "{FNAME: lead.FirstName}"),
 )  # fmt: skip
-"""What `enrol`, `tag`, `trigger`, `opt_out` and `send` share; everything else is for the source's connector to know."""
+"""What `enrol`, `tag`, `trigger`, `opt_out`, `send` and `register` share; everything else is for the source's connector to know."""
 
 TEST = _keys(
     ("name", "text", "a sentence", "required", "a demo request is called"),

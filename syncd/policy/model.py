@@ -71,9 +71,10 @@ class ActionKind(StrEnum):
     TRIGGER = "trigger"
     OPT_OUT = "opt_out"
     SEND = "send"
+    REGISTER = "register"
 
 
-FOR_MAILING = (ActionKind.ENROL, ActionKind.TAG, ActionKind.TRIGGER)
+FOR_MAILING = (ActionKind.ENROL, ActionKind.TAG, ActionKind.TRIGGER, ActionKind.REGISTER)
 """Actions that lead to mail: never for somebody who has opted out, whatever a policy says."""
 
 
@@ -83,7 +84,7 @@ class Action(msgspec.Struct, frozen=True):
     Attributes:
         kind: What to do.
         line: Line of the policy file.
-        source: The source that carries it out (enrol, tag, trigger, opt_out, send); "" for the org.
+        source: The source that carries it out (enrol, tag, trigger, opt_out, send, register); "" for the org.
         options: The admin's words: `task`: subject, priority, description; `owner`: `to` (previous, account, user:NAME,
             queue:NAME); `flag`: `field`, `value`; for a source what its connector knows (`audience`, `tag`, `journey` ...).
         fields: Field of the action to the expression that gives its value (merge fields, the body of `send`, text of a task).

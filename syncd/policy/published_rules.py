@@ -247,7 +247,11 @@ def _action(action: Action) -> str:
         value = options.get("value", "true")
         named = field_name(options.get("field", ""))
         return f"{named} is ticked" if value == "true" else f"{named} is set to {value}"
-    rest = {name: value for name, value in options.items() if name not in ("audience", "tag", "journey", "step", "automation")}
+    rest = {
+        name: value
+        for name, value in options.items()
+        if name not in ("audience", "tag", "journey", "step", "automation", "webinar", "asked")
+    }
     more = f" ({', '.join(f'{name} {value}' for name, value in rest.items())})" if rest else ""
     begins = f"automation {options['automation']}" if "automation" in options else f"journey {options.get('journey', '')}"
     said = {
@@ -256,6 +260,7 @@ def _action(action: Action) -> str:
         ActionKind.TRIGGER: f"{begins} of {source} begins",
         ActionKind.OPT_OUT: f"they are unsubscribed in {source}",
         ActionKind.SEND: f"{source} is told",
+        ActionKind.REGISTER: f"whoever asked for it is registered for the webinar {options.get('webinar', '')} of {source}",
     }[action.kind]
     return " ".join(said.split()) + more
 

@@ -120,7 +120,8 @@ def _actions() -> list[str]:
     ]
     lines += _table(keys.SOURCE_ACTION)
     mailing = ", ".join(f"`{kind.value}`" for kind in FOR_MAILING)
-    return [*lines, f"{mailing} never reach somebody who has opted out, whatever the policy says.", ""]
+    lines += [f"{mailing} never reach somebody who has opted out, whatever the policy says.", ""]
+    return [*lines, "`register` reaches only who has asked for it by a record of their own, and nobody twice.", ""]
 
 
 def _variables() -> list[str]:

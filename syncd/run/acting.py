@@ -13,7 +13,16 @@ from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 
 from syncd.model import Operation, OperationState, PersonState, PersonView
-from syncd.plan import action_of, has_opted_out, is_copy, standing_record, stated_action, why_not_copied
+from syncd.plan import (
+    action_of,
+    has_opted_out,
+    is_copy,
+    is_registration,
+    standing_record,
+    stated_action,
+    why_not_copied,
+    why_not_registered,
+)
 from syncd.policy import FOR_MAILING
 from syncd.ports import OperationResult, Store
 from syncd.run.context import IDS_PER_READ, Actor, OrgSession, PassContext
@@ -125,6 +134,11 @@ class _Acting:
             return "person_gone"
         if _is_mailing(one) and has_opted_out(view):
             return "opted_out"
+        if is_registration(one.fields):
+            asked = action_of(one)
+            word = why_not_registered(view, one.source, asked.email, asked.options, one.own_id)
+            if word:
+                return word
         email = str(record.row.fields.get("Email") or "")
         is_same = email.lower() == str(one.fields.get("email") or "").lower() and action_of(one).options == stated.options
         return "" if is_same else "anew"

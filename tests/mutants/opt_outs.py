@@ -30,7 +30,7 @@ MUTANTS = [
     ),
     Mutant(
         "silence is a newer yes",
-        "syncd/plan/source_actions.py",
+        "syncd/plan/proof.py",
         "return max(instants_in(said), default=None) if _says_yes(said) else None",
         "return max(instants_in(said), default=record.source_at) if _says_yes(said) else None",
         (UNIT, "silent_one_does_not"),

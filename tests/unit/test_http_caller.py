@@ -186,6 +186,41 @@ def test_a_vendor_that_cannot_be_reached_is_not_asked_so_often_for_every_further
 # ---------------------------------------------------------------------- what an answer means
 
 
+class Person(msgspec.Struct):
+    """A listed person of the tests."""
+
+    id: str
+    age: int = 0
+
+
+class People(msgspec.Struct):
+    """A shape within which things can be odd."""
+
+    people: list[Person]
+    by_name: dict[str, int] = {}
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("body", "spot"),
+    [
+        (b'{"people": [{"id": "1"}, {"id": null}]}', ", at people[1].id."),
+        (b'{"people": [{"age": 7}]}', ", at people[0].id."),
+        (b'{"people": [7]}', ", at people[0]."),
+        (b'{"people": 7}', ", at people."),
+        (b"{}", ", at people."),
+        (b"7", "promises. "),
+        (b'{"people": [], "by_name": {"ada@example.com": "7"}}', ", at by_name[...]."),
+    ],
+)
+def test_an_error_says_where_a_shape_was_another_one_and_no_value(body: bytes, spot: str) -> None:
+    responses.get(URL, body=body)
+    with pytest.raises(ContractError) as changed:
+        caller().get(URL, People)
+    assert spot in str(changed.value)
+    assert "ada@" not in str(changed.value)
+
+
 @responses.activate
 def test_a_vendors_own_rows_go_before_the_table() -> None:
     responses.get(URL, status=404)

@@ -33,6 +33,8 @@ WRITES = [
 """Connector, action, and which of its writes is struck."""
 PREPARING = {("mailchimp", "trigger", 0), ("activecampaign", "enrol", 0), ("activecampaign", "trigger", 0)}
 """Writes that come before the action itself, and may be repeated."""
+ONCE = {("mailchimp", "trigger"), ("activecampaign", "trigger"), ("zoom", "register")}
+"""Actions of which nobody can say that they were not carried out."""
 HASH = hashlib.md5(EMAIL.encode(), usedforsecurity=False).hexdigest()
 SETTLED = (ActionState.DONE, ActionState.UNCHANGED)
 
@@ -135,8 +137,8 @@ def test_an_answer_that_is_lost_is_looked_up_and_nothing_is_done_twice(name: str
             assert found.code != NOT_CARRIED_OUT
         outcome = act(case, one) if may_repeat(case, found) else found
     if outcome.state is ActionState.UNKNOWN:  # nobody can tell: for a person to look at, and done at most once
-        assert (name, which) == ("mailchimp", "trigger")
-        assert case.line.writes.count("POST") <= 1
+        assert (name, which) in ONCE
+        assert len(case.line.writes) <= place + 1
         return
     assert outcome.state in SETTLED
     assert case.effects() == effects_of_one(name, which)

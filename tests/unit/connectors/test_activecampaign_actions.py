@@ -23,12 +23,12 @@ from syncd.connector import (
     SourceActionKind,
     Wanted,
 )
-from syncd.errors import SourceUnavailableError
+from syncd.errors import ContractError, SourceUnavailableError
 from syncd.mapping import load_mapping
 from syncd.plan.own_echo import OwnEcho
 from syncd.sandbox.adapter import SandboxAdapter
 from syncd.sandbox.vendors.activecampaign import ACTIVECAMPAIGN_KEY, SandboxActiveCampaign
-from tests.contract.connectors.acting import Line, response, session_over
+from tests.contract.connectors.acting import Line, Odd, response, session_over
 from tests.contract.connectors.kit import NOW
 
 ADA = "Ada@Example.com"
@@ -237,6 +237,16 @@ def test_an_automation_whose_answer_was_lost_is_looked_up_and_never_begun_twice(
     assert account.model.entries == [(who, "3")]
 
 
+def test_an_automation_that_is_not_listed_may_yet_begin_and_is_not_begun_again(account: Account) -> None:
+    one = action(K.TRIGGER, automation="3")
+    assert account.look_up(one) == ActionOutcome(ActionState.UNKNOWN, "not_listed")
+    account.put("1")
+    account.line.troubles = ["vanished"]
+    assert account.act(one).state is ActionState.UNKNOWN
+    assert account.look_up(one) == ActionOutcome(ActionState.UNKNOWN, "not_listed")
+    assert account.model.entries == []
+
+
 @pytest.mark.parametrize(("status", "code"), [("", "not_on_list"), ("0", "not_confirmed"), ("2", "opted_out"), ("3", "bounced")])
 def test_an_automation_is_for_those_who_are_active_on_the_list(account: Account, status: str, code: str) -> None:
     account.put(status)
@@ -311,6 +321,17 @@ def test_who_is_on_no_list_is_not_written_to_be_taken_off(account: Account, stat
     assert account.act(action(K.OPT_OUT)) == ActionOutcome(ActionState.UNCHANGED, "no_such_contact")
     account.put(status)
     assert account.act(action(K.OPT_OUT)) == ActionOutcome(ActionState.UNCHANGED, code)
+    assert account.wire.written == []
+
+
+@pytest.mark.parametrize("contact", [b"7", b'{"id": "1", "email": "\xff"}'])
+def test_nothing_is_written_when_the_contact_cannot_be_read(account: Account, contact: bytes) -> None:
+    """They may have left the list: who cannot be looked at is not written."""
+    body = b'{"contacts": [' + contact + b'], "meta": {"total": "1"}}'
+    account.line.system = Odd(account.wire, "/contacts?", body)
+    with pytest.raises(ContractError) as changed:
+        account.act(enrol())
+    assert changed.value.page == body
     assert account.wire.written == []
 
 
