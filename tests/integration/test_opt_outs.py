@@ -43,10 +43,10 @@ def house(world: Acting) -> Iterator[House]:
         yield opened
 
 
-def contact(world: Acting, number: int) -> str:
+def contact(world: Acting, number: int, **fields: Any) -> str:
     """A person of ours is a customer already."""
     first, last = row(number)["first"], row(number)["last"]
-    return world.org.create("Contact", {"LastName": last, "FirstName": first, "Email": mail(number)}, user="rep2")
+    return world.org.create("Contact", {"LastName": last, "FirstName": first, "Email": mail(number), **fields}, user="rep2")
 
 
 def joined(world: Acting, *numbers: int, list_id: str = "L1") -> Acting:
@@ -187,6 +187,18 @@ def test_where_opt_outs_are_none_nothing_travels_until_somebody_lets_it(make: Ca
     world.write("syncd.yaml", text.replace("opt_outs: none", "opt_outs: list"))
     world.run()
     assert status(world, 1) == "unsubscribed", "nobody has touched the lead since"
+
+
+def test_a_source_that_begins_to_take_them_is_told_of_people_who_are_not_in_the_org(make: Callable[..., Acting]) -> None:
+    """Nothing of theirs is counted or changed on that day: the opted out are looked at because a source has begun."""
+    world = make(news_mapping=WITH_EVIDENCE.replace("create: always", "create: never"), options="opt_outs: none")
+    joined(world, 1)
+    world.drop([{"email": mail(1), "optout": "yes", "skip": "yes"}])
+    world.run()
+    text = (world.folder / "syncd.yaml").read_text(encoding="utf-8")
+    world.write("syncd.yaml", text.replace("opt_outs: none", "opt_outs: list"))
+    world.run()
+    assert (world.leads(), status(world, 1)) == ([], "unsubscribed")
 
 
 def test_who_opts_in_again_explicitly_stays_in_until_the_next_withdrawal(make: Callable[..., Acting]) -> None:
@@ -444,18 +456,22 @@ def test_where_no_source_takes_opt_outs_nobody_is_asked_until_one_does(make: Cal
 
 
 def test_contacts_that_a_load_brings_with_the_box_ticked_are_a_storm_too(make: Callable[..., Acting]) -> None:
-    world = joined(make(news_mapping=SHORT_MAPPING), *range(4))
+    world = joined(make(news_mapping=SHORT_MAPPING.replace("create: always", "create: never")), 9)
     limit_to_three(world)
+    for number in range(4):
+        world.put(number)
     world.clock.advance(60)
     for number in range(4):
-        world.org.create("Contact", {"LastName": "X", "Email": mail(number), "HasOptedOutOfEmail": True}, user="rep1")
+        contact(world, number, HasOptedOutOfEmail=True)
     for _ in range(3):
         world.settle()
         world.run()
-        # Something new of each: that is when they are found to be the same people.
-        for number in range(4):
-            world.put(number, merge_fields={"COMPANY": f"C{world.clock.now():%H%M%S}"})
     assert (patches(world), world.people("L1", "unsubscribed")) == (0, [])
+    with house(world) as opened:
+        (review,) = opened.store.reviews()
+        accept_review(opened.store, review.review_id, None, is_new=False, at=world.clock.now())
+    world.run()
+    assert patches(world) == 4
 
 
 def test_what_a_source_says_goes_round_once(make: Callable[..., Acting]) -> None:

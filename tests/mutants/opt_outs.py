@@ -97,7 +97,7 @@ MUTANTS = [
         "syncd/run/one_pass.py",
         "    mark_opted_out(ctx)\n",
         "",
-        (PASSES, "until_somebody_lets_it"),
+        (PASSES, "begins_to_take"),
     ),
     Mutant(
         "a sandbox org copies",
