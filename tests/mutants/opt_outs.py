@@ -191,10 +191,10 @@ MUTANTS = [
         (STORE, "version_before"),
     ),
     Mutant(
-        "what was sent when the process died is sent again",
-        "syncd/run/acting.py",
-        "store.set_operation_states(ids, OperationState.UNKNOWN, dirty=False",
-        "store.set_operation_states(ids, OperationState.PLANNED, dirty=False",
+        "what a process took along when it died is owed no more",
+        PLAN,
+        "if not again or is_owed(again, refused, run_id):",
+        "if not again:",
         (CRASH, "sqlite"),
     ),
     Mutant(
