@@ -50,7 +50,8 @@ class OptOutStore:
         with self.db.write() as connection:
             self._move(connection, calm, (OptOutHold.NEW.value,), OptOutHold.CALM)
             self._move(connection, held, _OPEN, OptOutHold.HELD)
-            return [one for one in questions if put_review(self.db, connection, one)]
+            # Somebody else may have counted the same, and had an answer already.
+            return [one for one in questions if _held(connection, one.key) and put_review(self.db, connection, one)]
 
     @staticmethod
     def _move(connection: Connection, targets: Sequence[tuple[str, str]], states: Sequence[str], hold: OptOutHold) -> None:
@@ -86,10 +87,8 @@ class OptOutStore:
 
     def held_opt_outs(self, user_id: str) -> int:
         """How many of a user's opt-outs wait for a person."""
-        o = t.org_record.c
-        here = and_(text(t.OPTED_OUT_SQL), o.opted_out_by == user_id, o.opt_out_hold == OptOutHold.HELD.value)
         with self.db.read() as connection:
-            return int(connection.execute(select(func.count()).select_from(t.org_record).where(here)).scalar() or 0)
+            return _held(connection, user_id)
 
     def mark_opted_out(self, after: str, limit: int) -> str:
         """Let the opted out among the next `limit` people be planned again; gives where to go on, "" at the end."""
@@ -116,6 +115,12 @@ class OptOutStore:
                 for part in chunks(sorted(set(refs)))
                 for row in connection.execute(columns.where(tuple_(r.source, r.stream, r.key).in_([tuple(one) for one in part])))
             }
+
+
+def _held(connection: Connection, user_id: str) -> int:
+    o = t.org_record.c
+    here = and_(text(t.OPTED_OUT_SQL), o.opted_out_by == user_id, o.opt_out_hold == OptOutHold.HELD.value)
+    return int(connection.execute(select(func.count()).select_from(t.org_record).where(here)).scalar() or 0)
 
 
 def _people(connection: Connection, here: Any) -> set[str]:

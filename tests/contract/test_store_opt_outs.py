@@ -146,6 +146,7 @@ def test_what_is_held_is_asked_about_once_and_goes_as_it_is_answered(
     store.commit_plans("run", [PersonPlan("p1")], NOW)
     assert store.answer_opt_outs(review.review_id, is_let=is_let) == 0, "once more"
     assert (noted(store)[2], store.dirty_persons(10)) == (hold, [])
+    assert store.judge_opt_outs([], [("Lead", "00Q1")], [question()]) == [], "counted by another thread before the answer"
     with pytest.raises(StoreError, match="not open"):
         store.answer_opt_outs(review.review_id, is_let=not is_let)
 
