@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from connectors.mailchimp.api import Api, MemberGoneError, audiences
-from connectors.mailchimp.asked import audience_of, interests_of, is_for_account
+from connectors.mailchimp.asked import MAILED, audience_of, interests_of, is_for_account
 from connectors.mailchimp.members import hash_of
 from syncd.connector import NOT_CARRIED_OUT, ActionOutcome, ActionState, Answer, Session, SourceAction, SourceActionKind
 from syncd.connector.tools import UNREADABLE, gravest
@@ -29,7 +29,6 @@ _CODES = {
     "Resource Not Found": "not_found",
 }
 """Titles of refusals (sources.md 1, "Errors") and our words for them."""
-_MAILED = ("subscribed", "pending")  # be it only the mail that asks to confirm
 _BARRED = {
     "unsubscribed": "opted_out",
     "cleaned": "cleaned",
@@ -88,7 +87,7 @@ class Actions:
             members = [self._member(action, one) for one in self._left(action)]
             if not any(members):
                 return ActionOutcome(ActionState.UNCHANGED, "no_such_member")
-            is_in = any(one is not None and one.status in _MAILED for one in members)
+            is_in = any(one is not None and one.status in MAILED for one in members)
             return _not_carried_out() if is_in else ActionOutcome(ActionState.DONE)
         member = self._member(action)
         if member is None:
@@ -227,7 +226,7 @@ class Actions:
         outcomes = [ActionOutcome(ActionState.UNCHANGED, "no_such_member")]
         for list_id in self._left(action):
             member = self._member(action, list_id)
-            if member is not None and member.status in _MAILED:
+            if member is not None and member.status in MAILED:
                 path = self._path(action, list_id)
                 answer = self._send("PATCH", path, {"status": "unsubscribed"}, skip_merge_validation=True)
                 outcomes.append(_unknown() if answer is None else _refused(answer) or _done(answer))
@@ -239,8 +238,7 @@ class Actions:
 
     def _left(self, action: SourceAction) -> list[str]:
         """The audiences that an opt-out means."""
-        is_whole = is_for_account(action.options)
-        return sorted(one.id for one in audiences(self._api)) if is_whole else [self._audience(action)]
+        return sorted(one.id for one in audiences(self._api)) if is_for_account(action.options) else [self._audience(action)]
 
     def _audience(self, action: SourceAction) -> str:
         return audience_of(action.options, self._audiences)

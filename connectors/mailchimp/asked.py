@@ -13,6 +13,8 @@ from syncd.document import suggest
 
 ACCOUNT = "account"
 """Value of `scope`: every audience of the account, also those that the source does not read."""
+MAILED = ("subscribed", "pending")
+"""Statuses that bring mail, be it only the one that asks to confirm."""
 _AUDIENCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _INTEREST = re.compile(r"[A-Za-z0-9]{1,40}")
 _NUMBER = re.compile(r"[0-9]{1,18}")
@@ -78,7 +80,7 @@ def mail_stops(payload: bytes, audiences: Sequence[str], scope: OptOuts) -> list
         member = _MEMBER.decode(payload)
     except UNREADABLE:
         return []
-    if scope is OptOuts.NONE or not member.email_address or member.status not in ("subscribed", "pending"):
+    if scope is OptOuts.NONE or not member.email_address or member.status not in MAILED:
         return []
     email = member.email_address.strip().lower()
     if scope is OptOuts.GLOBAL:

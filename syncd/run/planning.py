@@ -76,8 +76,9 @@ class Planning:
         is_unsettled = self.standards is not None and self.standards.is_new
         if operation.kind in (OperationKind.OPPORTUNITY, OperationKind.ACTION) and operation.state is OperationState.PLANNED:
             # An opt-out that travels is counted like any other.
-            is_held = is_unsettled or (operation.kind is OperationKind.ACTION and operation.is_guarded)
-            return msgspec.structs.replace(operation, state=OperationState.HELD) if is_held else operation
+            if operation.is_guarded and operation.kind is OperationKind.ACTION:
+                return msgspec.structs.replace(operation, state=OperationState.HELD)
+            return msgspec.structs.replace(operation, state=OperationState.HELD) if is_unsettled else operation
         if operation.is_beside or operation.object == "Opportunity":
             return operation
         if view.failures and operation.kind is not OperationKind.EXPIRE:

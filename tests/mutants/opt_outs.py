@@ -59,8 +59,8 @@ MUTANTS = [
     Mutant(
         "copies pass the guard",
         "syncd/run/planning.py",
-        "is_held = is_unsettled or (operation.kind is OperationKind.ACTION and operation.is_guarded)",
-        "is_held = is_unsettled",
+        "if operation.is_guarded and operation.kind is OperationKind.ACTION:",
+        "if False:",
         (PASSES, "stopped_by_the_guard"),
     ),
     Mutant(
