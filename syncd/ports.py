@@ -18,6 +18,7 @@ from syncd.model import (
     Candidate,
     Conversion,
     ConversionOutcome,
+    Deal,
     Delivery,
     Hold,
     InboxOutcome,
@@ -289,6 +290,7 @@ class StoredFacts(msgspec.Struct, frozen=True, gc=False):
         activities: By id of the lead or contact; absent where there are none.
         account: Of the contact, or of the converted lead; None where there is none or it is not mirrored.
         account_opportunities, contact_opportunities: Ids of the open ones.
+        deals: Opportunities whose primary contact the person is, deleted ones too, by id.
         owners: By id of a user who owns one of the records: whether that user is active. Queues are in nobody's table.
         fired: Rule to when it last fired; `waiting`: rule to the end of its hold period.
     """
@@ -301,6 +303,7 @@ class StoredFacts(msgspec.Struct, frozen=True, gc=False):
     account: OrgRow | None = None
     account_opportunities: frozenset[str] = frozenset()
     contact_opportunities: frozenset[str] = frozenset()
+    deals: tuple[Deal, ...] = ()
     owners: dict[str, bool] = {}
     fired: dict[str, datetime] = {}
     waiting: dict[str, datetime] = {}

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from connectors.meta.options import MetaOptions
-from syncd.connector import Reply, Row, Secret, Session
+from syncd.connector import Answer, Reply, Row, Secret, Session
 from syncd.connector.tools import check_not_repeated, revealed
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 
@@ -38,6 +38,12 @@ _FORBIDDEN = AuthError(
         "The token needs leads_retrieval, pages_show_list, pages_read_engagement, pages_manage_ads and ads_management; and the page's "
         "Leads Access Manager (Business settings, Integrations) must name the app."
     ),
+)
+
+
+_NOT_SENT = AuthError(
+    "Meta does not let this token send events.",
+    advice="Give the system user access to the dataset of pixel_id (Business settings, Data sources), and the token ads_management.",
 )
 
 
@@ -139,6 +145,13 @@ class Graph:
         reply = self._session.http.get(url, shape, params={**params, **self._proof}, headers=self._login, rows=rows)
         self._see(reply.headers)
         return reply
+
+    def post(self, path: str, body: bytes) -> Answer | None:
+        """Send something once; None: it may have arrived."""
+        options = self._options
+        rows: dict[int, Row] = dict.fromkeys((400, 401, 403, 404, 500, 503), _judged_sent)
+        url = f"{options.base_url}/{options.api_version}/{path}"
+        return self._session.http.send("POST", url, body, params=self._proof, headers=self._login, rows=rows)
 
     def scrub(self, error: SourceUnavailableError | ContractError) -> None:
         """Take the token, which `paging.next` holds, out of the page that an error keeps: pages are kept in the store."""
@@ -251,6 +264,12 @@ def _judged(body: bytes) -> type[SyncdError] | SyncdError | None:
     if code in (3, 10) or 200 <= code < 300:
         return _FORBIDDEN
     return NotThereError if code in (100, 803) else None
+
+
+def _judged_sent(body: bytes) -> type[SyncdError] | SyncdError | None:
+    """The same of something that was sent."""
+    found = _judged(body)
+    return _NOT_SENT if found is _FORBIDDEN else found
 
 
 def unknown(kind: str, name: str, error: ContractError) -> ContractError:

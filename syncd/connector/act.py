@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from syncd.connector.session import Options, Session
-from syncd.model import ActionOutcome, SourceAction, SourceActionKind
+from syncd.model import ActionOutcome, ConversionTerms, SourceAction, SourceActionKind
 
 
 @runtime_checkable
@@ -40,3 +40,10 @@ class ActingConnector(Protocol):
         it never will. UNKNOWN: nobody can tell; only where `repeats_safely` may it be tried again. Reads only. Raises as `pull` does.
         """
         ...
+
+
+@runtime_checkable
+class TellingConnector(ActingConnector, Protocol):
+    """A connector of an advertising platform: it takes actions of kind `conversion` on these terms."""
+
+    conversions: ConversionTerms

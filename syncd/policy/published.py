@@ -280,11 +280,12 @@ _ACTIONS = {
     "trigger": "A journey is started",
     "opt_out": "Somebody is unsubscribed",
     "send": "Something is sent",
+    "conversion": "An advertising platform is told",
 }
 
 
 def _consent(policy: Policy) -> Iterator[str]:
-    yield "Whoever has opted out of e-mail is never put on a list, tagged or sent a journey, whatever a rule says."
+    yield "Whoever has opted out of e-mail is never put on a list, tagged, sent a journey or told of to an advertising platform, whatever a rule says."
     for kind, limit in policy.limits.items():
         yield f"{_ACTIONS[kind]} only if {in_words(limit)}."
     if policy.allow_clear:

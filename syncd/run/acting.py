@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 
-from syncd.model import Operation, OperationState, PersonState, PersonView
-from syncd.plan import action_of, has_opted_out, standing_record, stated_action
-from syncd.policy import FOR_MAILING
+from syncd.model import Deal, Operation, OperationState, PersonState, PersonView
+from syncd.plan import Feedback, action_of, has_opted_out, is_conversion, is_early, standing_record, stated_action
+from syncd.policy import FOR_MAILING, WITH_LEAVE
 from syncd.ports import OperationResult, Store
 from syncd.run.context import IDS_PER_READ, Actor, OrgSession, PassContext
 from syncd.run.errand import Errand
@@ -88,14 +88,15 @@ class _Acting:
         """Those that may still be carried out; the others end, or are planned anew. The last look before the write."""
         people = sorted({one.person_id for one in operations})
         views = self._ctx.store.person_views(people)
-        if any(_is_mailing(one) for one in operations):
+        if any(one.fields["action"] in WITH_LEAVE for one in operations):
             self._look(views)
             views = self._ctx.store.person_views(people)
+        deals = self._deals(operations)
         by_id = {view.person_id: view for view in views}
         may, results = [], []
         for one in operations:
             view = by_id.get(one.person_id)
-            word = "person_gone" if view is None else self._why_not(one, view)
+            word = "person_gone" if view is None else self._why_not(one, view, deals.get(one.person_id, ()))
             if not word:
                 may.append(one)
             elif word != "waits":
@@ -106,7 +107,13 @@ class _Acting:
                 self._ctx.count_note(code, count)
         return may
 
-    def _why_not(self, one: Operation, view: PersonView) -> str:
+    def _deals(self, operations: Sequence[Operation]) -> dict[str, tuple[Deal, ...]]:
+        """The opportunities of those of whom a platform is to be told."""
+        people = sorted({one.person_id for one in operations if is_conversion(one)})
+        facts = self._ctx.store.person_facts(people, (), self._ctx.clock.now()) if people else {}
+        return {person_id: one.deals for person_id, one in facts.items()}
+
+    def _why_not(self, one: Operation, view: PersonView, deals: Sequence[Deal]) -> str:
         """Why an action is not carried out: "" if it is, `waits`, `anew` if it is planned anew, else the word with which it ends."""
         stated = stated_action(self._ctx.policy, one)
         record = standing_record(view.org_records)
@@ -116,8 +123,20 @@ class _Acting:
             return "waits"
         if view.state is not PersonState.ACTIVE or record is None:
             return "person_gone"
-        if _is_mailing(one) and has_opted_out(view):
+        if one.fields["action"] in FOR_MAILING and has_opted_out(view):
             return "opted_out"
+        if is_conversion(one):
+            word = Feedback(self._ctx.policy, view, record, deals, {}).why_not(one)
+            if word:
+                return "anew" if word == "not_so_now" else word
+            if is_early(one, self._ctx.clock.now()):
+                return "waits"
+            if "value.retracts" in one.fields:
+                return ""
+            if action_of(one).options != stated.options:
+                return "anew"
+            if "email" not in one.fields:
+                return ""
         email = str(record.row.fields.get("Email") or "")
         is_same = email.lower() == str(one.fields.get("email") or "").lower() and action_of(one).options == stated.options
         return "" if is_same else "anew"
@@ -154,7 +173,3 @@ def _superseded(one: Operation, word: str) -> OperationResult:
     return OperationResult(
         one.operation_id, OperationState.SUPERSEDED, code="" if is_anew else word, dirty=is_anew, operation=one
     )
-
-
-def _is_mailing(one: Operation) -> bool:
-    return one.fields["action"] in FOR_MAILING
