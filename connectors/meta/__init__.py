@@ -17,8 +17,8 @@ from urllib.parse import quote
 import msgspec
 
 from connectors.meta.conversions import TERMS, problems, tell
-from connectors.meta.graph import FIELDS, PAGE, SLOW_PERCENT, SLOW_SECONDS, Graph, NotThereError, counted, emptied, sending
-from connectors.meta.hook import announcements, verdict
+from connectors.meta.graph import FIELDS, PAGE, SLOW_PERCENT, SLOW_SECONDS, Graph, NotThereError, counted, emptied
+from connectors.meta.hook import announcements, sending, verdict
 from connectors.meta.leads import made, turned, walk
 from connectors.meta.options import MetaOptions
 from syncd.connector import (

@@ -89,14 +89,6 @@ class Leads(msgspec.Struct):
     paging: Paging = msgspec.field(default_factory=Paging)
 
 
-class _Subscription(msgspec.Struct):
-    subscribed_fields: list[str] = []
-
-
-class _Subscriptions(msgspec.Struct):
-    data: list[_Subscription]
-
-
 class Graph:
     """Calls of one pull: proved, and no more of them than Meta's budget bears."""
 
@@ -291,25 +283,3 @@ def counted(form: Form) -> str:
     if not form.leads_count:
         return ""
     return f": {form.leads_count} leads, {form.expired_leads_count or 0} of them gone because they are older than 90 days"
-
-
-def sending(graph: Graph, options: MetaOptions) -> tuple[str, ...]:
-    """Whether the pages send their leads, which takes a step of its own for each of them."""
-    if options.app_secret is None or options.verify_token is None:
-        return ()
-    found = []
-    for page in options.pages:
-        try:
-            known = graph.get(f"{page}/subscribed_apps", _Subscriptions, {"fields": "subscribed_fields"}).value.data
-        except SyncdError as error:
-            found.append(
-                f"Whether page {page} sends its leads could not be read (it takes pages_manage_metadata): {error.message}"
-            )
-            continue
-        is_sending = any("leadgen" in one.subscribed_fields for one in known)
-        found.append(
-            f"Page {page} sends its leads."
-            if is_sending
-            else f"Page {page} does not send its leads: POST /{page}/subscribed_apps?subscribed_fields=leadgen with its token."
-        )
-    return tuple(found)

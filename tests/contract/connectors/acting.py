@@ -203,4 +203,4 @@ def webhook_out() -> ActingCase:
 
 
 ACTING_CASES: dict[str, Callable[[], ActingCase]] = {"mailchimp": mailchimp, "webhook_out": webhook_out}
-"""Every acting connector of the `connectors` package; a test fails for one that is missing."""
+"""Acting connectors; those of advertising platforms are in `telling`. A test fails for one that is missing."""
