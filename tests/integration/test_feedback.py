@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.feedback import AGREED, DAY, GOOGLE, HOUR, Platforms, mail, telling
+from syncd.connector.telling import hashed
+from syncd.sandbox.vendors.conversions import CONVERSION_ACTION
+from tests.feedback import AGREED, DAY, FORM, GOOGLE, HOUR, LINKEDIN, META, Platforms, mail, telling
 
 
 @pytest.fixture
@@ -153,12 +155,50 @@ def test_a_refusal_is_a_dead_letter_and_is_told_when_it_is_replayed(make: Callab
     qualified(world)
     world.settle(8 * HOUR)
     assert world.states() == [("qualified", "refused", "no_conversion_action_found")]
-    world.google.conversions.actions |= {one.row["conversionAction"] for one in ()} or {
-        "customers/1234567890/conversionActions/987654321"
-    }
+    world.google.conversions.actions.add(CONVERSION_ACTION)
     house = world.open()
     (letter,) = house.store.dead_letters()
     house.store.replay_dead_letters([letter.dead_letter_id], world.clock.now())
     house.close()
     world.settle()
     assert told(world) == [(None, None, False)]
+
+
+@pytest.mark.parametrize("platform", ["meta", "linkedin"])
+def test_meta_and_linkedin_are_told_once_of_who_ticked_the_box_and_of_nobody_else(
+    make: Callable[..., Platforms], platform: str
+) -> None:
+    world = make(telling({"meta": META, "linkedin": LINKEDIN}[platform]))
+    for number, agrees in ((1, True), (2, False)):
+        if platform == "meta":
+            told_by = {"email": mail(number), "full_name": f"Ada {'xy'[number - 1]}", "company_name": "Engines"}
+            world.meta.submit(FORM, told_by, boxes={"marketing_opt_in": "1" if agrees else ""})
+        else:
+            told_by = {"email": mail(number), "first": "Ada", "last": "xy"[number - 1], "company": "Engines"}
+            world.linkedin.submit(told_by, agrees=agrees)
+    world.settle()
+    world.settle()
+    world.edit(2, Status="Qualified")
+    world.edit(1, Status="Qualified")
+    world.win(world.convert(1))
+    for _ in range(2):
+        world.settle(HOUR)
+    events = world.vendor(platform).events
+    assert len(events) == 3
+    assert [hashed(mail(1)) in str(one) for one in events] == [True] * 3
+    assert "1250.5" in str(events[-1])
+    assert world.notes(2)["action:tell_qualified"] == "no_consent"
+
+
+@pytest.mark.parametrize("fault", ["cut_after", "error"])
+def test_meta_is_told_once_at_most_and_a_person_is_asked(make: Callable[..., Platforms], fault: str) -> None:
+    world = make(telling(META))
+    world.meta.submit(FORM, {"email": mail(1), "full_name": "Ada x"}, boxes={"marketing_opt_in": "1"})
+    world.settle()
+    world.settle()
+    world.meta.faults.add(fault, "/events$")
+    world.edit(1, Status="Qualified")
+    for _ in range(2):
+        world.settle(HOUR)
+    assert world.states() == [("qualified", "refused", "outcome_unknown")]
+    assert len(world.meta.events) == (fault == "cut_after")
