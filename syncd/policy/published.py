@@ -11,7 +11,7 @@ from datetime import date
 import msgspec
 
 from syncd.errors import ConfigError
-from syncd.policy.model import Enforcement, IllegalDo, Mover, Program, Rule, Section, Status
+from syncd.policy.model import ActionKind, Enforcement, IllegalDo, Mover, Program, Rule, Section, Status
 from syncd.policy.policy import Policy
 from syncd.policy.published_rules import (
     WATCHES,
@@ -285,7 +285,9 @@ _ACTIONS = {
 
 
 def _consent(policy: Policy) -> Iterator[str]:
-    yield "Whoever has opted out of e-mail is never put on a list, tagged, sent a journey or told of to an advertising platform, whatever a rule says."
+    yield "Whoever has opted out of e-mail is never put on a list, tagged or sent a journey, whatever a rule says."
+    if any(one.kind is ActionKind.CONVERSION for rule in policy.rules for one in rule.actions):
+        yield "No advertising platform is told of them either."
     for kind, limit in policy.limits.items():
         yield f"{_ACTIONS[kind]} only if {in_words(limit)}."
     if policy.allow_clear:
