@@ -8,7 +8,7 @@ a network inside a transaction. All instants are aware UTC.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -24,6 +24,7 @@ from syncd.model import (
     InboxOutcome,
     Lane,
     Lead,
+    ObjectSchema,
     Operation,
     OperationKind,
     OperationState,
@@ -290,9 +291,9 @@ class StoredFacts(msgspec.Struct, frozen=True, gc=False):
         activities: By id of the lead or contact; absent where there are none.
         account: Of the contact, or of the converted lead; None where there is none or it is not mirrored.
         account_opportunities, contact_opportunities: Ids of the open ones.
-        deals: Opportunities whose primary contact the person is, deleted ones too, by id.
         owners: By id of a user who owns one of the records: whether that user is active. Queues are in nobody's table.
         fired: Rule to when it last fired; `waiting`: rule to the end of its hold period.
+        deals: Opportunities whose primary contact the person is, deleted ones too, by id.
     """
 
     person_id: str
@@ -303,10 +304,10 @@ class StoredFacts(msgspec.Struct, frozen=True, gc=False):
     account: OrgRow | None = None
     account_opportunities: frozenset[str] = frozenset()
     contact_opportunities: frozenset[str] = frozenset()
-    deals: tuple[Deal, ...] = ()
     owners: dict[str, bool] = {}
     fired: dict[str, datetime] = {}
     waiting: dict[str, datetime] = {}
+    deals: tuple[Deal, ...] = ()
 
 
 class PastActivity(msgspec.Struct, frozen=True, gc=False):
@@ -480,6 +481,46 @@ class ScheduleRow(msgspec.Struct, frozen=True, gc=False):
     succeeded_at: datetime | None = None
     run_id: str = ""
     status: str = ""
+
+
+class XactlyRow(msgspec.Struct, frozen=True, gc=False):
+    """One row of an export to Xactly: version `version` (from 1) of one line of an opportunity, or its reversal.
+
+    Attributes:
+        deal, part: Id of the opportunity, and of the line in it ("1" where it is exported as a whole).
+        order_code: Without what makes a later version's code its own.
+        digest: Of what is compared; `document` is the whole line as JSON, b"" where it is left out.
+        is_standing: Nobody has reversed it. False for reversals.
+    """
+
+    deal: str
+    part: str
+    version: int
+    order_code: str
+    digest: bytes
+    is_reversal: bool = False
+    is_standing: bool = True
+    document: bytes = b""
+
+
+class XactlyBatch(msgspec.Struct, frozen=True, gc=False):
+    """A batch of an export: state `writing` (its files may be there in part), `delivering` (the last one, too) or `done`.
+
+    Attributes:
+        period: The month that it belongs to, `2026-03`.
+        number: From 1 within the period.
+        rows, assignments: How many there are.
+        files: Name to text, in the order of writing; {} where they are left out.
+    """
+
+    name: str
+    period: str
+    number: int
+    created_at: datetime
+    rows: int
+    assignments: int
+    state: str = "writing"
+    files: dict[str, str] = {}
 
 
 class RequestRow(msgspec.Struct, frozen=True, gc=False):
@@ -682,6 +723,14 @@ class Store(Protocol):
     def standing_leads(self) -> list[StandingLeads]: ...
     def rule_counts(self, since: datetime, until: datetime) -> list[RuleCount]: ...
 
+    # the export to Xactly
+    def put_xactly_batch(self, batch: XactlyBatch, rows: Sequence[XactlyRow]) -> None: ...
+    def set_xactly_state(self, name: str, state: str) -> None: ...
+    def xactly_batches(self) -> list[XactlyBatch]: ...
+    def xactly_batch(self, name: str) -> XactlyBatch | None: ...
+    def xactly_heads(self) -> list[XactlyRow]: ...
+    def xactly_documents(self, keys: Sequence[tuple[str, str, int]]) -> dict[tuple[str, str, int], bytes]: ...
+
     # deletion after retention
     def put_export(self, export: LeadExport, leads: Sequence[ExportedLead]) -> None: ...
     def exports(self, limit: int) -> list[LeadExport]: ...
@@ -734,6 +783,25 @@ class ChangedRows(msgspec.Struct, frozen=True, gc=False):
 
     rows: tuple[OrgRow, ...]
     covered_until: datetime | None = None
+
+
+class Drop(Protocol):
+    """A place for finished files. Every method may raise DeliveryError."""
+
+    @property
+    def place(self) -> str: ...
+    def holds(self, name: str) -> bool: ...
+    def put(self, name: str, content: bytes) -> None: ...
+
+
+class Deals(Protocol):
+    """Opportunities and what hangs on them as the org has them now. Raises as Org; `describe` first: it says what may be asked for."""
+
+    def describe(self, names: Sequence[str]) -> dict[str, ObjectSchema]: ...
+    def won(self, fields: Sequence[str], since: date) -> Iterator[list[OrgRow]]: ...
+    def related(
+        self, object: str, fields: Sequence[str], field: str, sf_ids: Sequence[str], *, with_deleted: bool = False
+    ) -> Iterator[list[OrgRow]]: ...
 
 
 class Org(Protocol):

@@ -22,6 +22,7 @@ from syncd.config.settings import ClientCredentialsSettings, ConfiguredSource
 from syncd.connector import ActingConnector, Connector, Health, PullConnector, Session, limits_of
 from syncd.document import suggest
 from syncd.errors import ConfigError, ConfigProblem
+from syncd.exporting import Exports
 from syncd.http import Caller, TokenCache, make_session
 from syncd.installed import connector_types, load_connector
 from syncd.kept_token import KeptToken
@@ -79,7 +80,7 @@ def open_house(
     return House(settings, clock, types, sessions, make_id or OperationIds(SystemClock()), wrap, source_sessions)
 
 
-class House(Policies, Passes, Checks):
+class House(Policies, Passes, Exports, Checks):
     """One configured syncd in this process."""
 
     def __init__(

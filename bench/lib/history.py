@@ -155,7 +155,7 @@ def _row(
     is_converted = bool(contact_id)
     return (
         name, sf_id, number, _text(fields), "{}", micros(stamp), editor, REP, external_id, False, "", is_converted, contact_id, True,
-        False, account_id,
+        False, account_id, "", None,
     )  # fmt: skip
 
 

@@ -22,10 +22,10 @@ from connectors.csv_drop.options import CsvDropOptions
 from connectors.csv_drop.place import Place
 from connectors.csv_drop.reading import KEPT_BYTES, Reader, described, looked_at, whole_file
 from connectors.csv_drop.rows import BadRow, Row
-from connectors.csv_drop.server import connected
 from connectors.csv_drop.sftp import Fetched, fetch, listed
 from syncd.connector import Health, Page, Record, Reject, Session
 from syncd.errors import AuthError, SourceUnavailableError
+from syncd.sftp import connected
 
 _MOST_NAMED = 20
 _IGNORED = ("*.tmp", "*.part", "*.filepart", "*.crdownload", "*.swp", ".*", "~$*", "*.done")

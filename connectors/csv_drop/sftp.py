@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 from connectors.csv_drop.options import SftpOptions
 from connectors.csv_drop.place import Place
-from connectors.csv_drop.server import connected, transport_errors
 from syncd.connector import Reject
 from syncd.errors import AuthError, SourceUnavailableError, SyncdError
+from syncd.sftp import connected, transport_errors
 
 _CHUNK = 1 << 18
 _LEAST_SETTLE_SECONDS = 30.0

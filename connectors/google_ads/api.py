@@ -16,7 +16,7 @@ import msgspec
 from connectors.google_ads.place import EAST, WEST
 from syncd.connector import Answer, Record, Reply, Row, Secret, Session
 from syncd.connector.google import error_of, login
-from syncd.connector.tools import at_path
+from syncd.connector.tools import UNREADABLE, at_path
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 
 if TYPE_CHECKING:
@@ -172,7 +172,10 @@ class Api:
         }
         found: dict[tuple[str, str], dict[str, str]] = {}
         for raw in self.rows(reply):
-            row = msgspec.json.decode(raw)
+            try:
+                row = msgspec.json.decode(raw)
+            except UNREADABLE:
+                continue  # its lead goes without a click, as if Google had not told of it
             told = {name: str(value) for name, path in paths.items() if (value := at_path(row, path)) is not None}
             found[day, str(at_path(row, "clickView.gclid"))] = told
         return found

@@ -20,7 +20,7 @@ import msgspec
 from connectors.google_ads.api import Api
 from syncd.connector import ActionOutcome, ActionState, ConversionTerms, SourceAction, SourceActionKind
 from syncd.connector.telling import conversion_problems, happened_at, worth
-from syncd.connector.tools import at_path
+from syncd.connector.tools import UNREADABLE, at_path
 from syncd.errors import ContractError
 
 _HOUR = 3_600.0
@@ -80,7 +80,7 @@ def _outcome(body: bytes) -> ActionOutcome:
     """What an answer says of the only row of a question."""
     try:
         said = msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return ActionOutcome(ActionState.UNKNOWN, "answer_lost")
     failure = said.get("partialFailureError")
     if not failure:

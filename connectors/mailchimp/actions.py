@@ -7,7 +7,6 @@ confirm is not asked again.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +15,9 @@ import msgspec
 
 from connectors.mailchimp.api import Api, MemberGoneError
 from connectors.mailchimp.asked import audience_of, interests_of
+from connectors.mailchimp.members import hash_of
 from syncd.connector import NOT_CARRIED_OUT, ActionOutcome, ActionState, Answer, Session, SourceAction, SourceActionKind
+from syncd.connector.tools import UNREADABLE
 from syncd.errors import SourceUnavailableError
 
 _FIELDS = "status,merge_fields,interests"
@@ -46,6 +47,10 @@ class _Member(msgspec.Struct):
     status: str
     merge_fields: dict[str, Any] | None = None
     interests: dict[str, bool] | None = None
+
+
+class _Tag(msgspec.Struct):
+    name: str | None = None
 
 
 class _Problem(msgspec.Struct):
@@ -153,10 +158,13 @@ class Actions:
 
     def _tagged(self, action: SourceAction) -> ActionOutcome:
         try:
-            tags = self._api.tags(self._audience(action), _hash(action.email))
+            tags = self._api.tags(self._audience(action), hash_of(action.email))
         except MemberGoneError:
             return ActionOutcome(ActionState.REFUSED, "no_such_member")
-        names = {str(msgspec.json.decode(one).get("name", "")).casefold() for one in tags}
+        try:
+            names = {(msgspec.json.decode(one, type=_Tag).name or "").casefold() for one in tags}
+        except UNREADABLE:
+            return ActionOutcome(ActionState.UNKNOWN, "unreadable_tags")
         is_on = action.options["tag"].casefold() in names
         return ActionOutcome(ActionState.DONE) if is_on != (action.options.get("remove") == "yes") else _not_carried_out()
 
@@ -229,7 +237,7 @@ class Actions:
         return audience_of(action.options, self._audiences)
 
     def _path(self, action: SourceAction) -> str:
-        return f"/lists/{quote(self._audience(action), safe='')}/members/{_hash(action.email)}"
+        return f"/lists/{quote(self._audience(action), safe='')}/members/{hash_of(action.email)}"
 
     def _member(self, action: SourceAction) -> _Member | None:
         """The member, None if there is none (or no such audience: the write that follows tells)."""
@@ -242,10 +250,6 @@ class Actions:
     def _send(self, method: str, path: str, body: Asked, *, skip_merge_validation: bool = False) -> Answer | None:
         params = {"skip_merge_validation": "true"} if skip_merge_validation else {}
         return self._api.send(method, path, msgspec.json.encode(body), params)
-
-
-def _hash(email: str) -> str:
-    return hashlib.md5(email.strip().lower().encode(), usedforsecurity=False).hexdigest()
 
 
 def _merge_fields(action: SourceAction) -> dict[str, str | int | float]:

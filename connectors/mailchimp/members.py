@@ -9,19 +9,17 @@ from datetime import UTC, datetime
 import msgspec
 
 from syncd.connector import Record, Reject
+from syncd.connector.tools import UNREADABLE
 from syncd.connector.walk import Row
 
-FIELDS = ",".join(
-    ["total_items"]
-    + [
-        f"members.{name}"
-        for name in (
-            "id contact_id unique_email_id email_address status merge_fields tags tags_count interests marketing_permissions "
-            "timestamp_signup timestamp_opt last_changed source unsubscribe_reason language ip_opt list_id"
-        ).split()
-    ]
-)
+_WANTED = (
+    "id contact_id unique_email_id email_address status merge_fields tags tags_count interests marketing_permissions "
+    "timestamp_signup timestamp_opt last_changed source unsubscribe_reason language ip_opt list_id"
+).split()
+FIELDS = ",".join(["total_items", *(f"members.{name}" for name in _WANTED)])
 """Without `fields` each member drags a large `_links` along: the usual cause of the vendor's time-out after 120 s."""
+MEMBER_FIELDS = ",".join(_WANTED)
+"""The same of a single member."""
 
 
 class MembersPage(msgspec.Struct):
@@ -49,6 +47,16 @@ class _Member(msgspec.Struct):
 _MEMBER = msgspec.json.Decoder(_Member)
 
 
+def hash_of(email: str) -> str:
+    """The id of whoever has this address, in every audience."""
+    return hashlib.md5(email.strip().lower().encode(), usedforsecurity=False).hexdigest()
+
+
+def row_of(member: bytes, list_id: str) -> Row:
+    """A single member; as one of a page it would be the same."""
+    return _row(member, list_id, 0)
+
+
 def rows_of(page: MembersPage, list_id: str, since: int | None) -> list[Row]:
     """Every member of a page, in its order; what cannot be a record is a reject."""
     rows = []
@@ -63,7 +71,7 @@ def rows_of(page: MembersPage, list_id: str, since: int | None) -> list[Row]:
 def _row(payload: bytes, list_id: str, second: int) -> Row:
     try:
         member = _MEMBER.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return _reject("unreadable_member", "A member does not have the shape that Mailchimp documents", payload, list_id, second)
     reference = member.id or member.contact_id
     key = member.contact_id or (f"{list_id}/{member.id}" if member.id else "")
@@ -90,6 +98,9 @@ def _reject(reason: str, message: str, payload: bytes, list_id: str, second: int
 
 def with_tags(payload: bytes, tags: Sequence[msgspec.Raw]) -> bytes:
     """The payload with another list of tags; everything else keeps its bytes."""
-    fields = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    try:
+        fields = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    except UNREADABLE:
+        return payload  # a name in it is no text: its mapping will say so
     fields["tags"] = msgspec.Raw(b"[" + b",".join(bytes(tag) for tag in tags) + b"]")
     return msgspec.json.encode(fields)

@@ -15,10 +15,11 @@ from typing import Any
 
 import msgspec
 
-from connectors.meta.graph import UNREADABLE, Graph
+from connectors.meta.graph import Graph
 from connectors.meta.options import MetaOptions
 from syncd.connector import ActionOutcome, ActionState, ConversionTerms, SourceAction, SourceActionKind
 from syncd.connector.telling import address_hash, conversion_problems, happened_at, worth
+from syncd.connector.tools import UNREADABLE
 
 TERMS = ConversionTerms(knows_leads=True, takes_email=True, max_age_days=7)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9 _-]{0,49}")

@@ -12,7 +12,7 @@ import msgspec
 
 from connectors.meta.options import MetaOptions
 from syncd.connector import Answer, Reply, Row, Secret, Session
-from syncd.connector.tools import check_not_repeated, revealed
+from syncd.connector.tools import UNREADABLE, check_not_repeated, revealed
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 
 T = TypeVar("T")
@@ -27,7 +27,6 @@ _THROTTLED = frozenset({4, 17, 32, 613, *range(80_000, 80_015)})
 SLOW_PERCENT, STOP_PERCENT = 80.0, 95.0
 SLOW_SECONDS, STOP_SECONDS = 900.0, 3_600.0
 """How long a budget that is nearly used up is left alone where Meta does not say."""
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _REFUSED = AuthError(
     "Meta refuses the token.",
     advice="Check token: (a system user's, or the page's own; a user's ends after 60 days) and app_secret: of the same app.",

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from connectors.meta.graph import UNREADABLE, Graph
+from connectors.meta.graph import Graph
 from connectors.meta.options import MetaOptions
 from syncd.connector import Delivery, HttpRequest, Reject, Verdict, Wanted
-from syncd.connector.tools import instant, is_one_of, is_signed, key_of, revealed
+from syncd.connector.tools import DIGEST_BYTES, UNREADABLE, instant, is_one_of, is_signed, key_of, revealed, unhexed
 from syncd.errors import SyncdError
 
 
@@ -30,9 +30,10 @@ def verdict(request: HttpRequest, options: MetaOptions) -> Verdict:
     kind, _, text = request.headers.get("x-hub-signature-256", "").partition("=")
     if not text:
         return Verdict(refusal="missing_signature", status=401)
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+    signature = unhexed(text)
+    if len(signature) != DIGEST_BYTES:
         return Verdict(refusal="bad_header", status=401)
-    if kind != "sha256" or not is_signed(bytes.fromhex(text), request.body, revealed(options.app_secret)):
+    if kind != "sha256" or not is_signed(signature, request.body, revealed(options.app_secret)):
         return Verdict(refusal="bad_signature", status=401)
     return Verdict(status=200)
 

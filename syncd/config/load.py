@@ -21,6 +21,9 @@ _SECRETS = (
     ("salesforce", "auth", "consumer_secret"),
     ("salesforce", "auth", "private_key"),
     ("person_key",),
+    ("xactly", "sftp", "key"),
+    ("xactly", "sftp", "passphrase"),
+    ("xactly", "sftp", "password"),
 )
 _COMMON = tuple(SourceSettings.model_fields)
 

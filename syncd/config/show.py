@@ -35,7 +35,7 @@ def _without_password(url: str) -> str:
 
 def _walk(prefix: str, part: BaseModel, secrets: Mapping[str, Collection[str]]) -> Iterator[tuple[str, Any, bool]]:
     for name in type(part).model_fields:
-        if name == "folder":
+        if name == "folder" and not prefix:
             continue
         value = getattr(part, name)
         key = f"{prefix}{name}"

@@ -37,6 +37,7 @@ from syncd.model import Record as Record
 from syncd.model import Reject as Reject
 from syncd.model import SourceAction as SourceAction
 from syncd.model import SourceActionKind as SourceActionKind
+from syncd.model import Unwanted as Unwanted
 from syncd.model import Wanted as Wanted
 from syncd.model.secret import Secret as Secret
 

@@ -6,13 +6,14 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Protocol
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from pydantic import AfterValidator
 
 from syncd.connector.http import Reply
+from syncd.connector.push import HttpRequest, Verdict
 from syncd.connector.session import Session
 from syncd.errors import ContractError, SourceUnavailableError
 from syncd.model import Record
@@ -23,6 +24,13 @@ _SKEW = timedelta(seconds=60)
 _MAX_SKEW = timedelta(days=1)
 """A vendor's clock further behind than this would silently read nothing."""
 _MOST_KEY_CHARACTERS = 200
+_MOST_FIELDS = 1_000
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What `msgspec.json.decode` raises for what is not of the shape. A `msgspec.Raw` of a page that was read may still hold bytes that are no
+UTF-8 and numbers out of range: nothing looked at them yet.
+"""
+DIGEST_BYTES = 32
+"""Length of a signature as `is_signed` takes it."""
 
 
 def _safe(value: str) -> str:
@@ -76,6 +84,30 @@ def is_signed(signature: bytes, text: bytes, secrets: Iterable[str]) -> bool:
     return found
 
 
+def unhexed(text: str) -> bytes:
+    """The bytes of a signature written in hexadecimal; none of what is no such text."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
+
+
+def misplaced(request: HttpRequest, secrets: Iterable[str]) -> Verdict | None:
+    """The refusal of a request whose address does not end in one of the secrets, None for one whose does: as if nobody were there."""
+    return None if is_one_of(request.tail, secrets) else Verdict(refusal="unknown_source", status=404)
+
+
+def form_of(body: bytes) -> dict[str, str]:
+    """The fields of an URL-encoded form, brackets in names as they are; of a name that came twice the first. Empty if it is none."""
+    found: dict[str, str] = {}
+    try:
+        for name, text in parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS):
+            found.setdefault(name, text)
+    except ValueError:
+        return {}
+    return found
+
+
 def at_path(value: Any, path: str) -> Any:
     """What stands at a path such as `data.id` or `items.0.id`; None where it leads nowhere. A key of that very name goes first."""
     if isinstance(value, dict) and path in value:
@@ -117,9 +149,19 @@ def is_object(payload: bytes) -> bool:
     """Whether bytes are a JSON object."""
     try:
         msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return True
+
+
+class Dated(Protocol):
+    """An answer: the vendor's clock, where it told, and ours when it came."""
+
+    @property
+    def at(self) -> datetime | None: ...  # noqa: D102
+
+    @property
+    def received_at(self) -> datetime: ...  # noqa: D102
 
 
 class Horizon:
@@ -138,7 +180,7 @@ class Horizon:
         self.end = until - self._settle
         self.notice = ""
 
-    def see(self, reply: Reply[Any]) -> None:
+    def see(self, reply: Dated) -> None:
         """Bring `end` forward by the `Date` of the first answer.
 
         Raises:

@@ -48,6 +48,7 @@ class SourceActionKind(StrEnum):
     TRIGGER = "trigger"
     OPT_OUT = "opt_out"
     SEND = "send"
+    REGISTER = "register"
     CONVERSION = "conversion"
 
 
@@ -112,7 +113,8 @@ class SourceAction(msgspec.Struct, frozen=True, gc=False):
         decided_at: When the policy decided it (aware UTC); stable over repetitions.
         fields: Values that go along (merge fields, the body of what is sent): personal data, never logged. Of a conversion: `event`,
             `event_at`, `value` with `currency`, click ids by their names, `lead_id`, `retracts`.
-        consent_at: When the person opted in to the very list, or to what a conversion needs, with stored proof (aware UTC); None without proof.
+        consent_at: When the person opted in to the very list, asked for the very event, or agreed to what a conversion needs, with stored proof
+            (aware UTC); None without proof.
     """
 
     action_id: str

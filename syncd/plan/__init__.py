@@ -15,6 +15,7 @@ from syncd.plan.facts import has_opted_out as has_opted_out
 from syncd.plan.facts import is_led_by_person as is_led_by_person
 from syncd.plan.facts import is_old as is_old
 from syncd.plan.facts import standing_record as standing_record
+from syncd.plan.facts import stated as stated
 from syncd.plan.feedback import Feedback as Feedback
 from syncd.plan.feedback import is_conversion as is_conversion
 from syncd.plan.feedback import is_early as is_early
@@ -24,11 +25,12 @@ from syncd.plan.once import named_rule as named_rule
 from syncd.plan.once import rule_name as rule_name
 from syncd.plan.planner import PlanSettings as PlanSettings
 from syncd.plan.planner import plan_person as plan_person
+from syncd.plan.registering import is_registration as is_registration
+from syncd.plan.registering import why_not_registered as why_not_registered
 from syncd.plan.source_actions import action_of as action_of
 from syncd.plan.source_actions import stated_action as stated_action
 from syncd.plan.standards import StandardsSettings as StandardsSettings
 from syncd.plan.standards import carry as carry
-from syncd.plan.standards import not_carried_out as not_carried_out
 from syncd.plan.survivorship import golden as golden
 from syncd.plan.tasks import TaskSettings as TaskSettings
 from syncd.plan.tasks import contact_of as contact_of

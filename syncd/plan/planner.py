@@ -180,7 +180,7 @@ class _Planner:
         """Whether the person is in the org as a Contact (or converted), or was deleted there; notes the reason."""
         living = [record for record in self._view.org_records if not record.row.is_deleted]
         if living:
-            # Nothing but consent is written to Contacts yet.
+            # Of what the sources say nothing but consent is written to Contacts.
             self._notes["person"] = "person_is_contact"
             return True
         deleted = [record for record in self._view.org_records if record.row.is_deleted]

@@ -30,9 +30,18 @@ from syncd.plan.facts import has_opted_out
 from syncd.plan.feedback import Feedback, Told, is_conversion
 from syncd.plan.once import is_owed, occasion_id, rule_name, rule_of
 from syncd.plan.proof import opted_in_at
+from syncd.plan.registering import NO_PROOF, asked_at, is_registration, why_not_registered
 from syncd.policy import FOR_MAILING, Action, ActionKind, Enforcement, Policy, Section, Wanted
 
-AT_SOURCES = (ActionKind.ENROL, ActionKind.TAG, ActionKind.TRIGGER, ActionKind.OPT_OUT, ActionKind.SEND, ActionKind.CONVERSION)
+AT_SOURCES = (
+    ActionKind.ENROL,
+    ActionKind.TAG,
+    ActionKind.TRIGGER,
+    ActionKind.OPT_OUT,
+    ActionKind.SEND,
+    ActionKind.REGISTER,
+    ActionKind.CONVERSION,
+)
 """Kinds that a source carries out."""
 
 _OPTION, _VALUE = "option.", "value."
@@ -95,11 +104,21 @@ class AskingSources:
             if is_out and write.fields["action"] in FOR_MAILING:
                 notes[f"action:{rule_id}"] = "opted_out"
                 continue
+            word = self._why_not_registered(write) if is_registration(write.fields) and not write.is_postponed else ""
+            if word:
+                notes[f"action:{rule_id}"] = word
+                continue
             if write.is_postponed:
                 notes[f"action:{rule_id}"] = "no_email"
             if not write.is_postponed or write.action_id not in self._tries:
                 found.append(write)
-        return SourceActions(tuple(found), tuple(dict.fromkeys(one.rule_id for one in wanted)), notes)
+        # Who has not asked yet may do so later: the rule is asked again.
+        rules = dict.fromkeys(one.rule_id for one in wanted if notes.get(f"action:{one.rule_id}") != NO_PROOF)
+        return SourceActions(tuple(found), tuple(rules), notes)
+
+    def _why_not_registered(self, write: ActionWrite) -> str:
+        options = {name.removeprefix(_OPTION): str(text) for name, text in write.fields.items() if name.startswith(_OPTION)}
+        return why_not_registered(self._view, write.source, self._email, options, write.action_id)
 
     def _owed_again(self) -> list[tuple[str, Value]]:
         """Places in rules whose action never got to its source; of each the newest occasion only."""
@@ -142,6 +161,10 @@ class AskingSources:
             proof = opted_in_at(self._view, options.get("audience", ""))
             if proof is not None:
                 fields["consent_at"] = proof.isoformat()
+        if is_registration(fields):
+            asked = asked_at(self._view, source, self._email, options)
+            if asked is not None:
+                fields["consent_at"] = asked.isoformat()
         is_postponed = not self._email and fields["action"] != ActionKind.SEND
         return ActionWrite(action_id, source, fields, dict.fromkeys(fields, why), is_postponed)
 

@@ -65,12 +65,12 @@ FIELDS = _keys(
     ("reason", "field", "why the status is what it is: `reason` of the rule", "", "Syncd_Reason__c"),
     ("policy", "field", "name and version of the policy that decided last", "", "Syncd_Policy__c"),
     ("score", "field", "the score", "", "Syncd_Score__c"),
-    ("hold_until", "field", "a day, set by a rep: until then no rule touches the record", "", "Syncd_Hold_Until__c"),
+    ("hold_until", "field", "a day, set by a rep: until then no rule touches the record; of a contact, where Contact has the field, too", "", "Syncd_Hold_Until__c"),
 )  # fmt: skip
 
 CONSENT = _keys(
     ("allow_clear", "flag", "may an explicit, newer opt-in clear an opt-out that syncd set?", "`false`", "true"),
-    ("actions", "mapping", "action to a condition without which it is not done; besides, `enrol`, `tag`, `trigger` and `conversion` never reach who has opted out", "", "{task: 'not lead.DoNotCall'}"),
+    ("actions", "mapping", "action to a condition without which it is not done; besides, `enrol`, `tag`, `trigger`, `register` and `conversion` never reach who has opted out", "", "{task: 'not lead.DoNotCall'}"),
 )  # fmt: skip
 
 PROGRAM = _keys(
@@ -211,9 +211,9 @@ ACTIONS: Mapping[str, tuple[Key, ...]] = {
         ("description", "text", "more words", "", "They asked for a demo."),
         ("fields", "mapping", "further fields of the task to expressions", "", "{Description: lead.Description}"),
     ),
-    "owner": _keys(("to", "text", "`previous`, `account`, `user:NAME` or `queue:NAME`", "required", "queue:Hot Leads")),
+    "owner": _keys(("to", "text", "`previous`, `account`, `user:NAME` or `queue:NAME`; of a contact never a queue", "required", "queue:Hot Leads")),
     "flag": _keys(
-        ("field", "field", "a field of Lead", "required", "Is_Hot__c"),
+        ("field", "field", "a field of Lead, or of Contact in a rule about contacts", "required", "Is_Hot__c"),
         ("value", "scalar", "what is written into it", "`true`", "true"),
     ),
 }  # fmt: skip
@@ -223,7 +223,7 @@ SOURCE_ACTION = _keys(
     ("source", "text", "name of a source in syncd.yaml that can do it", "required", "newsletter"),
     ("fields", "mapping", "what goes along: name to expression", "", "{FNAME: lead.FirstName}"),
 )  # fmt: skip
-"""What `enrol`, `tag`, `trigger`, `opt_out` and `send` share; everything else is for the source's connector to know."""
+"""What `enrol`, `tag`, `trigger`, `opt_out`, `send` and `register` share; everything else is for the source's connector to know."""
 
 CONVERSION = _keys(
     ("source", "text", "name of a source of type `google_ads`, `meta` or `linkedin` in syncd.yaml", "required", "ads"),

@@ -71,10 +71,11 @@ class ActionKind(StrEnum):
     TRIGGER = "trigger"
     OPT_OUT = "opt_out"
     SEND = "send"
+    REGISTER = "register"
     CONVERSION = "conversion"
 
 
-FOR_MAILING = (ActionKind.ENROL, ActionKind.TAG, ActionKind.TRIGGER)
+FOR_MAILING = (ActionKind.ENROL, ActionKind.TAG, ActionKind.TRIGGER, ActionKind.REGISTER)
 """Actions that lead to mail: never for somebody who has opted out, whatever a policy says."""
 WITH_LEAVE = (*FOR_MAILING, ActionKind.CONVERSION)
 """What is not done with somebody who has opted out: mail, and telling a platform of them."""
@@ -99,7 +100,7 @@ class Action(msgspec.Struct, frozen=True):
     Attributes:
         kind: What to do.
         line: Line of the policy file.
-        source: The source that carries it out (enrol, tag, trigger, opt_out, send, conversion); "" for the org.
+        source: The source that carries it out (enrol, tag, trigger, opt_out, send, register, conversion); "" for the org.
         options: The admin's words: `task`: subject, priority, description; `owner`: `to` (previous, account, user:NAME,
             queue:NAME); `flag`: `field`, `value`; for a source what its connector knows (`audience`, `tag`, `journey` ...); `conversion`: `event`, `consent`,
             `needs_consent` (`false` or absent), `currency`, and what its connector knows.
@@ -460,7 +461,7 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
     """The opportunity that a conversion tells of."""
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What the policy wants for one person in this pass: at most one change of status, at most one conversion or opportunity, and actions.
 
     Attributes:

@@ -250,14 +250,20 @@ def _action(action: Action) -> str:
     if action.kind is ActionKind.CONVERSION:
         leave = "" if "needs_consent" in options else ", of those who have agreed to that"
         return f"{source} is told: {options.get('event', '')}{leave}"
-    rest = {name: value for name, value in options.items() if name not in ("audience", "tag", "journey", "step")}
+    rest = {
+        name: value
+        for name, value in options.items()
+        if name not in ("audience", "tag", "journey", "step", "automation", "webinar", "asked")
+    }
     more = f" ({', '.join(f'{name} {value}' for name, value in rest.items())})" if rest else ""
+    begins = f"automation {options['automation']}" if "automation" in options else f"journey {options.get('journey', '')}"
     said = {
         ActionKind.ENROL: f"they are put on the list {options.get('audience', '')} of {source}",
         ActionKind.TAG: f"they are tagged “{options.get('tag', '')}” in {source}",
-        ActionKind.TRIGGER: f"journey {options.get('journey', '')} of {source} begins",
+        ActionKind.TRIGGER: f"{begins} of {source} begins",
         ActionKind.OPT_OUT: f"they are unsubscribed in {source}",
         ActionKind.SEND: f"{source} is told",
+        ActionKind.REGISTER: f"whoever asked for it is registered for the webinar {options.get('webinar', '')} of {source}",
     }[action.kind]
     return " ".join(said.split()) + more
 

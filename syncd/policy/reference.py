@@ -127,7 +127,8 @@ def _actions() -> list[str]:
         *_table(keys.CONVERSION),
     ]
     barred = ", ".join(f"`{kind.value}`" for kind in WITH_LEAVE)
-    return [*lines, f"{barred} never reach somebody who has opted out, whatever the policy says.", ""]
+    lines += [f"{barred} never reach somebody who has opted out, whatever the policy says.", ""]
+    return [*lines, "`register` reaches only who has asked for it by a record of their own, and nobody twice.", ""]
 
 
 def _variables() -> list[str]:

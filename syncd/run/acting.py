@@ -12,9 +12,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 
-from syncd.model import Deal, Operation, OperationState, PersonState, PersonView
-from syncd.plan import Feedback, action_of, has_opted_out, is_conversion, is_early, standing_record, stated_action
-from syncd.policy import FOR_MAILING, WITH_LEAVE
+from syncd.model import Deal, Operation, OperationState, OrgRecord, PersonState, PersonView
+from syncd.plan import (
+    Feedback,
+    action_of,
+    has_opted_out,
+    is_conversion,
+    is_early,
+    is_registration,
+    standing_record,
+    stated_action,
+    why_not_registered,
+)
+from syncd.policy import FOR_MAILING, WITH_LEAVE, Action
 from syncd.ports import OperationResult, Store
 from syncd.run.context import IDS_PER_READ, Actor, OrgSession, PassContext
 from syncd.run.errand import Errand
@@ -125,21 +135,25 @@ class _Acting:
             return "person_gone"
         if one.fields["action"] in FOR_MAILING and has_opted_out(view):
             return "opted_out"
-        if is_conversion(one):
-            word = Feedback(self._ctx.policy, view, record, deals, {}).why_not(one)
+        if is_registration(one.fields):
+            asked = action_of(one)
+            word = why_not_registered(view, one.source, asked.email, asked.options, one.own_id)
             if word:
-                return "anew" if word == "not_so_now" else word
-            if is_early(one, self._ctx.clock.now()):
-                return "waits"
-            if "value.retracts" in one.fields:
-                return ""
-            if action_of(one).options != stated.options:
-                return "anew"
-            if "email" not in one.fields:
-                return ""
-        email = str(record.row.fields.get("Email") or "")
-        is_same = email.lower() == str(one.fields.get("email") or "").lower() and action_of(one).options == stated.options
-        return "" if is_same else "anew"
+                return word
+        if is_conversion(one):
+            return self._why_not_told(one, view, record, deals, stated)
+        return "" if _is_as_stated(one, record, stated) else "anew"
+
+    def _why_not_told(self, one: Operation, view: PersonView, record: OrgRecord, deals: Sequence[Deal], stated: Action) -> str:
+        """The same of a conversion: consent and opportunity as they are now; what is taken back is as it was told."""
+        word = Feedback(self._ctx.policy, view, record, deals, {}).why_not(one)
+        if word:
+            return "anew" if word == "not_so_now" else word
+        if is_early(one, self._ctx.clock.now()):
+            return "waits"
+        if "value.retracts" in one.fields or _is_as_stated(one, record, stated):
+            return ""
+        return "anew"
 
     def _look(self, views: Sequence[PersonView]) -> None:
         """Read the people's records anew: somebody may have opted out in the org a moment ago."""
@@ -150,6 +164,15 @@ class _Acting:
             for start in range(0, len(ids), IDS_PER_READ):
                 rows = self._session.org.retrieve(name, ids[start : start + IDS_PER_READ], self._session.fields[name])
                 put_rows(self._ctx, [row for row in rows.values() if row is not None])
+
+
+def _is_as_stated(one: Operation, record: OrgRecord, stated: Action) -> bool:
+    """Whether it goes to the address that the person has now, as the policy words it now; a conversion may go without an address."""
+    if action_of(one).options != stated.options:
+        return False
+    if is_conversion(one) and "email" not in one.fields:
+        return True
+    return str(record.row.fields.get("Email") or "").lower() == str(one.fields.get("email") or "").lower()
 
 
 def _leave_behind(ctx: PassContext, sources: AbstractSet[str]) -> None:

@@ -106,7 +106,7 @@ MUTANTS = [
     Mutant(
         "a back-fill is news",
         "syncd/plan/facts.py",
-        "return lane < Lane.BACKFILL and",
+        "return lane < _BACKFILL and",
         "return lane <= Lane.REMAP and",
         (LANES, "beside_the_live_cursor"),
     ),

@@ -142,6 +142,7 @@ class PushCase:
         signed: The headers that a forger must get right; none where the secret is in the address or in the body.
         is_bound: Whether what lets a request in holds for this very body.
         is_dated: Whether a request tells its time, so that one from another day is refused.
+        is_keyed: Whether a notification bears the key that its record will have; otherwise it names the record in another way.
         handshakes: Requests that are answered and not stored, each with the body of the answer.
         session: What `check` is lent; with a vendor for those that are asked as well.
     """
@@ -156,5 +157,6 @@ class PushCase:
     is_bound: bool = True
     is_dated: bool = True
     kind: type[Record | Wanted] = Record
+    is_keyed: bool = True
     handshakes: tuple[tuple[HttpRequest, bytes], ...] = ()
     session: Session = field(default_factory=lambda: Session(Path()))

@@ -24,6 +24,8 @@ class Account:
         log: (what, name) of everything that was asked.
         break_after: Bytes that a download gives before the connection breaks off; None: it does not.
         on_read: Called with a file's path before its first byte is given.
+        may_write: The user may put, rename and remove files, too.
+        has_posix_rename: The server has OpenSSH's extension, which replaces a file that is there.
     """
 
     def __init__(self, home: Path) -> None:
@@ -32,6 +34,8 @@ class Account:
         self.log: list[tuple[str, str]] = []
         self.break_after: int | None = None
         self.on_read: Any = None
+        self.may_write = False
+        self.has_posix_rename = True
 
 
 class Server:
@@ -125,7 +129,8 @@ class _Files(paramiko.SFTPServerInterface):
     lstat = stat
 
     def open(self, path: str, flags: int, attr: Any) -> Any:
-        assert not flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT), "nobody writes to the server"
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            return self._open_new(path) if self._account.may_write else self._refused("write", path)
         self._account.log.append(("open", path))
         if self._account.on_read is not None:
             self._account.on_read(self._at(path))
@@ -136,7 +141,37 @@ class _Files(paramiko.SFTPServerInterface):
             return paramiko.SFTPServer.convert_errno(error.errno or 0)
         return handle
 
+    def _refused(self, what: str, path: str) -> int:
+        self._account.log.append((f"refused to {what}", path))
+        return paramiko.SFTP_PERMISSION_DENIED
+
+    def _open_new(self, path: str) -> Any:
+        self._account.log.append(("write", path))
+        try:
+            handle = _Handle(self._account, self._transport)
+            handle.writefile = self._at(path).open("wb")
+        except OSError as error:
+            return paramiko.SFTPServer.convert_errno(error.errno or 0)
+        return handle
+
+    def remove(self, path: str) -> int:
+        if not self._account.may_write:
+            return self._refused("remove", path)
+        try:
+            self._at(path).unlink()
+        except OSError as error:
+            return paramiko.SFTPServer.convert_errno(error.errno or 0)
+        return paramiko.SFTP_OK
+
+    def rename(self, oldpath: str, newpath: str) -> int:
+        if not self._account.may_write:
+            return self._refused("rename", oldpath)
+        return paramiko.SFTP_FAILURE if self._at(newpath).exists() else self._renamed(oldpath, newpath)
+
     def posix_rename(self, oldpath: str, newpath: str) -> int:
+        return self._renamed(oldpath, newpath) if self._account.has_posix_rename else paramiko.SFTP_OP_UNSUPPORTED
+
+    def _renamed(self, oldpath: str, newpath: str) -> int:
         self._account.log.append(("move", oldpath))
         try:
             self._at(oldpath).rename(self._at(newpath))

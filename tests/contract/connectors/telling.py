@@ -25,8 +25,6 @@ from tests.contract.connectors.cases.google_ads import OPTIONS as GOOGLE
 from tests.contract.connectors.cases.meta import OPTIONS as META_OPTIONS
 from tests.contract.connectors.kit import Nowhere
 
-AT_MOST_ONCE = {("mailchimp", "trigger"), ("meta", "won"), ("linkedin", "won")}
-"""What is never sent again when its answer was lost: nobody can be asked, and the system would count it twice."""
 CLICK = "Cj0KCQ-Sandbox-Click"
 
 

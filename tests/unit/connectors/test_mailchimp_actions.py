@@ -15,7 +15,7 @@ from syncd.connector import NOT_CARRIED_OUT, ActionOutcome, ActionState, Secret,
 from syncd.errors import SourceUnavailableError
 from syncd.sandbox import MAILCHIMP_KEY, SandboxMailchimp
 from syncd.sandbox.adapter import SandboxAdapter
-from tests.contract.connectors.acting import Line, session_over
+from tests.contract.connectors.acting import Line, Odd, session_over
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ADA = "Ada@Example.com"
@@ -373,3 +373,9 @@ def test_the_audience_may_be_left_out_only_where_there_is_one(account: Account) 
 
 def test_what_became_of_an_action_whose_options_are_wrong_by_now_nobody_looks_up(account: Account) -> None:
     assert account.look_up(action(K.ENROL, audience="L2")) == ActionOutcome(ActionState.UNKNOWN, "bad_options")
+
+
+@pytest.mark.parametrize("tag", [b"7", b'{"name": "\xff"}', b'{"name": 7}'])
+def test_a_tag_that_cannot_be_read_tells_nothing(account: Account, tag: bytes) -> None:
+    account.line.system = Odd(account.wire, "/tags", b'{"tags": [' + tag + b'], "total_items": 1}')
+    assert account.look_up(action(K.TAG, tag="x")) == ActionOutcome(ActionState.UNKNOWN, "unreadable_tags")

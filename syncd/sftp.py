@@ -1,19 +1,23 @@
-"""A connection to an SFTP server whose key is pinned. Belongs to csv_drop.
+"""A connection to an SFTP server whose key is pinned, and how it is configured: for sources that read there and exports that write.
 
-paramiko 5.1; imported only when a source asks for it. Neither the agent nor the known hosts of the user count.
+paramiko 5.1; imported only when somebody asks for a connection. Neither the agent nor the known hosts of the user count.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import io
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from connectors.csv_drop.options import SftpOptions
-from syncd.connector import Secret
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
 from syncd.errors import AuthError, SourceUnavailableError, SyncdError
+from syncd.model.secret import Secret
 
 _CONNECT_SECONDS = 15.0
 _SILENCE_SECONDS = 60.0
@@ -30,8 +34,65 @@ _KINDS = {
 """Algorithms by the kind of key that they sign with (RFC 8332, 3: one kind of RSA key, several algorithms)."""
 
 
+_HOST_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) ([A-Za-z0-9+/]{40,}={0,2})")
+
+
+class SftpServer(BaseModel):
+    """What `sftp:` says of a server, wherever it stands; a section adds its folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    host: str = Field(description="Name or address of the server.", examples=["files.example.com"])
+    port: int = Field(default=22, ge=1, le=65_535, description="Its port.")
+    user: str = Field(description="Who logs in.", examples=["syncd"])
+    key: Secret | None = Field(
+        default=None,
+        description="Private key (text of the file); better than a password.",
+        examples=[{"file": "/run/credentials/sftp_key"}],
+    )
+    passphrase: Secret | None = Field(
+        default=None, description="Of the key, if it has one.", examples=[{"env": "SFTP_PASSPHRASE"}]
+    )
+    password: Secret | None = Field(
+        default=None, description="Where the server takes no key.", examples=[{"env": "SFTP_PASSWORD"}]
+    )
+    host_key: list[str] = Field(
+        description="Keys of the server, as `ssh-keyscan HOST` prints them; compare them with what its administrator says. No other server is trusted.",
+        examples=[["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJXFPq5tmOLH3vCWmKXuWZgCTDZLpmK1Y1IqBGbqMGQa"]],
+    )
+
+    @field_validator("host_key", mode="before")
+    @classmethod
+    def _as_list(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("host_key")
+    @classmethod
+    def _are_keys(cls, value: list[str]) -> list[str]:
+        found = []
+        for one in value:
+            match = _HOST_KEY.search(one)
+            try:
+                blob = base64.b64decode(match[2], validate=True) if match else b""
+            except binascii.Error:
+                blob = b""
+            # The blob begins with the length and the name of its own kind (RFC 4253, 6.6).
+            if match is None or blob[4 : 4 + len(match[1])] != match[1].encode():
+                raise ValueError("a key is written as ssh-keyscan prints it, such as ssh-ed25519 AAAA...")
+            found.append(f"{match[1]} {match[2]}")
+        if not found:
+            raise ValueError("it names the key of the server; ssh-keyscan prints it")
+        return found
+
+    @model_validator(mode="after")
+    def _can_log_in(self) -> SftpServer:
+        if self.key is None and self.password is None:
+            raise ValueError("it needs key or password")
+        return self
+
+
 @contextmanager
-def connected(options: SftpOptions) -> Iterator[Any]:
+def connected(options: SftpServer) -> Iterator[Any]:
     """A client whose server has one of the pinned keys.
 
     Raises:
@@ -59,7 +120,7 @@ def connected(options: SftpOptions) -> Iterator[Any]:
         client.close()
 
 
-def _log_in(client: Any, options: SftpOptions) -> None:
+def _log_in(client: Any, options: SftpServer) -> None:
     import paramiko
 
     failure: SyncdError
@@ -99,7 +160,7 @@ class _OtherKeyError(Exception):
 class _Pinned:
     """What paramiko asks of a server's key, before anything is sent to it."""
 
-    def __init__(self, options: SftpOptions) -> None:
+    def __init__(self, options: SftpServer) -> None:
         self._known = options.host_key
 
     def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:
@@ -109,13 +170,13 @@ class _Pinned:
             raise _OtherKeyError
 
 
-def _not_pinned(options: SftpOptions) -> list[str]:
+def _not_pinned(options: SftpServer) -> list[str]:
     """The kinds of keys that are not asked of the server: it may have one of each, and shows one."""
     pinned = {line.partition(" ")[0] for line in options.host_key}
     return [algorithm for algorithm, kind in _KINDS.items() if kind not in pinned]
 
 
-def _other_key(options: SftpOptions, error: Exception) -> AuthError:
+def _other_key(options: SftpServer, error: Exception) -> AuthError:
     return AuthError(
         f"{options.host} shows another key than sftp.host_key says.",
         advice="Do not trust it before its administrator has confirmed the new key; then correct sftp.host_key.",
@@ -123,7 +184,7 @@ def _other_key(options: SftpOptions, error: Exception) -> AuthError:
     )
 
 
-def _not_reached(options: SftpOptions, error: Exception) -> SourceUnavailableError:
+def _not_reached(options: SftpServer, error: Exception) -> SourceUnavailableError:
     return SourceUnavailableError(
         f"{options.host} could not be reached by SFTP at port {options.port}.",
         advice="Check the network, sftp.host and sftp.port; it is tried again with the next run.",
