@@ -18,6 +18,7 @@ from syncd.model import (
     Candidate,
     Conversion,
     ConversionOutcome,
+    Deal,
     Delivery,
     Hold,
     InboxOutcome,
@@ -304,6 +305,7 @@ class StoredFacts(msgspec.Struct, frozen=True, gc=False):
         account_opportunities, contact_opportunities: Ids of the open ones.
         owners: By id of a user who owns one of the records: whether that user is active. Queues are in nobody's table.
         fired: Rule to when it last fired; `waiting`: rule to the end of its hold period.
+        deals: Opportunities whose primary contact the person is, deleted ones too, by id.
     """
 
     person_id: str
@@ -317,6 +319,7 @@ class StoredFacts(msgspec.Struct, frozen=True, gc=False):
     owners: dict[str, bool] = {}
     fired: dict[str, datetime] = {}
     waiting: dict[str, datetime] = {}
+    deals: tuple[Deal, ...] = ()
 
 
 class PastActivity(msgspec.Struct, frozen=True, gc=False):

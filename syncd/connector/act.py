@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from syncd.connector.session import Options, Session
-from syncd.model import ActionOutcome, MailStop, OptOuts, SourceAction, SourceActionKind
+from syncd.model import ActionOutcome, ConversionTerms, MailStop, OptOuts, SourceAction, SourceActionKind
 
 
 @runtime_checkable
@@ -54,3 +54,10 @@ class OptOutConnector(ActingConnector, Protocol):
         out: it must change nothing where it is not.
         """
         ...
+
+
+@runtime_checkable
+class TellingConnector(ActingConnector, Protocol):
+    """A connector of an advertising platform: it takes actions of kind `conversion` on these terms."""
+
+    conversions: ConversionTerms

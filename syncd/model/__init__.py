@@ -5,10 +5,14 @@ instants are ISO 8601 text in UTC ending in `Z`, days are `YYYY-MM-DD`.
 """
 
 from syncd.model.action import NOT_CARRIED_OUT as NOT_CARRIED_OUT
+from syncd.model.action import RETRACTED as RETRACTED
 from syncd.model.action import ActionOutcome as ActionOutcome
 from syncd.model.action import ActionState as ActionState
 from syncd.model.action import Conversion as Conversion
 from syncd.model.action import ConversionOutcome as ConversionOutcome
+from syncd.model.action import ConversionTerms as ConversionTerms
+from syncd.model.action import Deal as Deal
+from syncd.model.action import DealState as DealState
 from syncd.model.action import MailStop as MailStop
 from syncd.model.action import OptOuts as OptOuts
 from syncd.model.action import SourceAction as SourceAction

@@ -16,6 +16,9 @@ from syncd.plan.facts import is_led_by_person as is_led_by_person
 from syncd.plan.facts import is_old as is_old
 from syncd.plan.facts import standing_record as standing_record
 from syncd.plan.facts import stated as stated
+from syncd.plan.feedback import Feedback as Feedback
+from syncd.plan.feedback import is_conversion as is_conversion
+from syncd.plan.feedback import is_early as is_early
 from syncd.plan.guard import GUARD_FLOOR as GUARD_FLOOR
 from syncd.plan.guard import guard_reason as guard_reason
 from syncd.plan.once import named_rule as named_rule

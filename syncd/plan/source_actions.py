@@ -1,7 +1,8 @@
 """Actions at sources that the policy's rules ask for: what is planned, what is owed, and how an operation holds one. Pure.
 
 An operation of kind `action` holds in its fields: `action` (what to do), `number` (its place in the rule), `email`, `decided_at`,
-`consent_at`, and under `option.NAME` and `value.NAME` the admin's options and the values that go along.
+`consent_at`, and under `option.NAME` and `value.NAME` the admin's options and the values that go along. Those of conversions are in
+`syncd.plan.feedback`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import msgspec
 
 from syncd.model import (
     OPEN_STATES,
+    RETRACTED,
+    ConversionTerms,
+    Deal,
     Operation,
     OperationState,
     OrgRecord,
@@ -23,12 +27,21 @@ from syncd.model import (
     Value,
 )
 from syncd.plan.facts import has_opted_out
+from syncd.plan.feedback import Feedback, Told, is_conversion
 from syncd.plan.once import is_owed, occasion_id, rule_name, rule_of
 from syncd.plan.proof import opted_in_at
 from syncd.plan.registering import NO_PROOF, asked_at, is_registration, why_not_registered
 from syncd.policy import FOR_MAILING, Action, ActionKind, Enforcement, Policy, Section, Wanted
 
-AT_SOURCES = (ActionKind.ENROL, ActionKind.TAG, ActionKind.TRIGGER, ActionKind.OPT_OUT, ActionKind.SEND, ActionKind.REGISTER)
+AT_SOURCES = (
+    ActionKind.ENROL,
+    ActionKind.TAG,
+    ActionKind.TRIGGER,
+    ActionKind.OPT_OUT,
+    ActionKind.SEND,
+    ActionKind.REGISTER,
+    ActionKind.CONVERSION,
+)
 """Kinds that a source carries out."""
 
 _OPTION, _VALUE = "option.", "value."
@@ -68,6 +81,8 @@ class AskingSources:
         self._tries: dict[str, list[Operation]] = {}
         self._slots: dict[tuple[str, Value], list[Operation]] = {}
         for one in view.actions:
+            if is_conversion(one):
+                continue
             self._tries.setdefault(one.own_id, []).append(one)
             self._slots.setdefault(slot_of(one), []).append(one)
 
@@ -163,14 +178,58 @@ def ask_sources(
     run_id: str,
     *,
     may_act: bool,
+    deals: Sequence[Deal] = (),
+    terms: Mapping[str, ConversionTerms] = {},
 ) -> SourceActions:
-    """The actions at sources among `actions`, and those that are owed; none where sources may not be asked (a sandbox org)."""
+    """The actions at sources among `actions`, and those that are owed; none where sources may not be asked (a sandbox org).
+
+    `deals` are the person's opportunities, and `terms` what sources that take conversions ask for, by source.
+    """
     wanted = [one for one in actions if one.kind in AT_SOURCES]
     if not wanted and not view.actions:
         return SourceActions()
     if not may_act:
         return SourceActions(notes={f"action:{one.rule_id}": "sandbox_org" for one in wanted})
-    return AskingSources(policy, view, record, secret, run_id).actions(wanted, now)
+    to_do = [one for one in wanted if one.kind is not ActionKind.CONVERSION]
+    asked = AskingSources(policy, view, record, secret, run_id).actions(to_do, now)
+    to_tell = [one for one in wanted if one.kind is ActionKind.CONVERSION]
+    if not to_tell and not any(is_conversion(one) for one in view.actions):
+        return asked
+    told, reasons = Feedback(policy, view, record, deals, terms).told(to_tell, secret, now, run_id)
+    writes = [write for one in told if (write := _told_write(policy, one, now)) is not None]
+    # A rule whose conversion cannot be told yet (no consent, nobody to match) is asked again.
+    rules = [one.rule_id for one in to_tell if one.deal is None and one.rule_id not in reasons]
+    rules += [one.wanted.rule_id for one in told if one.wanted is not None]
+    return SourceActions(
+        (*asked.writes, *writes),
+        tuple(dict.fromkeys((*asked.rules, *rules))),
+        asked.notes | {f"action:{rule_id}": word for rule_id, word in reasons.items()},
+    )
+
+
+def _told_write(policy: Policy, told: Told, now: datetime) -> ActionWrite | None:
+    """A conversion as it is stored; None if its rule tells it no longer. What is taken back keeps the options that it was told with."""
+    fields: dict[str, Value] = {"action": str(ActionKind.CONVERSION)}
+    if told.wanted is not None:
+        source, why = told.wanted.source, Provenance(line=told.wanted.line, rule=rule_name(policy, told.wanted.rule_id))
+        fields |= {"number": told.wanted.number, "decided_at": now.isoformat()}
+        options: Mapping[str, str] = told.wanted.options
+    else:
+        assert told.again is not None  # noqa: S101 - one of the two is there
+        stated = stated_action(policy, told.again)
+        if stated is None:
+            return None
+        source, why = told.again.source, next(iter(told.again.provenance.values()))
+        fields |= {"number": told.again.fields["number"], "decided_at": told.again.fields["decided_at"]}
+        kept = {name.removeprefix(_OPTION): str(text) for name, text in told.again.fields.items() if name.startswith(_OPTION)}
+        options = kept if told.values["event"] == RETRACTED else stated.options
+    fields |= {f"{_OPTION}{name}": text for name, text in options.items()}
+    fields |= {f"{_VALUE}{name}": value for name, value in told.values.items()}
+    if told.email:
+        fields["email"] = told.email
+    if told.consent_at is not None:
+        fields["consent_at"] = told.consent_at.isoformat()
+    return ActionWrite(told.action_id, source, fields, dict.fromkeys(fields, why))
 
 
 def action_write(

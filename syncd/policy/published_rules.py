@@ -247,6 +247,9 @@ def _action(action: Action) -> str:
         value = options.get("value", "true")
         named = field_name(options.get("field", ""))
         return f"{named} is ticked" if value == "true" else f"{named} is set to {value}"
+    if action.kind is ActionKind.CONVERSION:
+        leave = "" if "needs_consent" in options else ", of those who have agreed to that"
+        return f"{source} is told: {options.get('event', '')}{leave}"
     rest = {
         name: value
         for name, value in options.items()

@@ -27,7 +27,7 @@ _RELATED_FIELDS = {
     "Task": ("WhoId", "IsClosed", "CompletedDateTime", "ActivityDate", "CreatedDate"),
     "Event": ("WhoId", "StartDateTime", "ActivityDateTime", "ActivityDate", "CreatedDate"),
     "Opportunity": (
-        "AccountId", "ContactId", "IsClosed", "CloseDate", "Name", "StageName", "Amount", "CurrencyIsoCode", "RecordTypeId",
+        "AccountId", "ContactId", "IsClosed", "IsWon", "CloseDate", "Name", "StageName", "Amount", "CurrencyIsoCode", "RecordTypeId",
     ),
     "User": ("Name", "IsActive"),
 }  # fmt: skip

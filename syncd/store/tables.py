@@ -27,7 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
 
-SCHEMA_VERSION = "0009"
+SCHEMA_VERSION = "0010"
 """The newest revision of `migrations/versions` that this program knows; revisions are four digits in order."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -313,6 +313,9 @@ _OPEN_OPPORTUNITIES = text("object = 'Opportunity' AND is_open")
 Index("related_who", related.c.who_id, sqlite_where=text("who_id <> ''"), postgresql_where=text("who_id <> ''"))
 Index("related_account", related.c.account_id, sqlite_where=_OPEN_OPPORTUNITIES, postgresql_where=_OPEN_OPPORTUNITIES)
 Index("related_contact", related.c.contact_id, sqlite_where=_OPEN_OPPORTUNITIES, postgresql_where=_OPEN_OPPORTUNITIES)
+DEALS_SQL = "related.object = 'Opportunity' AND related.contact_id <> ''"
+_DEALS = text("object = 'Opportunity' AND contact_id <> ''")
+Index("related_deal", related.c.contact_id, sqlite_where=_DEALS, postgresql_where=_DEALS)
 
 # The mirror: a user.
 org_user = Table(

@@ -331,4 +331,4 @@ ACTING_CASES: dict[str, Callable[[], ActingCase]] = {
     "webhook_out": webhook_out,
     "zoom": zoom,
 }
-"""Every acting connector of the `connectors` package; a test fails for one that is missing."""
+"""Acting connectors; those of advertising platforms are in `telling`. A test fails for one that is missing."""

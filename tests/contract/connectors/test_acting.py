@@ -21,7 +21,8 @@ from syncd.connector import (
 from syncd.errors import AuthError, RateLimitedError, SourceUnavailableError, SyncdError
 from syncd.http.caller import ATTEMPTS
 from syncd.wiring import known_connectors
-from tests.contract.connectors.acting import ACTING_CASES, EMAIL, LINK, ActingCase
+from tests.contract.connectors.acting import EMAIL, LINK, ActingCase
+from tests.contract.connectors.telling import ACTING_CASES
 
 ACTIONS = [(name, one) for name, make in ACTING_CASES.items() for one in make().actions]
 WRITES = [
@@ -33,7 +34,7 @@ WRITES = [
 """Connector, action, and which of its writes is struck."""
 PREPARING = {("mailchimp", "trigger", 0), ("activecampaign", "enrol", 0), ("activecampaign", "trigger", 0)}
 """Writes that come before the action itself, and may be repeated."""
-ONCE = {("mailchimp", "trigger"), ("activecampaign", "trigger"), ("zoom", "register")}
+ONCE = {("mailchimp", "trigger"), ("activecampaign", "trigger"), ("zoom", "register"), ("meta", "won"), ("linkedin", "won")}
 """Actions of which nobody can say that they were not carried out."""
 HASH = hashlib.md5(EMAIL.encode(), usedforsecurity=False).hexdigest()
 SETTLED = (ActionState.DONE, ActionState.UNCHANGED)
