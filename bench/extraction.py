@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from connectors.mailchimp.members import FIELDS
 from lib.ground import ROOT, Audience
 from lib.processes import Ran, Service, run
+
+from connectors.mailchimp.members import FIELDS
 from syncd.sandbox import AUDIENCE, MAILCHIMP_KEY
 
 _DEFAULT = 100_000

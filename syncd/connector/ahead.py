@@ -18,15 +18,16 @@ T = TypeVar("T")
 class Ahead(Generic[T]):
     """Answers by offset that nobody has looked at yet. Used by one thread."""
 
-    def __init__(self, ask: Callable[[int], T], *, step: int, begin: int, at_most: int) -> None:
-        """Nothing is asked yet. The first page asked for is that at `begin`, the next a `step` further; `at_most` wait to be taken."""
+    def __init__(self, ask: Callable[[int], T], *, size: int, overlap: int, at_most: int) -> None:
+        """Nothing is asked yet. The page at 0 is there; each further one begins `overlap` rows early. `at_most` wait to be taken."""
         self._ask = ask
-        self._step, self._next, self._at_most = step, begin, at_most
+        self._overlap, self._step, self._at_most = overlap, size - overlap, at_most
+        self._next = self._step
         self._waiting: deque[tuple[int, Future[T]]] = deque()
 
     def fill(self, total: int) -> None:
         """Ask for what may be asked for of a list that has `total` rows."""
-        while len(self._waiting) < self._at_most and self._next < total:
+        while len(self._waiting) < self._at_most and self._next + self._overlap < total:
             future: Future[T] = Future()
             # A daemon: one in the middle of a vendor's long wait is left to itself when nobody reads on; it holds nothing.
             threading.Thread(target=self._answer, args=(self._next, future), name="page-ahead", daemon=True).start()

@@ -169,8 +169,9 @@ class Walk:
     def _look_ahead(self, first: Listing, before: int) -> None:
         """Ask for what follows the first page, in its own window, if that is more than one page."""
         if self._at_once > 1 and first.total > 2 * self._page_size:
-            step = self._page_size - self._page_size // _OVERLAP_AHEAD
-            self._ahead = Ahead(partial(self._ask, self._begin, before), step=step, begin=step, at_most=2 * self._at_once)
+            size, overlap = self._page_size, self._page_size // _OVERLAP_AHEAD
+            # As many again as are under way: a page that came early is no reason to leave the vendor alone.
+            self._ahead = Ahead(partial(self._ask, self._begin, before), size=size, overlap=overlap, at_most=2 * self._at_once)
             self._ahead.fill(first.total)
             self._note_run(first, 0)
 
