@@ -231,6 +231,7 @@ class House(Policies, Passes, Exports, Checks):
             settle_seconds=getattr(connector, "settle_seconds", 30.0) if settle is None else settle,
             page_size_records=getattr(connector, "page_size_records", 500),
             overlap_seconds=getattr(connector, "overlap_seconds", 300.0) if overlap is None else overlap,
+            calls_at_once=limits_of(connector, options).connections,
             http=self._caller(source, connector, options),
             tokens=self._tokens_of(source, options),
         )

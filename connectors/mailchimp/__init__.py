@@ -212,7 +212,8 @@ class Mailchimp:
                 yield Part([], min(end, narrowed(listing)), is_end=True)
                 return
         is_first = is_quiet and tail.count <= size
-        for part in Walk(name, api.asking(list_id, size, is_archive=is_archive), since, end, size).parts(narrowed):
+        ask = api.asking(list_id, size, is_archive=is_archive)
+        for part in Walk(name, ask, since, end, size, session.calls_at_once).parts(narrowed):
             tail.note(part.rows)
             if part.is_end and not is_archive:
                 place.keep_tail(list_id, tail.state())
