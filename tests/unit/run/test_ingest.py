@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from syncd import log
 from syncd.clock import FixedClock
 from syncd.connector import Health, Options, Page, Record, Session
-from syncd.errors import ContractError, RateLimitedError
+from syncd.errors import ContractError, RateLimitedError, StoreError
 from syncd.run.context import Company, PassContext, Source
 from syncd.run.ingest import Ingest, notice_of
 from syncd.store import SqlStore, open_store
@@ -28,6 +29,7 @@ class Vendor:
 
     def __init__(self) -> None:
         self.script: list[Page | Exception] = []
+        self.has_given_all = threading.Event()
         self.asked = 0
 
     def check(self, session: Any, options: Any) -> Health:
@@ -45,6 +47,7 @@ class Vendor:
             if isinstance(one, Exception):
                 raise one
             yield one
+        self.has_given_all.set()
 
 
 class Bench:
@@ -56,8 +59,8 @@ class Bench:
         self.vendor = Vendor()
         self.runs = 0
 
-    def read(self) -> PassContext:
-        """One pass of the extract stage; gives its context."""
+    def begin(self) -> tuple[Ingest, PassContext]:
+        """The extract stage of one pass, with nothing stored yet."""
         self.runs += 1
         nothing: Any = None
         mapping: Any = None
@@ -75,9 +78,14 @@ class Bench:
             company=Company(self.clock),
         )
         self.store.start_run(run, self.clock.now(), ["site"])
-        ingest = Ingest(ctx, [source])
+        return Ingest(ctx, [source]), ctx
+
+    def read(self) -> PassContext:
+        """One pass of the extract stage; gives its context."""
+        ingest, ctx = self.begin()
         while not ingest.is_over:
             ingest.step(None)
+        ingest.close()
         return ctx
 
 
@@ -126,6 +134,32 @@ def test_what_was_given_before_the_error_is_kept_with_its_cursor(bench: Bench) -
     assert [row.ref.key for row in bench.store.take_inbox(10)] == ["k1", "k2"]
     (letter,) = bench.store.dead_letters()
     assert (letter.kind, letter.reason) == ("page", "unreadable_page")
+
+
+def test_the_page_behind_is_stored_while_the_pass_does_something_else(bench: Bench) -> None:
+    """And a pass that ends in between lets it through: page and cursor, or neither."""
+    bench.vendor.script = [page(1), page(2), page(3, is_last=True)]
+    ingest, _ = bench.begin()
+    assert bench.vendor.has_given_all.wait(10)
+    assert ingest.step(None) == 1
+    ingest.close()
+    assert [row.ref.key for row in bench.store.take_inbox(10)] == ["k1", "k2"]
+    assert bench.store.cursor("site", "rows") == {"at": 2}
+
+
+def test_a_page_that_cannot_be_stored_ends_the_pass(bench: Bench) -> None:
+    bench.vendor.script = [page(1), page(2, is_last=True)]
+    with bench.store.db.write() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON inbox WHEN NEW.key = 'k2' BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+    ingest, _ = bench.begin()
+    assert bench.vendor.has_given_all.wait(10)
+    assert ingest.step(None) == 1
+    with pytest.raises(StoreError):
+        ingest.step(None)
+    ingest.close()
+    assert bench.store.cursor("site", "rows") == {"at": 1}
 
 
 def test_the_same_unreadable_page_is_kept_once(bench: Bench) -> None:
