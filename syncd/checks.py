@@ -16,6 +16,7 @@ from syncd.policy import Enforcement, Finding, Policy, Section, check_policy
 from syncd.policy.model import Rule
 from syncd.salesforce import DealUse, FieldUse, PolicyUse, SalesforceOrg, Severity, live_findings, policy_findings
 from syncd.salesforce import Finding as OrgFinding
+from syncd.xactly import Template
 
 
 class Checks:
@@ -38,6 +39,14 @@ class Checks:
 
     def policy(self, schema: OrgSchema | None = None) -> Policy:
         """Given by the house."""
+        raise NotImplementedError
+
+    def xactly_template(self) -> Template:
+        """Given by the house."""
+        raise NotImplementedError
+
+    def check_xactly(self) -> None:
+        """Given by the house: the template against the org, and the place for its files."""
         raise NotImplementedError
 
     def check_sources(self, names: Sequence[str]) -> dict[str, Health]:
@@ -91,6 +100,8 @@ class Checks:
         problems: list[ConfigProblem] = []
         steps: list[Callable[[], Any]] = [lambda: self.check_mappings(()), self.policy]
         steps += [partial(self.connector_of, source) for source in self.settings.sources.values()]
+        if self.settings.xactly is not None:
+            steps.append(self.xactly_template)
         for step in steps:
             try:
                 step()
@@ -146,6 +157,8 @@ class Checks:
         names = sorted({source.mapping for source in self.settings.sources.values()})
         steps: list[tuple[str, Callable[[], Any]]] = [(f"mapping {name}", partial(self.mapping, name, schema)) for name in names]
         steps.append(("policy", partial(self.policy, schema)))
+        if self.settings.xactly is not None:
+            steps.append(("xactly", self.check_xactly))
         rows = []
         for subject, step in steps:
             try:

@@ -13,8 +13,9 @@
     +-- GuardError                blast radius or wrong org: stop, wait for a human
     +-- BudgetExhausted           wait until `until`, then go on
     +-- StoreError                stop the process: without state nothing is safe
-        +-- ClaimConflictError    another worker took the same claim first: resolve the batch again
-        +-- LeaseLostError        another engine owns this store
+    |   +-- ClaimConflictError    another worker took the same claim first: resolve the batch again
+    |   +-- LeaseLostError        another engine owns this store
+    +-- DeliveryError             a finished file could not be delivered: the next run does it
 
 A message says what happened, where, and what to do, and never holds a secret or a person's data:
 configuration values may be quoted, record values may not.
@@ -201,3 +202,9 @@ class LeaseLostError(StoreError):
     """Another engine has taken over this store."""
 
     code = "E602"
+
+
+class DeliveryError(SyncdError):
+    """A file that is stored could not be put where it belongs; it waits and is put there by the next run."""
+
+    code = "E700"

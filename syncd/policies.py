@@ -14,10 +14,9 @@ from syncd.app.publish import note_published, render
 from syncd.app.stated_actions import action_problems
 from syncd.config.settings import ConfiguredSource
 from syncd.connector import Connector, Session
-from syncd.errors import ConfigError, ConfigProblem
+from syncd.errors import ConfigError
 from syncd.model import OrgSchema
 from syncd.passes import LEASE
-from syncd.plan import not_carried_out
 from syncd.policy import Explanation, Policy, load_policy, run_tests
 from syncd.ports import Store
 from syncd.run.standards import OWN_USER
@@ -52,9 +51,7 @@ class Policies(Simulations):
         text = self.policy_text(self.settings.folder / file, file)
         if schema is None and self._policy_text is not None and self._policy_text[0] == text:
             return self._policy_text[1]
-        loaded, not_done = self.policy_of(text, file, schema)
-        if not_done:
-            raise ConfigError(not_done)
+        loaded = self.policy_of(text, file, schema)
         if schema is None:
             self._policy_text = text, loaded
         return loaded
@@ -78,8 +75,8 @@ class Policies(Simulations):
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"The policy {file} cannot be read.", advice=advice) from error
 
-    def policy_of(self, text: str, file: str, schema: OrgSchema | None = None) -> tuple[Policy, list[ConfigProblem]]:
-        """A policy, checked, and what of it this version does not carry out.
+    def policy_of(self, text: str, file: str, schema: OrgSchema | None = None) -> Policy:
+        """A policy, checked.
 
         Raises:
             ConfigError: Everything that is wrong with it.
@@ -87,10 +84,9 @@ class Policies(Simulations):
         types = {name: source.type for name, source in self.settings.sources.items()}
         loaded = load_policy(text, file, schema, types)
         wrong = [*run_tests(loaded), *action_problems(loaded, self._named_in(loaded))]
-        not_done = not_carried_out(loaded)
         if wrong:
             raise ConfigError(wrong)
-        return loaded, not_done
+        return loaded
 
     def explain_policy(self, text: str) -> Explanation:
         """Why the policy decides as it does about the one person who answers to `text`.

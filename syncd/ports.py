@@ -8,7 +8,7 @@ a network inside a transaction. All instants are aware UTC.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -23,6 +23,7 @@ from syncd.model import (
     InboxOutcome,
     Lane,
     Lead,
+    ObjectSchema,
     Operation,
     OperationKind,
     OperationState,
@@ -479,6 +480,46 @@ class ScheduleRow(msgspec.Struct, frozen=True, gc=False):
     status: str = ""
 
 
+class XactlyRow(msgspec.Struct, frozen=True, gc=False):
+    """One row of an export to Xactly: version `version` (from 1) of one line of an opportunity, or its reversal.
+
+    Attributes:
+        deal, part: Id of the opportunity, and of the line in it ("1" where it is exported as a whole).
+        order_code: Without what makes a later version's code its own.
+        digest: Of what is compared; `document` is the whole line as JSON, b"" where it is left out.
+        is_standing: Nobody has reversed it. False for reversals.
+    """
+
+    deal: str
+    part: str
+    version: int
+    order_code: str
+    digest: bytes
+    is_reversal: bool = False
+    is_standing: bool = True
+    document: bytes = b""
+
+
+class XactlyBatch(msgspec.Struct, frozen=True, gc=False):
+    """A batch of an export: state `writing` (its files may be there in part), `delivering` (the last one, too) or `done`.
+
+    Attributes:
+        period: The month that it belongs to, `2026-03`.
+        number: From 1 within the period.
+        rows, assignments: How many there are.
+        files: Name to text, in the order of writing; {} where they are left out.
+    """
+
+    name: str
+    period: str
+    number: int
+    created_at: datetime
+    rows: int
+    assignments: int
+    state: str = "writing"
+    files: dict[str, str] = {}
+
+
 class RequestRow(msgspec.Struct, frozen=True, gc=False):
     """What a command asks of the running daemon; `state` is open, taken, done or failed, `answer` is its JSON object."""
 
@@ -679,6 +720,14 @@ class Store(Protocol):
     def standing_leads(self) -> list[StandingLeads]: ...
     def rule_counts(self, since: datetime, until: datetime) -> list[RuleCount]: ...
 
+    # the export to Xactly
+    def put_xactly_batch(self, batch: XactlyBatch, rows: Sequence[XactlyRow]) -> None: ...
+    def set_xactly_state(self, name: str, state: str) -> None: ...
+    def xactly_batches(self) -> list[XactlyBatch]: ...
+    def xactly_batch(self, name: str) -> XactlyBatch | None: ...
+    def xactly_heads(self) -> list[XactlyRow]: ...
+    def xactly_documents(self, keys: Sequence[tuple[str, str, int]]) -> dict[tuple[str, str, int], bytes]: ...
+
     # deletion after retention
     def put_export(self, export: LeadExport, leads: Sequence[ExportedLead]) -> None: ...
     def exports(self, limit: int) -> list[LeadExport]: ...
@@ -731,6 +780,25 @@ class ChangedRows(msgspec.Struct, frozen=True, gc=False):
 
     rows: tuple[OrgRow, ...]
     covered_until: datetime | None = None
+
+
+class Drop(Protocol):
+    """A place for finished files. Every method may raise DeliveryError."""
+
+    @property
+    def place(self) -> str: ...
+    def holds(self, name: str) -> bool: ...
+    def put(self, name: str, content: bytes) -> None: ...
+
+
+class Deals(Protocol):
+    """Opportunities and what hangs on them as the org has them now. Raises as Org; `describe` first: it says what may be asked for."""
+
+    def describe(self, names: Sequence[str]) -> dict[str, ObjectSchema]: ...
+    def won(self, fields: Sequence[str], since: date) -> Iterator[list[OrgRow]]: ...
+    def related(
+        self, object: str, fields: Sequence[str], field: str, sf_ids: Sequence[str], *, with_deleted: bool = False
+    ) -> Iterator[list[OrgRow]]: ...
 
 
 class Org(Protocol):

@@ -13,9 +13,8 @@ from syncd.app.simulate import Job, Progress, Written, first_day, simulate
 from syncd.app.tally import Tally
 from syncd.clock import Clock
 from syncd.config import Settings
-from syncd.errors import ConfigProblem
 from syncd.mapping import Mapping as LeadMapping
-from syncd.policy import Finding, Level, Policy, check_policy, needs
+from syncd.policy import Finding, Policy, check_policy, needs
 from syncd.policy.reads import reads_of
 from syncd.ports import Store
 from syncd.run.mirror import wanted_fields
@@ -34,7 +33,7 @@ class Simulated(msgspec.Struct, frozen=True):
     """A simulation with what it was made of.
 
     Attributes:
-        findings: Warnings of the check, and rules that this version decides on but does not carry out.
+        findings: Warnings of the check.
         unmirrored: Fields (`Lead.Rating`) and objects that the mirror does not hold for the policy in force.
         kept_since: Before this instant some of the history is kept no longer; None while all of it is.
     """
@@ -64,7 +63,7 @@ class Simulations:
         """Given by the house."""
         raise NotImplementedError
 
-    def policy_of(self, text: str, file: str) -> tuple[Policy, list[ConfigProblem]]:
+    def policy_of(self, text: str, file: str) -> Policy:
         """Given by the house."""
         raise NotImplementedError
 
@@ -84,7 +83,7 @@ class Simulations:
             StoreError: The store cannot be read.
         """
         text = self.policy_text(path, str(path), "Name an existing file after --with.")
-        changed, not_done = self.policy_of(text, str(path))
+        changed = self.policy_of(text, str(path))
         in_force, file = self.policy(), self.settings.policy
         now = self.clock.now()
         first = first_day(since, now, changed.time_zone) if since is not None else None
@@ -117,7 +116,7 @@ class Simulations:
             now=now,
             since=first,
             tally=tally,
-            findings=(*check_policy(changed), *(_finding(one) for one in not_done)),
+            findings=tuple(check_policy(changed)),
             unmirrored=unmirrored,
             max_changed_share=self.settings.guard.max_changed_share,
             kept_since=kept_since,
@@ -149,11 +148,6 @@ class Simulations:
         if not in_force.programs:  # then nobody notes statuses, nor reads when a lead was made
             about["Lead"] |= {"status_at", "days_in_status"}
         return Lacking(*(frozenset(some & read) for some in about.values())), tuple(named)
-
-
-def _finding(problem: ConfigProblem) -> Finding:
-    """What this version does not carry out keeps nobody from trying it."""
-    return Finding(problem.line, Level.WARNING, problem.message, "It is simulated all the same.")
 
 
 def news_from(given: str, noted: str | None, now: datetime) -> datetime | None:

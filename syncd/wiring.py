@@ -19,9 +19,10 @@ from syncd.checks import Checks
 from syncd.clock import Clock, SystemClock
 from syncd.config import Settings, SourceSettings, load_settings, secret_options, show_settings, validate_options
 from syncd.config.settings import ClientCredentialsSettings, ConfiguredSource
-from syncd.connector import ActingConnector, Connector, Health, Limits, PullConnector, Session
+from syncd.connector import ActingConnector, Connector, Health, PullConnector, Session, limits_of
 from syncd.document import suggest
 from syncd.errors import ConfigError, ConfigProblem
+from syncd.exporting import Exports
 from syncd.http import Caller, TokenCache, make_session
 from syncd.installed import connector_types, load_connector
 from syncd.kept_token import KeptToken
@@ -79,7 +80,7 @@ def open_house(
     return House(settings, clock, types, sessions, make_id or OperationIds(SystemClock()), wrap, source_sessions)
 
 
-class House(Policies, Passes, Checks):
+class House(Policies, Passes, Exports, Checks):
     """One configured syncd in this process."""
 
     def __init__(
@@ -230,15 +231,15 @@ class House(Policies, Passes, Checks):
             settle_seconds=getattr(connector, "settle_seconds", 30.0) if settle is None else settle,
             page_size_records=getattr(connector, "page_size_records", 500),
             overlap_seconds=getattr(connector, "overlap_seconds", 300.0) if overlap is None else overlap,
-            http=self._caller(source, connector),
+            http=self._caller(source, connector, options),
             tokens=self._tokens_of(source, options),
         )
         return connector, options, session
 
-    def _caller(self, source: ConfiguredSource, connector: Connector) -> Caller:
+    def _caller(self, source: ConfiguredSource, connector: Connector, options: Any) -> Caller:
         """A source's way to its vendor; one for the life of the process, so that its limits hold for everything in it."""
         if source.name not in self._callers:
-            limits: Limits = getattr(connector, "limits", Limits())
+            limits = limits_of(connector, options)
             ca_file = str(self.settings.folder / source.common.ca_file) if source.common.ca_file else None
             session = (
                 self._source_sessions()
@@ -303,9 +304,9 @@ class House(Policies, Passes, Checks):
         for name, source in self.settings.sources.items():
             found = self._types[source.type]
             if isinstance(found, ActingConnector):
-                limits: Limits = getattr(found, "limits", Limits())
                 _, options, session = self.connector_of(source)
-                made[name] = Actor(name, found, options, session, limits.read_timeout_seconds, name in paused)
+                waits = limits_of(found, options).read_timeout_seconds
+                made[name] = Actor(name, found, options, session, waits, name in paused)
         return made
 
     def check_sources(self, names: Sequence[str]) -> dict[str, Health]:

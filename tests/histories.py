@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,8 +35,8 @@ class Life:
     evaluations: int = 0
 
 
-def live(policy: Policy, seed: int) -> Life:
-    """One life; the same seed gives the same one."""
+def live(policy: Policy, seed: int, saw: Callable[[Facts], None] | None = None) -> Life:
+    """One life; the same seed gives the same one. `saw` is shown whatever is known whenever the policy is asked."""
     rng = random.Random(seed)
     life = Life()
     known = _born(rng)
@@ -44,7 +45,7 @@ def live(policy: Policy, seed: int) -> Life:
     next_event = known.now
     life.happened.add(f"status {OPEN}")
     for _ in range(STEPS):
-        known, look_at = _pass(policy, known, life, done)
+        known, look_at = _pass(policy, known, life, done, saw)
         if look_at is not None and look_at < next_event:
             known = at(known, look_at)
             continue
@@ -54,9 +55,13 @@ def live(policy: Policy, seed: int) -> Life:
     return life
 
 
-def _pass(policy: Policy, known: Facts, life: Life, done: set[tuple[Any, ...]]) -> tuple[Facts, datetime | None]:
+def _pass(
+    policy: Policy, known: Facts, life: Life, done: set[tuple[Any, ...]], saw: Callable[[Facts], None] | None
+) -> tuple[Facts, datetime | None]:
     """Evaluate and carry out until nothing moves any more."""
     for _ in range(4):
+        if saw is not None:
+            saw(known)
         verdict = evaluate(policy, known)
         life.evaluations += 1
         life.faults += faults(policy, known, verdict)

@@ -9,7 +9,7 @@ from typing import Any
 from syncd.app.horizon import Horizon, Lacking
 from syncd.app.past import Past
 from syncd.model import FieldValue, Lane, Lead, OrgRecord, OrgRow, PersonRecord, PersonState, PersonView, RecordRef, Touch
-from syncd.plan import facts_of, golden
+from syncd.plan import facts_of, stated
 from syncd.policy import Facts, Policy
 from syncd.policy.reads import reads_of
 from syncd.ports import PastActivity, StatusRow, StoredActivity, StoredFacts, StoredHistory, StoredStatus, StoredTouch
@@ -86,7 +86,7 @@ class Somebody:
 
     def today(self, policy: Policy, now: datetime = NOW) -> Facts:
         """What every pass would know of them now."""
-        found = golden(self.view.records)
+        found = stated(self.view.records)
         return facts_of(self.view, found, self.stored, policy, now=now, machine_users=MACHINES, starts={})
 
     def past(self, policy: Policy, start: datetime = NOW, lacking: Lacking | None = None) -> Past:

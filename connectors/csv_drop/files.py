@@ -18,10 +18,11 @@ from pathlib import Path
 _CHUNK = 1 << 17
 _SAMPLE = 1 << 18
 _DELIMITERS = (",", ";", "\t", "|")
+ZIP = b"PK\x03\x04"
+"""What a workbook begins with, as any ZIP file does."""
 _MAGIC = {
-    b"PK\x03\x04": "a ZIP or Excel file",
     b"%PDF": "a PDF",
-    b"\xd0\xcf\x11\xe0": "an old Excel file",
+    b"\xd0\xcf\x11\xe0": "an old Excel file (.xls), or one with a password; save it as XLSX without a password",
     b"\x1f\x8b": "a gzip file",
 }
 _SAMPLE_ROWS = 60
@@ -52,6 +53,7 @@ class Drop:
     mtime_ns: int
     digest: str
     dialect: Dialect = field(default_factory=Dialect)
+    is_workbook: bool = False
 
     def is_unchanged(self) -> bool:
         """Whether the file is still the one that was looked at."""
@@ -95,7 +97,7 @@ def look_at(path: Path, delimiter: str | None, encoding: str | None, fallback: s
     """Read a file once, in constant memory: digest, encoding, line ends, delimiter.
 
     Raises:
-        NotText: Binary content.
+        NotText: Binary content; what begins like a ZIP file may be a workbook and is looked into elsewhere.
         OSError: It cannot be read.
     """
     stat = path.stat()
@@ -109,9 +111,11 @@ def look_at(path: Path, delimiter: str | None, encoding: str | None, fallback: s
             if len(sample) < _SAMPLE:
                 sample += chunk[: _SAMPLE - len(sample)]
     scan.close()
+    if sample.startswith(ZIP):
+        return Drop(path, stat.st_size, stat.st_mtime_ns, digest.hexdigest()[:32], is_workbook=True)
     for magic, what in _MAGIC.items():
         if sample.startswith(magic):
-            raise NotText(f"{path.name} is {what}, not delimited text.")
+            raise NotText(f"{path.name} is {what}; it is not delimited text.")
     found, is_certain = _encoding(sample, scan, encoding, fallback)
     if not found.startswith("utf-16") and scan.controls > max(10, stat.st_size // 50):
         raise NotText(f"{path.name} is binary, not delimited text.")

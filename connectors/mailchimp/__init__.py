@@ -2,95 +2,51 @@
 
 Limits: 10 connections per user over all apps, else 429 or, from the edge, a bare 403; no rate headers; 120 s per call. Oddities:
 `last_changed` has a grain of one second and imports give thousands of equal ones; whether bounds include is not documented; a
-bound that cannot be read gives the whole audience; archived members are left out unless asked for; of tags a page holds 50.
+bound that cannot be read gives the whole audience; archived members are left out unless asked for; of tags a page holds 50. Webhooks
+only name a member, who is then asked for.
 What a status means is the mapping's business. See docs/connectors/mailchimp.md.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+import msgspec
 
 from connectors.mailchimp.actions import Actions
-from connectors.mailchimp.api import PAGE_SIZE, Api, Ping, audiences, completed, text_of
+from connectors.mailchimp.api import PAGE_SIZE, Api, MemberGoneError, Ping, audiences, completed, text_of
 from connectors.mailchimp.asked import problems_of
+from connectors.mailchimp.events import FORM, Named, named_by, verdict_of
+from connectors.mailchimp.members import row_of
+from connectors.mailchimp.options import MailchimpOptions
 from connectors.mailchimp.place import Place
 from connectors.mailchimp.tail import Tail
-from connectors.mailchimp.walk import Listing, Part, Walk
 from syncd.connector import (
     ActionOutcome,
     ActionState,
+    Delivery,
     Health,
+    HttpRequest,
     Limits,
-    Options,
     Page,
-    Secret,
+    Reception,
+    Record,
+    Reject,
     Session,
     SourceAction,
     SourceActionKind,
+    Unwanted,
+    Verdict,
+    Wanted,
 )
-from syncd.connector.tools import BaseUrl
+from syncd.connector.walk import Listing, Part, Walk
 from syncd.errors import ContractError, SourceUnavailableError, SyncdError
 
 _SKEW_SECONDS = 60.0
 _MAX_SKEW = timedelta(days=1)
 """A vendor's clock further behind than this would silently read nothing."""
-
-
-class MailchimpOptions(Options):
-    """Options of `type: mailchimp`."""
-
-    api_key: Secret = Field(description="API key; its end names the data centre.", examples=[{"env": "MAILCHIMP_API_KEY"}])
-    base_url: BaseUrl | None = Field(
-        default=None,
-        description="Root of the API; `https://DC.api.mailchimp.com/3.0` of the key's data centre if not given.",
-        examples=["https://us21.api.mailchimp.com/3.0"],
-    )
-    audiences: list[str] = Field(
-        default=[],
-        description="Ids of the audiences to read, and in which actions may happen; all of the account if empty.",
-        examples=[["a1b2c3d4e5"]],
-    )
-    reconcile_hours: float = Field(
-        default=24.0, ge=0, description="How often archived members are asked for, which an audience does not list; 0 = never."
-    )
-
-    @field_validator("base_url")
-    @classmethod
-    def _safe(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        return value if urlsplit(value).path.strip("/") else f"{value}/3.0"
-
-    @field_validator("audiences")
-    @classmethod
-    def _ids(cls, value: list[str]) -> list[str]:
-        for one in value:
-            if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", one):
-                raise ValueError(f'"{one}" is no id of an audience (Audience, Settings, "Audience ID")')
-        return list(dict.fromkeys(value))
-
-    @model_validator(mode="after")
-    def _has_address(self) -> MailchimpOptions:
-        if self.base_url is None and not self.data_centre:
-            raise ValueError("api_key names no data centre: a whole key ends in -us21 or the like; otherwise give base_url")
-        return self
-
-    @property
-    def data_centre(self) -> str:
-        """`us21` of a key that ends in `-us21`, `""` if it names none."""
-        found = re.fullmatch(r"\S+-([a-z]{2,4}\d{1,3})", self.api_key.reveal())
-        return found[1] if found else ""
-
-    @property
-    def root(self) -> str:
-        """Address of the API, without a slash at its end."""
-        return self.base_url or f"https://{self.data_centre}.api.mailchimp.com/3.0"
 
 
 class Mailchimp:
@@ -125,6 +81,10 @@ class Mailchimp:
         if not is_ok or not known:
             names = ", ".join(sorted(known)) or "none"
             findings.append(f"Audiences of the account: {names}.")
+        if self.reception(options) is not None:
+            findings.append(
+                "Webhooks are let in: Audience, Settings, Webhooks: all but campaigns, and not those made by the API."
+            )
         return Health(is_ok, tuple(findings))
 
     def streams(self, options: MailchimpOptions) -> tuple[str, ...]:
@@ -172,6 +132,31 @@ class Mailchimp:
             yield Page((), place.cursor(), is_last=not failed, notice=" ".join(notices))
         for first in failed.values():
             raise first
+
+    def fetch(self, session: Session, options: MailchimpOptions, wanted: Wanted) -> Record | Reject | Unwanted | None:
+        """The member whom an event names, as `pull` gives it: by its contact_id, with all of its tags."""
+        api, named = Api(session, options.root, options.api_key), msgspec.json.decode(wanted.payload, type=Named)
+        try:
+            row = row_of(api.member(named.list, named.hash), named.list)
+        except MemberGoneError:
+            return Unwanted("deleted") if named.is_deleted else None
+        records, rejects = completed(api, named.list, [row])
+        return records[0] if records else rejects[0]
+
+    def reception(self, options: MailchimpOptions) -> Reception | None:
+        """Forms, if there is something to let them in by; and the question whether anybody is there."""
+        if options.webhook_secret is None and options.webhook_path_secret is None:
+            return None
+        return Reception(content_types=(FORM,), methods=("POST", "GET", "HEAD"))
+
+    def verify(self, request: HttpRequest, options: MailchimpOptions, at: datetime) -> Verdict:
+        """See `events`."""
+        return verdict_of(request, options, at)
+
+    def parse(self, delivery: Delivery, options: MailchimpOptions) -> tuple[Record | Reject | Wanted, ...]:
+        """The member of an event, to be asked for: an event lacks tags, status and the contact_id."""
+        del options
+        return named_by(delivery)
 
     def check_action(self, options: MailchimpOptions, kind: SourceActionKind, action_options: Mapping[str, str]) -> Sequence[str]:
         """What is wrong with an action as a policy states it; see the contract."""

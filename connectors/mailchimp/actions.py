@@ -7,7 +7,6 @@ confirm is not asked again.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +15,7 @@ import msgspec
 
 from connectors.mailchimp.api import Api, MemberGoneError
 from connectors.mailchimp.asked import audience_of, interests_of
+from connectors.mailchimp.members import hash_of
 from syncd.connector import NOT_CARRIED_OUT, ActionOutcome, ActionState, Answer, Session, SourceAction, SourceActionKind
 from syncd.errors import SourceUnavailableError
 
@@ -153,7 +153,7 @@ class Actions:
 
     def _tagged(self, action: SourceAction) -> ActionOutcome:
         try:
-            tags = self._api.tags(self._audience(action), _hash(action.email))
+            tags = self._api.tags(self._audience(action), hash_of(action.email))
         except MemberGoneError:
             return ActionOutcome(ActionState.REFUSED, "no_such_member")
         names = {str(msgspec.json.decode(one).get("name", "")).casefold() for one in tags}
@@ -229,7 +229,7 @@ class Actions:
         return audience_of(action.options, self._audiences)
 
     def _path(self, action: SourceAction) -> str:
-        return f"/lists/{quote(self._audience(action), safe='')}/members/{_hash(action.email)}"
+        return f"/lists/{quote(self._audience(action), safe='')}/members/{hash_of(action.email)}"
 
     def _member(self, action: SourceAction) -> _Member | None:
         """The member, None if there is none (or no such audience: the write that follows tells)."""
@@ -242,10 +242,6 @@ class Actions:
     def _send(self, method: str, path: str, body: Asked, *, skip_merge_validation: bool = False) -> Answer | None:
         params = {"skip_merge_validation": "true"} if skip_merge_validation else {}
         return self._api.send(method, path, msgspec.json.encode(body), params)
-
-
-def _hash(email: str) -> str:
-    return hashlib.md5(email.strip().lower().encode(), usedforsecurity=False).hexdigest()
 
 
 def _merge_fields(action: SourceAction) -> dict[str, str | int | float]:

@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from connectors.mailchimp.members import FIELDS, MembersPage, TagsPage, rows_of, with_tags
-from connectors.mailchimp.walk import Ask, Listing, Row
+from connectors.mailchimp.members import FIELDS, MEMBER_FIELDS, MembersPage, TagsPage, rows_of, with_tags
 from syncd.connector import Answer, Record, Reject, Reply, Secret, Session
 from syncd.connector import Row as StatusRow
+from syncd.connector.walk import Ask, Listing, Row
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 
 PAGE_SIZE = 1000
@@ -83,6 +83,12 @@ class Api:
         order = {"fields": FIELDS, "sort_field": "last_changed", "sort_dir": "ASC"}
         verify = partial(_is_whole, list_id, count, offset, lambda page: len(page.members))
         return self.get(f"/lists/{quote(list_id, safe='')}/members", MembersPage, {**order, **params}, {404: missing}, verify)
+
+    def member(self, list_id: str, member: str) -> bytes:
+        """One member with what a page has of it; raises MemberGoneError."""
+        path = f"/lists/{quote(list_id, safe='')}/members/{quote(member, safe='')}"
+        rows = {404: MemberGoneError("There is no such member.")}
+        return bytes(self.get(path, msgspec.Raw, {"fields": MEMBER_FIELDS}, rows).value)
 
     def newest(self, list_id: str, since: int, before: int) -> Listing:
         """How many members changed between two seconds, and the last one of them; one call, however many there are."""

@@ -8,20 +8,17 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from connectors.mailchimp.walk import Row
 from syncd.connector import Record, Reject
+from syncd.connector.walk import Row
 
-FIELDS = ",".join(
-    ["total_items"]
-    + [
-        f"members.{name}"
-        for name in (
-            "id contact_id unique_email_id email_address status merge_fields tags tags_count interests marketing_permissions "
-            "timestamp_signup timestamp_opt last_changed source unsubscribe_reason language ip_opt list_id"
-        ).split()
-    ]
-)
+_WANTED = (
+    "id contact_id unique_email_id email_address status merge_fields tags tags_count interests marketing_permissions "
+    "timestamp_signup timestamp_opt last_changed source unsubscribe_reason language ip_opt list_id"
+).split()
+FIELDS = ",".join(["total_items", *(f"members.{name}" for name in _WANTED)])
 """Without `fields` each member drags a large `_links` along: the usual cause of the vendor's time-out after 120 s."""
+MEMBER_FIELDS = ",".join(_WANTED)
+"""The same of a single member."""
 
 
 class MembersPage(msgspec.Struct):
@@ -47,6 +44,16 @@ class _Member(msgspec.Struct):
 
 
 _MEMBER = msgspec.json.Decoder(_Member)
+
+
+def hash_of(email: str) -> str:
+    """The id of whoever has this address, in every audience."""
+    return hashlib.md5(email.strip().lower().encode(), usedforsecurity=False).hexdigest()
+
+
+def row_of(member: bytes, list_id: str) -> Row:
+    """A single member; as one of a page it would be the same."""
+    return _row(member, list_id, 0)
 
 
 def rows_of(page: MembersPage, list_id: str, since: int | None) -> list[Row]:

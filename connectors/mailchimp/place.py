@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.mailchimp.api import Api, audiences, text_of
-from connectors.mailchimp.walk import Part
+from syncd.connector.walk import Part
 
 _RELIST = timedelta(hours=1)
 """How long the list of all audiences is believed."""

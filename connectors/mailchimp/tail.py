@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from connectors.mailchimp.walk import Listing, Row
+from syncd.connector.walk import Listing, Row
 
 
 class Tail:

@@ -9,7 +9,7 @@ import msgspec
 
 from syncd.app.leads import decided_about, one_lead
 from syncd.errors import ConfigError
-from syncd.plan import facts_of, golden
+from syncd.plan import facts_of, stated
 from syncd.policy import Explanation, Policy, evaluate, explain
 from syncd.ports import Store
 
@@ -33,5 +33,5 @@ def explain_lead(
     view = one_lead(store, text)
     machines = frozenset(machine_users)
     stored = store.person_facts([view.person_id], machines, now)[view.person_id]
-    facts = facts_of(view, golden(view.records), stored, policy, now=now, machine_users=machines, starts=starts)
+    facts = facts_of(view, stated(view.records), stored, policy, now=now, machine_users=machines, starts=starts)
     return msgspec.structs.replace(explain(policy, facts, evaluate(policy, facts)), decided=decided_about(store, view.person_id))

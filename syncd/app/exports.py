@@ -17,7 +17,7 @@ import msgspec
 from syncd import __version__
 from syncd.errors import ConfigError
 from syncd.model import OrgRow, PersonState, PersonView
-from syncd.plan import exported_digest, exported_fields, facts_of, golden, may_delete, standing_record, why_kept
+from syncd.plan import exported_digest, exported_fields, facts_of, may_delete, standing_record, stated, why_kept
 from syncd.policy import evaluate
 from syncd.ports import ExportedLead, LeadExport
 from syncd.run.context import ROWS_PER_CALL, OrgSession, PassContext
@@ -132,7 +132,7 @@ def _due(ctx: PassContext, session: OrgSession, rules: Sequence[str]) -> Iterato
         stored = ctx.store.person_facts(ids, machines, now)
         for view in ctx.store.person_views(ids):
             facts = facts_of(
-                view, golden(view.records), stored.get(view.person_id), ctx.policy, now=now, machine_users=machines, starts=starts
+                view, stated(view.records), stored.get(view.person_id), ctx.policy, now=now, machine_users=machines, starts=starts
             )
             verdict = evaluate(ctx.policy, facts)
             record = standing_record(view.org_records)

@@ -23,7 +23,6 @@ import msgspec
 from syncd.app.horizon import Horizon
 from syncd.app.past_activity import Activity, activity_at
 from syncd.model import OrgRecord, OrgRow, PersonRecord, PersonView, Value
-from syncd.plan import golden
 from syncd.plan.facts import created_at, is_opted_out, news_at, stated
 from syncd.policy.model import Facts, Standing, StatusChange
 from syncd.policy.reads import NEWS
@@ -165,7 +164,7 @@ class Past:
             return self._today.golden
         key = len(records)  # they only ever grow in number
         if key not in self._stated:
-            self._stated[key] = stated(golden(records))
+            self._stated[key] = stated(records)
         return self._stated[key]
 
     def _opted_out_at(self, there: Iterable[PersonRecord], at: datetime, unknown: set[str], *, is_blurred: bool) -> bool:

@@ -12,7 +12,9 @@ from syncd.app.past import Known, Past
 from syncd.app.tally import Counting
 from syncd.expressions.moments import begin
 from syncd.model import Value
-from syncd.policy import Policy, evaluate
+from syncd.policy import Policy
+from syncd.policy.compiled import ready
+from syncd.policy.evaluate import evaluate_ready
 from syncd.policy.model import ArchiveMeans, Facts, Section, StatusChange, Verdict
 
 _TICK = timedelta(microseconds=1)
@@ -104,7 +106,7 @@ class _Deeds:
 
 def replay(policy: Policy, past: Past, days: Days, counting: Counting) -> None:
     """Judge one person on each day on which something happened or the policy wanted to look again."""
-    tally, deeds = counting.tally, _Deeds()
+    tally, deeds, made = counting.tally, _Deeds(), ready(policy)
     tally.people += 1
     is_untold = was_moved = False
     agenda = sorted({days.of(at) for at in past.moments()}, reverse=True)
@@ -117,7 +119,7 @@ def replay(policy: Policy, past: Past, days: Days, counting: Counting) -> None:
                 is_untold = True
                 break
             facts = deeds.on(known)
-            verdict = evaluate(policy, facts)
+            verdict = evaluate_ready(made, facts, is_brief=True)
             has_moved = counting.note(facts, verdict)
             deeds.carry_out(facts, verdict)
             was_moved = was_moved or has_moved

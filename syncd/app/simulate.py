@@ -19,8 +19,11 @@ from syncd.app.past import Past
 from syncd.app.replay import Days, replay
 from syncd.app.tally import Counting, Tally
 from syncd.errors import ConfigError
-from syncd.plan import facts_of, golden
-from syncd.policy import Policy, evaluate, load_policy
+from syncd.plan import facts_of, stated
+from syncd.policy import Policy, load_policy
+from syncd.policy.alike import Beside
+from syncd.policy.compiled import ready
+from syncd.policy.evaluate import evaluate_ready
 from syncd.policy.reads import reads_of
 from syncd.ports import Store
 from syncd.run.mapping_process import prepare
@@ -146,6 +149,7 @@ class _Bench:
         self._job = job
         self._policy, self._in_force = job.policy.load(), job.in_force.load()
         self._reads = reads_of(self._policy)
+        self._beside = Beside(self._policy, self._in_force)
         self._store = job.open_store()
         self._days: Days | None = None
         if job.since is not None:
@@ -166,25 +170,32 @@ class _Bench:
 
     def _judge_today(self, counting: Counting, after: str, limit: int) -> None:
         job, tally = self._job, counting.tally
+        changed, in_force = ready(self._policy), ready(self._in_force)
         day = job.now.astimezone(ZoneInfo(self._in_force.time_zone)).date().isoformat()
         for page in self._store.facts_stream(job.machines, after, limit, job.now):
             for view, stored in page:
                 facts = facts_of(
-                    view, golden(view.records), stored, self._policy, now=job.now, machine_users=job.machines, starts=job.starts
+                    view, stated(view.records), stored, self._policy, now=job.now, machine_users=job.machines, starts=job.starts
                 )
                 present = facts if facts.day == day else msgspec.structs.replace(facts, day=day)
                 unknown = job.lacking.of(facts.standing)
                 if unknown:
                     facts = msgspec.structs.replace(facts, unknown=unknown)
                 tally.people += 1
-                tally.moved_people += counting.note(facts, evaluate(self._policy, facts), evaluate(self._in_force, present))
+                verdict = evaluate_ready(changed, facts, is_brief=True, looks=False)
+                beside = (
+                    self._beside.verdict(verdict, facts)
+                    if facts is present
+                    else evaluate_ready(in_force, present, is_brief=True, looks=False)
+                )
+                tally.moved_people += counting.note(facts, verdict, beside)
 
     def _judge_past(self, days: Days, counting: Counting, after: str, limit: int) -> None:
         job, horizon = self._job, self._horizon
         for page in self._store.history_stream(job.machines, days.start, after, limit, job.now):
             for view, stored, history in page:
                 facts = facts_of(
-                    view, golden(view.records), stored, self._policy, now=job.now, machine_users=job.machines, starts=job.starts
+                    view, stated(view.records), stored, self._policy, now=job.now, machine_users=job.machines, starts=job.starts
                 )
                 replay(self._policy, Past(view, facts, history, stored.account, horizon), days, counting)
 

@@ -113,10 +113,12 @@ class Counting:
         _count(tally.sums_anyway, "deleted", beside is not None and bool(verdict.deletes and beside.deletes))
         _count(tally.sums, "holding", bool(verdict.starts))
         self._note_actions(verdict, beside)
-        also = {(one.rule_id, one.outcome) for one in beside.asked} if beside is not None else set()
+        also: set[str] | None = None
         for one in verdict.asked:
             if one.outcome != "blocked" or one.rule_id in unsure:
-                self._note_rule(one, facts, is_unsure=one.rule_id in unsure, is_anyway=(one.rule_id, "fired") in also)
+                if also is None:
+                    also = {other.rule_id for other in beside.asked if other.outcome == "fired"} if beside is not None else set()
+                self._note_rule(one, facts, is_unsure=one.rule_id in unsure, is_anyway=one.rule_id in also)
         return moves
 
     def _note_rule(self, answer: Asked, facts: Facts, *, is_unsure: bool, is_anyway: bool) -> None:
@@ -179,6 +181,11 @@ class Counting:
 
     def _note_actions(self, verdict: Verdict, beside: Verdict | None) -> None:
         if not verdict.actions:
+            return
+        if beside is verdict:  # the two policies are alike in all that they ask of this person
+            for one in verdict.actions:
+                _count(self.tally.actions, str(one.kind))
+                _count(self.tally.actions_anyway, str(one.kind))
             return
         wanted = _deeds(verdict.actions)
         shared = wanted & _deeds(beside.actions) if beside is not None else Counter()

@@ -115,7 +115,7 @@ def show_policy(output: Output, found: Mapping[str, Any] | None) -> None:
 NOTE_WORDS = {
     "kept_persons_edit": "fields kept because somebody edited them in Salesforce",
     "keep_filled": "fields left alone because Salesforce already has a value",
-    "person_is_contact": "people who are Contacts already: only consent is written there",
+    "person_is_contact": "people who are Contacts already: only consent is written there, and what the policy does with contacts",
     "lead_unassigned": "new leads that nobody was assigned to",
     "held_by_guard": "creates held back by the guard",
     "skip_when": "records skipped by skip_when",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from syncd.cli import xactly
 from syncd.cli.output import Output
 from syncd.cli.shared import Json, globals_of, house
 from syncd.errors import ConfigError
@@ -44,6 +45,7 @@ def register(app: typer.Typer) -> None:
     """Add the `report` commands to `app`."""
     report = typer.Typer(no_args_is_help=True, help="What became of leads, counted.")
     app.add_typer(report, name="report")
+    xactly.register(report)
 
     @report.command(
         help="""How leads moved: funnel by status and source, rates from stage to stage, speed to lead, overdue calls, where unqualified

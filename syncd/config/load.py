@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from syncd.config.nested import secret_options, sections, with_secrets
 from syncd.config.secret import SecretReader
 from syncd.config.settings import ConfiguredSource, Settings, SourceSettings
 from syncd.document import Node, Problems, parse_document, suggest
@@ -20,6 +21,9 @@ _SECRETS = (
     ("salesforce", "auth", "consumer_secret"),
     ("salesforce", "auth", "private_key"),
     ("person_key",),
+    ("xactly", "sftp", "key"),
+    ("xactly", "sftp", "passphrase"),
+    ("xactly", "sftp", "password"),
 )
 _COMMON = tuple(SourceSettings.model_fields)
 
@@ -132,39 +136,13 @@ def validate_options(
     """
     problems = Problems()
     reader = SecretReader(problems, env or {}, folder, allow_literal=allow_literal)
-    values = dict(source.options)
-    for name in secret_options(model):
-        node = source.node.get(name)
-        if node is not None and not (node.kind == "scalar" and node.scalar is None):
-            # The problem with one that cannot be had is noted; the placeholder keeps a second one away.
-            key = f"sources.{source.name}.{name}"
-            if node.kind == "sequence" and _takes_several(model, name):
-                values[name] = reader.read_all(node, key) or (_placeholder(),)
-            else:
-                values[name] = reader.read(node, key) or _placeholder()
-        elif model.model_fields[name].is_required():
-            values.pop(name, None)
+    values = with_secrets(model, source.node, source.options, reader, f"sources.{source.name}")
     is_known = not problems.found
     legal = (*model.model_fields, *_COMMON)
     found = _validated(model, values, source.node, problems, legal=legal, judges_whole=is_known)
     problems.raise_if_any()
     assert found is not None  # noqa: S101 - no problem means a value
     return found
-
-
-def secret_options(model: type[BaseModel]) -> frozenset[str]:
-    """Names of a connector's options that are secrets, or several of them. Pure."""
-    return frozenset(
-        name
-        for name, field in model.model_fields.items()
-        if Secret in (field.annotation, *get_args(field.annotation)) or _takes_several(model, name)
-    )
-
-
-def _takes_several(model: type[BaseModel], name: str) -> bool:
-    """Whether an option may be a list of secrets: `Secret | tuple[Secret, ...]`."""
-    kind = model.model_fields[name].annotation
-    return tuple[Secret, ...] in (kind, *get_args(kind))
 
 
 def _validated(
@@ -188,14 +166,11 @@ def _validated(
 
 
 def _note(model: type[BaseModel], wrong: Any, root: Node, problems: Problems, legal: Collection[str] | None) -> None:
-    # The tag of a discriminated union is part of pydantic's path, but not of the document's.
-    path = [
-        step for step in wrong["loc"] if step not in ("client_credentials", "jwt", "literal['rule']") and "[" not in str(step)
-    ]
+    path = _path_in(root, wrong)
     name = ".".join(str(step) for step in path)
     if wrong["type"] == "extra_forbidden":
         parent = root.at(path[:-1])
-        known = legal if legal is not None and len(path) == 1 else _keys_at(model, path[:-1])
+        known = legal if legal is not None and len(path) == 1 else _keys_at(model, wrong["loc"][:-1])
         problems.add_key(parent, str(path[-1]), f'There is no option "{name}".', suggest(str(path[-1]), known))
     elif wrong["type"] == "missing":
         problems.add(root.at(path[:-1]), f"{name} is missing.")
@@ -206,14 +181,29 @@ def _note(model: type[BaseModel], wrong: Any, root: Node, problems: Problems, le
         problems.add(root.at(path), f"{name} is not right: {message[0].lower()}{message[1:]}.")
 
 
-def _keys_at(model: type[BaseModel], path: list[Any]) -> list[str]:
-    """Legal keys of the part of `model` at `path`."""
-    current: Any = model
-    for step in path:
-        field = getattr(current, "model_fields", {}).get(str(step))
-        kinds = [field.annotation, *getattr(field.annotation, "__args__", ())] if field is not None else []
-        current = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-    return [key for key in getattr(current, "model_fields", {}) if key != "folder"]
+def _path_in(root: Node, wrong: Any) -> list[Any]:
+    """Pydantic's path without what is not the document's: the tags of unions, as which a value was tried."""
+    steps = [
+        step for step in wrong["loc"] if step not in ("client_credentials", "jwt", "literal['rule']") and "[" not in str(step)
+    ]
+    path: list[Any] = []
+    node = root
+    for number, step in enumerate(steps, start=1):
+        is_there = step in node.entries if isinstance(step, str) else node.kind == "sequence"
+        if is_there or (number == len(steps) and (wrong["type"] == "missing" or not path)):
+            path.append(step)
+            node = root.at(path)
+    return path
+
+
+def _keys_at(model: type[BaseModel], loc: Sequence[Any]) -> list[str]:
+    """Legal keys of the part of `model` at a path of pydantic, in which a union's tag chooses among its sections."""
+    current = [model]
+    for step in loc:
+        fields = [one.model_fields[step] for one in current if step in one.model_fields]
+        tagged = [one for one in current if "type" in one.model_fields and step in get_args(one.model_fields["type"].annotation)]
+        current = [section for field in fields for section in sections(field)] if fields else tagged or current
+    return list(dict.fromkeys(key for one in current for key in one.model_fields if key != "folder"))
 
 
 __all__ = ["ConfigError", "load_settings", "secret_options", "validate_options"]

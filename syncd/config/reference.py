@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -35,9 +35,12 @@ def _rows(prefix: str, model: type[BaseModel]) -> Iterator[tuple[str, str, str]]
     for name, field in model.model_fields.items():
         if name in ("folder", "sources", "auth", "type", "version") and not field.description:
             continue
-        if name == "folder":
-            continue
         kind = field.annotation
+        optional = [one for one in get_args(kind) if isinstance(one, type) and issubclass(one, BaseModel)]
+        if field.default is None and len(optional) == 1:
+            yield f"{prefix}{name}", field.description or "", _default(None)
+            yield from _rows(f"{prefix}{name}.", optional[0])
+            continue
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _rows(f"{prefix}{name}.", kind)
             continue

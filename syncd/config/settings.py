@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from syncd.config.secret import Secret
 from syncd.document import Node
+from syncd.sftp import SftpServer
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 Share = Field(ge=0.0, le=1.0)
@@ -135,6 +136,25 @@ class GuardSettings(_Part):
     )
 
 
+class XactlySftpSettings(SftpServer, _Part):
+    """`xactly.sftp`: the staging area that Xactly provides."""
+
+    folder: str = Field(default=".", description="Folder on the server.", examples=["/in"])
+
+
+class XactlySettings(_Part):
+    """The export to Xactly (`syncd report xactly`); see docs/how-to/admin/export-to-xactly.md."""
+
+    template: str = Field(
+        default="mappings/exports/xactly.yaml",
+        description="Your template: which opportunities, which columns; relative to syncd.yaml.",
+    )
+    folder: str = Field(
+        default="xactly", description="Where the files of a batch are put, unless there is sftp; relative to syncd.yaml."
+    )
+    sftp: XactlySftpSettings | None = Field(default=None, description="Put them on a server instead.")
+
+
 class LogSettings(_Part):
     """What is logged (stderr)."""
 
@@ -253,6 +273,7 @@ class Settings(_Part):
     daemon: DaemonSettings = Field(default=DaemonSettings(), description="The life of the daemon.")
     reload: ReloadSettings = Field(default=ReloadSettings(), description="Changes on disk.")
     guard: GuardSettings = Field(default=GuardSettings(), description="The blast-radius guard.")
+    xactly: XactlySettings | None = Field(default=None, description="The export to Xactly; none if not given.")
     log: LogSettings = Field(default=LogSettings(), description="What is logged.")
     allow_literal_secrets: bool = Field(default=False, description="Secrets may stand in this file: for sandboxes only.")
     allow_source_writes_from_sandbox: bool = Field(

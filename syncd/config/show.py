@@ -35,7 +35,7 @@ def _without_password(url: str) -> str:
 
 def _walk(prefix: str, part: BaseModel, secrets: Mapping[str, Collection[str]]) -> Iterator[tuple[str, Any, bool]]:
     for name in type(part).model_fields:
-        if name == "folder":
+        if name == "folder" and not prefix:
             continue
         value = getattr(part, name)
         key = f"{prefix}{name}"
@@ -52,10 +52,20 @@ def _walk(prefix: str, part: BaseModel, secrets: Mapping[str, Collection[str]]) 
 def _options(prefix: str, source: ConfiguredSource, secrets: Collection[str]) -> Iterator[tuple[str, Any, bool]]:
     for name, value in source.options.items():
         # A connector that is not known here may call its secrets anything that sounds like one.
-        if name in secrets or any(word in name for word in ("secret", "token", "password", "api_key")):
-            yield f"{prefix}{name}", Secret("", _origin(value)), True
-        else:
-            yield f"{prefix}{name}", value, True
+        sounds_secret = any(word in name for word in ("secret", "token", "password", "api_key"))
+        yield from _option(prefix, name, value, {*secrets, name} if sounds_secret else secrets)
+
+
+def _option(prefix: str, path: str, value: Any, secrets: Collection[str]) -> Iterator[tuple[str, Any, bool]]:
+    """One option; a section that holds secrets is shown key by key."""
+    parent = path.rpartition(".")[0]
+    if path in secrets or f"{parent}.*" in secrets:
+        yield f"{prefix}{path}", Secret("", _origin(value)), True
+    elif isinstance(value, dict) and any(one.startswith(f"{path}.") for one in secrets):
+        for key, one in value.items():
+            yield from _option(prefix, f"{path}.{key}", one, secrets)
+    else:
+        yield f"{prefix}{path}", value, True
 
 
 def _origin(reference: Any) -> str:

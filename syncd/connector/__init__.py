@@ -24,6 +24,7 @@ from syncd.connector.session import Health as Health
 from syncd.connector.session import Limits as Limits
 from syncd.connector.session import Options as Options
 from syncd.connector.session import Session as Session
+from syncd.connector.session import limits_of as limits_of
 from syncd.model import NOT_CARRIED_OUT as NOT_CARRIED_OUT
 from syncd.model import ActionOutcome as ActionOutcome
 from syncd.model import ActionState as ActionState
@@ -33,6 +34,7 @@ from syncd.model import Record as Record
 from syncd.model import Reject as Reject
 from syncd.model import SourceAction as SourceAction
 from syncd.model import SourceActionKind as SourceActionKind
+from syncd.model import Unwanted as Unwanted
 from syncd.model import Wanted as Wanted
 from syncd.model.secret import Secret as Secret
 

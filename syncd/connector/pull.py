@@ -14,8 +14,8 @@ from syncd.model import Page
 class PullConnector(Protocol):
     """A connector that is asked for records.
 
-    It may state `settle_seconds`, `overlap_seconds`, `page_size_records`, `poll_interval_seconds` and `limits` (a `Limits`) where the common values do not fit its vendor,
-    and `brings_records = False` when it is only there to act: its stream is always at its end.
+    It may state `settle_seconds`, `overlap_seconds`, `page_size_records`, `poll_interval_seconds` and `limits` (a `Limits`, or a
+    function of its options that gives one) where the common values do not fit its vendor, and `brings_records = False` when it is only there to act: its stream is always at its end.
     """
 
     name: str

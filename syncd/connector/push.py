@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 
 from syncd.connector.session import Health, Options, Session
-from syncd.model import Delivery, Record, Reject, Wanted
+from syncd.model import Delivery, Record, Reject, Unwanted, Wanted
 
 
 class HttpRequest(msgspec.Struct, frozen=True):
@@ -123,8 +123,10 @@ class FetchingConnector(Protocol):
     name: str
     Options: type[Options]
 
-    def fetch(self, session: Session, options: Any, wanted: Wanted) -> Record | Reject | None:
+    def fetch(self, session: Session, options: Any, wanted: Wanted) -> Record | Reject | Unwanted | None:
         """The record of a notification, under the key that `pull` would give it; None when the vendor has none (yet).
+
+        Unwanted: the vendor has one that `pull` would leave out. It is forgotten; when it changes it is announced again.
 
         Where that is a 404, give `rows` a ContractError of your own for it, and catch that.
 

@@ -50,6 +50,13 @@ class Limits(msgspec.Struct, frozen=True):
     read_timeout_seconds: float = 120.0
 
 
+def limits_of(connector: object, options: Options) -> Limits:
+    """What a connector's vendor bears under these options; the common values where it states none. Pure."""
+    stated = getattr(connector, "limits", None)
+    limits: Limits = Limits() if stated is None else stated(options) if callable(stated) else stated
+    return limits
+
+
 class Session(msgspec.Struct, frozen=True):
     """What the engine lends a connector for one pull.
 

@@ -7,12 +7,13 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from pydantic import AfterValidator
 
 from syncd.connector.http import Reply
+from syncd.connector.push import HttpRequest, Verdict
 from syncd.connector.session import Session
 from syncd.errors import ContractError, SourceUnavailableError
 from syncd.model import Record
@@ -23,6 +24,7 @@ _SKEW = timedelta(seconds=60)
 _MAX_SKEW = timedelta(days=1)
 """A vendor's clock further behind than this would silently read nothing."""
 _MOST_KEY_CHARACTERS = 200
+_MOST_FIELDS = 1_000
 
 
 def _safe(value: str) -> str:
@@ -73,6 +75,22 @@ def is_signed(signature: bytes, text: bytes, secrets: Iterable[str]) -> bool:
     found = False
     for one in secrets:
         found |= hmac.compare_digest(hmac.new(one.encode(), text, hashlib.sha256).digest(), signature) and bool(one)
+    return found
+
+
+def misplaced(request: HttpRequest, secrets: Iterable[str]) -> Verdict | None:
+    """The refusal of a request whose address does not end in one of the secrets, None for one whose does: as if nobody were there."""
+    return None if is_one_of(request.tail, secrets) else Verdict(refusal="unknown_source", status=404)
+
+
+def form_of(body: bytes) -> dict[str, str]:
+    """The fields of an URL-encoded form, brackets in names as they are; of a name that came twice the first. Empty if it is none."""
+    found: dict[str, str] = {}
+    try:
+        for name, text in parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS):
+            found.setdefault(name, text)
+    except ValueError:
+        return {}
     return found
 
 

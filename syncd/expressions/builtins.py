@@ -5,9 +5,9 @@ Pure. The catalogue with kinds and documentation is `functions.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from syncd.expressions import operators, reading
@@ -15,6 +15,10 @@ from syncd.expressions.reading import as_day, as_instant, as_list, as_number, as
 
 MAX_SEARCHED_CHARACTERS = 100_000
 """Text longer than this is not searched by `matches`: RE2 is linear, a cell of 10 MB would still hold up the rest."""
+
+_MAX_REMEMBERED_CHARACTERS = 128
+_REMEMBERED = 8_192
+"""Answers of `matches` on short texts: some 2 MB at most."""
 
 _ROUNDED_BELOW = 1e15  # beyond it a float has no places after the point
 _DAY = timedelta(days=1)
@@ -77,10 +81,18 @@ def ends_with(value: Any, end: Any) -> bool:
 
 def matches(pattern: Any, value: Any) -> bool:
     """Whether the compiled RE2 `pattern` is found anywhere in the text."""
-    text = as_text(value)
+    text = value if value.__class__ is str else as_text(value)
     if text is None or len(text) > MAX_SEARCHED_CHARACTERS:
         return False
+    return _is_found(pattern, text) if len(text) <= _MAX_REMEMBERED_CHARACTERS else _search(pattern, text)
+
+
+def _search(pattern: Any, text: str) -> bool:
     return pattern.search(text.encode("utf-8", "replace")) is not None
+
+
+_is_found = lru_cache(maxsize=_REMEMBERED)(_search)
+"""The same, remembered: titles and countries are few, and each is searched for every rule on each pass."""
 
 
 def domain(value: Any) -> str | None:
@@ -133,6 +145,8 @@ def days_since(now: Any, today: Any, value: Any) -> int | None:
 
     Two instants are compared to the second, everything else by days.
     """
+    if value.__class__ is now.__class__ is datetime and value.tzinfo is now.tzinfo is UTC:  # as stored touches have it
+        return (now - value) // _DAY
     then = as_time(value)
     if then is None:
         return None
@@ -145,20 +159,26 @@ def days_since(now: Any, today: Any, value: Any) -> int | None:
 
 def count_touches(touches: Any, now: Any, today: Any, channel: Any = None, days: Any = None) -> int:
     """How many touches there were, on one channel or on all, ever or in the last `days`."""
-    return sum(1 for _ in _touches(touches, now, today, channel, days))
+    return _count_touches(touches, now, today, channel, days)
 
 
 def any_touch(touches: Any, now: Any, today: Any, channel: Any = None, days: Any = None) -> bool:
     """Whether there was a touch, on one channel or on any, ever or in the last `days`."""
-    return next(_touches(touches, now, today, channel, days), None) is not None
+    return _count_touches(touches, now, today, channel, days, most=1) > 0
 
 
-def _touches(touches: Any, now: Any, today: Any, channel: Any, days: Any) -> Iterator[dict[Any, Any]]:
-    """The touches that fit; with `days` those without a time do not."""
-    for touch in as_list(touches) or ():
+def _count_touches(touches: Any, now: Any, today: Any, channel: Any, days: Any, most: int | None = None) -> int:
+    """The touches that fit, up to `most`; with `days` those without a time do not."""
+    found = 0
+    for touch in touches if touches.__class__ is list else as_list(touches) or ():
         if not isinstance(touch, dict):
             continue
-        if channel is not None and not operators.equal(touch.get("channel"), channel):
-            continue
+        if channel is not None:
+            said = touch.get("channel")
+            if not (said == channel if said.__class__ is channel.__class__ is str else operators.equal(said, channel)):
+                continue
         if days is None or operators.at_most(days_since(now, today, touch.get("at")), days):
-            yield touch
+            found += 1
+            if found == most:
+                break
+    return found

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from syncd.expressions import operators, reading
@@ -43,7 +44,8 @@ class _Read:
         """The day or the instant in UTC; None if there is none."""
         if self.written is not None:
             return reading.as_time(self.written)
-        found = reading.follow(values, self.path)
+        name = self.path[0]
+        found = values.get(name) if len(self.path) == 1 and isinstance(name, str) else reading.follow(values, self.path)
         if found is None:
             return None
         if self.kind is Kind.INSTANT:
@@ -66,7 +68,7 @@ class _Counted:
             return
         for bound in self.bounds:
             if isinstance(then, datetime) and not self.is_by_day:
-                yield then + timedelta(days=bound)
+                yield then + days_long(bound)
             else:
                 yield begin(reading.as_day(then) or then, bound, zone)
 
@@ -80,9 +82,12 @@ class _Touched:
 
     def moments(self, values: Mapping[str, Any], zone: tzinfo) -> Iterator[datetime]:
         """When each touch leaves the days that are asked for."""
-        channel, age = self.channel, timedelta(days=self.bound)
+        channel, age = self.channel, days_long(self.bound)
         for touch in reading.as_list(values.get("touches")) or ():
-            if not isinstance(touch, dict) or (channel is not None and not operators.equal(touch.get("channel"), channel)):
+            if not isinstance(touch, dict):
+                continue
+            said = touch.get("channel")
+            if channel is not None and not (said == channel if said.__class__ is str else operators.equal(said, channel)):
                 continue
             at = reading.as_time(touch.get("at"))
             if isinstance(at, datetime):
@@ -119,6 +124,10 @@ class _Passed:
 
 Step = _Counted | _Touched | _Passed
 """One term that reads the clock."""
+
+
+days_long = lru_cache(maxsize=1_024)(lambda days: timedelta(days=days))
+"""So many days; few numbers of them are written in policies, and each is asked for with everybody."""
 
 
 def begin(day: date, days: int, zone: tzinfo) -> datetime:

@@ -42,8 +42,11 @@ def pair(left: Any, right: Any) -> tuple[Any, Any] | None:
 
 def equal(left: Any, right: Any) -> bool:
     """`left == right`."""
-    if left.__class__ is right.__class__ is str:  # what most channels and statuses are
+    kind = left.__class__
+    if kind is right.__class__ and (kind is str or kind is bool):  # what most channels, statuses and criteria are
         return bool(left == right)
+    if left is None or right is None:
+        return False
     both = pair(left, right)
     return both is not None and bool(both[0] == both[1])
 
@@ -164,6 +167,8 @@ def _read_as(sort: str, text: str) -> tuple[str, Any]:
 
 
 def _ordered(compare: Callable[[Any, Any], bool], left: Any, right: Any) -> bool:
+    if left.__class__ is right.__class__ is int:  # counts of days
+        return compare(left, right)
     both = pair(left, right)
     return both is not None and not isinstance(both[0], bool) and compare(both[0], both[1])
 

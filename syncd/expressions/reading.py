@@ -75,6 +75,8 @@ def as_boolean(value: Any) -> bool | None:
 
 def truth(value: Any) -> bool:
     """Whether `value` holds as a condition: only true and the text `true` do; unknown is false."""
+    if value is None or value is True or value is False:
+        return value is True
     return as_boolean(value) is True
 
 
@@ -83,6 +85,8 @@ def as_time(value: Any) -> date | datetime | None:
 
     Without an offset an instant is taken as UTC.
     """
+    if value.__class__ is datetime and value.tzinfo is UTC:
+        return value
     if isinstance(value, str):
         if len(value) > _LONGEST_NUMBER or not (found := _TIME.fullmatch(value.strip())):
             return None
@@ -102,12 +106,16 @@ def as_time(value: Any) -> date | datetime | None:
 
 def as_day(value: Any) -> date | None:
     """The day of a time; an instant's day is its UTC day."""
+    if value.__class__ is date:  # what `today` is
+        return value
     found = as_time(value)
     return found.date() if isinstance(found, datetime) else found
 
 
 def as_instant(value: Any) -> datetime | None:
     """The instant of a time; a day's instant is its start in UTC."""
+    if value.__class__ is datetime and value.tzinfo is UTC:  # what `now` and stored instants are
+        return value
     found = as_time(value)
     return datetime.combine(found, time(), UTC) if found is not None and not isinstance(found, datetime) else found
 

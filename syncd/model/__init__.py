@@ -53,6 +53,7 @@ from syncd.model.record import Page as Page
 from syncd.model.record import Record as Record
 from syncd.model.record import RecordRef as RecordRef
 from syncd.model.record import Reject as Reject
+from syncd.model.record import Unwanted as Unwanted
 from syncd.model.record import Wanted as Wanted
 from syncd.model.run import InboxOutcome as InboxOutcome
 from syncd.model.run import RunStatus as RunStatus

@@ -85,7 +85,8 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
     """A record that a source says is there, and that is still to be asked for.
 
     Attributes:
-        key: Of the record, as a pull would give it; unique within (source, stream).
+        key: Of the record, as a pull would give it; where the source does not tell that, another that names it. Unique within
+            (source, stream): of what is announced twice the later counts.
         payload: What the source said of it: a JSON object, UTF-8.
         at: When the source says it happened (aware UTC); None if it does not say.
         locator: Where a person finds it, without personal data: `lead 321 of form 456`.
@@ -95,6 +96,12 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
     at: datetime | None = None
     locator: str = ""
+
+
+class Unwanted(msgspec.Struct, frozen=True, gc=False):
+    """What a source announced and, when it is asked, turns out to be nothing to keep (yet); `reason` is a constant word."""
+
+    reason: str
 
 
 NOT_THERE = "not_there"

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from syncd.model import Lane, OperationState, OrgRecord, OrgRow, PersonRecord, PersonView, Value
+from syncd.model import CONSENT_FIELDS, Lane, OperationState, OrgRecord, OrgRow, PersonRecord, PersonView, Value
 from syncd.plan.once import PUBLISHED, named_rule
 from syncd.plan.own_echo import OwnEcho, own_echoes
-from syncd.plan.survivorship import Golden
+from syncd.plan.survivorship import golden
 from syncd.policy import Facts, Policy, Section, Standing, StatusChange, TouchFact
 from syncd.policy.model import MOVING
-from syncd.ports import StoredActivity, StoredFacts
+from syncd.ports import StoredActivity, StoredFacts, StoredTouch
 
 _OPT_OUT = "HasOptedOutOfEmail"
+_BACKFILL = Lane.BACKFILL
+_NOTHING = StoredActivity()
 
 
 def standing_record(records: Sequence[OrgRecord]) -> OrgRecord | None:
@@ -30,7 +33,7 @@ def standing_record(records: Sequence[OrgRecord]) -> OrgRecord | None:
 
 def facts_of(
     view: PersonView,
-    golden: Golden,
+    said: dict[str, Value],
     stored: StoredFacts | None,
     policy: Policy,
     *,
@@ -42,7 +45,7 @@ def facts_of(
 
     Args:
         view: The person.
-        golden: The surviving values of `view.records`.
+        said: What `stated` gives of `view.records`.
         stored: What else is known; None for somebody who is new.
         policy: For its time zone.
         now: Aware UTC.
@@ -50,22 +53,24 @@ def facts_of(
         starts: Source to the instant before which nothing is news.
     """
     record = standing_record(view.org_records)
-    echoes = own_echoes(view.actions)
+    echoes = own_echoes(view.actions) if view.actions else ()
     touches = _touches(view, stored, starts, echoes)
-    activity = StoredActivity()
-    if stored is not None and record is not None:
+    activity = _NOTHING
+    if stored is not None and stored.activities and record is not None:
         found = [stored.activities[one] for one in (record.row.sf_id, record.row.contact_id) if one in stored.activities]
         activity = _joined(found)
     return Facts(
         person_id=view.person_id,
         now=now,
-        day=now.astimezone(ZoneInfo(policy.time_zone)).date().isoformat(),
-        golden=stated(golden),
+        day=day_of(now, policy.time_zone),
+        golden=said,
         standing=None if record is None else _standing(record, stored, machine_users),
         touches=touches,
         first_at=stored.first_at if stored is not None else now,
         news_at=_news_at(view, starts, echoes, touches),
-        sources=tuple(sorted({one.ref.source for one in view.records})),
+        sources=(view.records[0].ref.source,)
+        if len(view.records) == 1
+        else tuple(sorted({one.ref.source for one in view.records})),
         has_opted_out=has_opted_out(view),
         account=dict(stored.account.fields) if stored is not None and stored.account is not None else {},
         open_tasks=activity.open_tasks,
@@ -78,9 +83,23 @@ def facts_of(
     )
 
 
-def stated(golden: Golden) -> dict[str, Value]:
-    """What the sources say, by Lead field; defaults and cleared fields say nothing."""
-    return {name: one.value for name, one in golden.fields.items() if not one.is_default and one.value is not None}
+def stated(records: Sequence[PersonRecord]) -> dict[str, Value]:
+    """What the sources say, by Lead field: the surviving values. Defaults and cleared fields say nothing."""
+    if len(records) == 1:  # the usual case: nothing competes
+        lead = records[0].lead
+        ordinary = {} if lead.skipped else lead.fields
+        return {
+            name: one.value
+            for name, one in ordinary.items()
+            if not one.is_default and one.value is not None and name not in CONSENT_FIELDS
+        }
+    return {name: one.value for name, one in golden(records).fields.items() if not one.is_default and one.value is not None}
+
+
+@lru_cache(maxsize=64)
+def day_of(now: datetime, zone: str) -> str:
+    """The day of an instant in a time zone, ISO."""
+    return now.astimezone(ZoneInfo(zone)).date().isoformat()
 
 
 def _standing(record: OrgRecord, stored: StoredFacts | None, machine_users: frozenset[str]) -> Standing:
@@ -100,7 +119,7 @@ def _standing(record: OrgRecord, stored: StoredFacts | None, machine_users: froz
         is_converted=row.is_converted,
         created_at=created_at(row),
         edited_at=max(edits, default=None),
-        statuses=tuple(StatusChange(one.status, one.at, one.by_person) for one in statuses),
+        statuses=tuple([StatusChange(one.status, one.at, one.by_person) for one in statuses]),
     )
 
 
@@ -133,17 +152,20 @@ def _touches(
 ) -> tuple[TouchFact, ...]:
     """All touches but those that are the echo of an action of ours."""
     if stored is not None:
-        found: Iterable[tuple[str, datetime, str, str, Lane]] = (
-            (one.channel, one.at, one.campaign, one.source, one.lane)
-            for one in stored.touches
-            if not echoes or not any(echo.made(one.source, one.channel, one.at, one.consent) for echo in echoes)
+        told: Iterable[StoredTouch] = stored.touches
+        if echoes:
+            told = (one for one in told if not any(echo.made(one.source, one.channel, one.at, one.consent) for echo in echoes))
+        return tuple(
+            [
+                TouchFact(one.channel, one.at, one.campaign, one.source, _is_news(one.lane, one.source, one.at, starts))
+                for one in told
+            ]
         )
-    else:
-        found = (
-            (touch.channel, _instant(touch.at) or record.source_at, touch.campaign, record.ref.source, record.lane)
-            for record in view.records
-            if (touch := record.lead.touch).channel or touch.at
-        )
+    found = (
+        (touch.channel, _instant(touch.at) or record.source_at, touch.campaign, record.ref.source, record.lane)
+        for record in view.records
+        if (touch := record.lead.touch).channel or touch.at
+    )
     return tuple(
         TouchFact(channel, at, campaign, source, _is_news(lane, source, at, starts))
         for channel, at, campaign, source, lane in found
@@ -152,13 +174,15 @@ def _touches(
 
 def _is_news(lane: Lane, source: str, at: datetime, starts: Mapping[str, datetime | None]) -> bool:
     start = starts.get(source)
-    return lane < Lane.BACKFILL and (start is None or at >= start)
+    return lane < _BACKFILL and (start is None or at >= start)
 
 
 def _news_at(
     view: PersonView, starts: Mapping[str, datetime | None], echoes: Sequence[OwnEcho], touches: Sequence[TouchFact]
 ) -> datetime | None:
     """The newest source time of what is news. Of a record that our own action changed last, the newest touch before tells."""
+    if not echoes:
+        return news_at(view.records, starts)
     news = []
     for one in view.records:
         source, said = one.ref.source, one.lead.touch
@@ -218,10 +242,14 @@ def created_at(row: OrgRow) -> datetime | None:
 
 
 def _instant(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
+    return _read(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=256)
+def _read(text: str) -> datetime | None:
+    """Remembered: a replay asks on each day when the same records were made."""
     try:
-        found = datetime.fromisoformat(value)
+        found = datetime.fromisoformat(text)
     except ValueError:
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Actions of rules on the record itself, `owner` and `flag`: one write of these fields, once for each occasion. Pure.
+"""Actions of rules on the record itself, Lead or Contact: `owner` and `flag` in one write, once for each occasion. Pure.
 
 The outbox is the memory: a rule whose write is done has fired, and a person may take it back. Until then the rule is asked again.
 """
@@ -40,12 +40,15 @@ def field_actions(
     owner_of: Callable[[str], str],
 ) -> FieldActions:
     """What of `wanted` is to be written to `record`; `owner_of` gives the id of an owner as rules name one, "" where there is none."""
+    asked = [one for one in wanted if one.kind in ON_RECORD]
+    if asked and record.row.is_converted:
+        # The mirror does not have their contact, and a converted lead takes no writes (reference salesforce.md 1, fact 8).
+        return FieldActions(unfinished=frozenset(one.rule_id for one in asked), notes={"contact": "contact_not_seen"})
     held = {hold.field: hold.value for hold in view.holds}
     fields: dict[str, Value] = {}
     why: dict[str, Provenance] = {}
     notes: dict[str, str] = {}
     unfinished: set[str] = set()
-    asked = [one for one in wanted if one.kind in ON_RECORD]
     for one in asked:
         name, value, note = _wish(one, described, owner_of)
         field = described.fields.get(name)

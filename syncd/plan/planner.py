@@ -187,7 +187,7 @@ class _Planner:
             return False
         living = [record for record in self._view.org_records if not record.row.is_deleted]
         if living:
-            # Nothing but consent is written to Contacts yet.
+            # Of what the sources say nothing but consent is written to Contacts.
             self._notes["person"] = "person_is_contact"
             return True
         deleted = [record for record in self._view.org_records if record.row.is_deleted]

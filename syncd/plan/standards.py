@@ -12,22 +12,20 @@ from datetime import datetime
 
 import msgspec
 
-from syncd.errors import ConfigProblem
 from syncd.model import OperationKind, OrgRecord, OrgSchema, PersonView, Provenance, Value
 from syncd.plan.canonical import same
-from syncd.plan.field_actions import ON_RECORD, field_actions, kept_of_old
+from syncd.plan.field_actions import field_actions, kept_of_old
 from syncd.plan.fields import fitting
 from syncd.plan.observed import observed_decisions, observed_notes
 from syncd.plan.once import PUBLISHED, rule_name
 from syncd.plan.policy_tasks import Asking
 from syncd.plan.source_actions import ActionWrite, ask_sources
 from syncd.plan.tasks import TASK, TaskWrite
-from syncd.policy import Enforcement, Policy, Section, Target, Verdict
+from syncd.policy import Policy, Section, Verdict
 from syncd.ports import DecisionRow, Review
 
 CONVERT = "convert"
 """Where the notes of a plan tell why somebody is not converted."""
-_ADVICE = "Give the rule enforcement: observe, or leave it out."
 
 
 class StandardsSettings(msgspec.Struct, frozen=True, gc=False):
@@ -95,22 +93,6 @@ class Carried(msgspec.Struct, frozen=True, gc=False):
     notes: dict[str, str] = {}
 
 
-def not_carried_out(policy: Policy) -> list[ConfigProblem]:
-    """What the policy asks for that this version decides on, but does not do: refused, so that nobody relies on it."""
-    found = []
-    for rule in policy.rules:
-        wrong = []
-        if rule.enforcement is Enforcement.OBSERVE:
-            continue
-        of_others = [one for one in rule.actions if rule.target is not Target.LEAD and one.kind in ON_RECORD]
-        wrong += [(one.line or rule.line, f"{one.kind} actions on contacts are") for one in of_others]
-        found += [
-            ConfigProblem(policy.file, line, 1, f'Rule "{rule.rule_id}": {what} not carried out by this version.', _ADVICE)
-            for line, what in wrong
-        ]
-    return found
-
-
 def carry(
     policy: Policy,
     verdict: Verdict,
@@ -133,7 +115,7 @@ def carry(
     notes: dict[str, str] = {}
 
     def owner_of(wanted: str) -> str:
-        return account_owner if wanted == "account" else _owner_id(wanted, policy, record, settings)
+        return account_owner if wanted == "account" else _owner_id(wanted, policy, view, record, settings)
 
     fields = _written(policy, verdict, view, record, schema, owner_of, notes)
     behind = verdict.rule_id
@@ -264,13 +246,19 @@ def _version(policy: Policy) -> str:
     return f"{policy.name} {policy.digest[:8]}".strip()
 
 
-def _owner_id(wanted: str, policy: Policy, record: OrgRecord, settings: StandardsSettings) -> str:
-    """The id of the owner a rule asks for; "" when it stays, or when the one from before is gone."""
+def _owner_id(wanted: str, policy: Policy, view: PersonView, record: OrgRecord, settings: StandardsSettings) -> str:
+    """The id of the owner a rule asks for; "" when it stays, or when the one from before is gone.
+
+    Of a contact, whom nobody archives, the one from before is what the lead kept that became it.
+    """
     if wanted == "previous":
         fields = dict.fromkeys(
             one.means.previous_owner_field for one in policy.rules if one.means and one.means.previous_owner_field
         )
-        before = next((str(value) for name in fields if (value := record.row.fields.get(name))), "")
+        rows = [record.row]
+        if record.row.object == "Contact":
+            rows += [one.row for one in view.org_records if one.row.is_converted]
+        before = next((str(value) for row in rows for name in fields if (value := row.fields.get(name))), "")
         return before if before in settings.active else ""
     return settings.owners.get(wanted, "")
 
@@ -314,4 +302,4 @@ def decision_of(policy: Policy, verdict: Verdict, rule_id: str) -> DecisionRow:
     )
 
 
-__all__ = ["CONVERT", "Carried", "PolicyWrite", "StandardsSettings", "carry", "decision_of", "not_carried_out"]
+__all__ = ["CONVERT", "Carried", "PolicyWrite", "StandardsSettings", "carry", "decision_of"]

@@ -5,6 +5,7 @@ load      the file to a Policy, by reading and read_*                        che
 expected  the tests of the file                                              needs      what the mirror must hold for it
 values    what is known, as conditions name it                               compiled   a policy made ready, once for everybody
 evaluate  one person to one verdict, by score, criteria, moving, deleting, doing   turn       one evaluation under way
+ways      who is asked what in which status                                alike    where two policies cannot decide differently
 explain   why                                                                decide     what a new or deleted lead gets
 """
 

@@ -83,8 +83,8 @@ def _opening(policy: Policy, rule: Rule, org: OrgSchema) -> Iterator[Finding]:
 
 
 def _fields(policy: Policy, org: OrgSchema) -> Iterator[Finding]:
-    """Fields that are written, of Lead and Task; what is only read was checked when the conditions were compiled."""
-    lead, task = org.objects.get("Lead"), org.objects.get("Task")
+    """Fields that are written, of Lead, Contact and Task; what is only read was checked when the conditions were compiled."""
+    lead, contact, task = (org.objects.get(name) for name in ("Lead", "Contact", "Task"))
     if lead is not None:
         for key in ("next_action", "reason", "policy", "score"):
             if name := getattr(policy.fields, key):
@@ -101,8 +101,9 @@ def _fields(policy: Policy, org: OrgSchema) -> Iterator[Finding]:
                     yield from _writable(lead.fields, "Lead", name, rule.line, rule.rule_id, "means")
     for rule in policy.rules:
         for action in rule.actions:
-            if action.kind is ActionKind.FLAG and lead is not None and rule.target is Target.LEAD:
-                yield from _writable(lead.fields, "Lead", action.options["field"], action.line, rule.rule_id, "do")
+            name, described = ("Lead", lead) if rule.target is Target.LEAD else ("Contact", contact)
+            if action.kind is ActionKind.FLAG and described is not None:
+                yield from _writable(described.fields, name, action.options["field"], action.line, rule.rule_id, "do")
             if action.kind is ActionKind.TASK and task is not None:
                 yield from _task(rule, action, task.fields)
 

@@ -6,8 +6,9 @@ so that a pass collects with one `|` what it has to ask for the next look.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import tzinfo
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,13 +20,17 @@ from syncd.policy.model import (
     ActionKind,
     Asked,
     Criterion,
+    Judged,
     Mover,
     Program,
     Rule,
     ScoreRule,
     Section,
+    Target,
 )
+from syncd.policy.needs import expressions_of
 from syncd.policy.policy import Policy
+from syncd.policy.values import Named, named_in
 
 BLOCKED = (
     "condition", "status", "not_allowed", "rep_edit", "held", "too_soon", "waiting", "done_before", "consent", "earlier_rule",
@@ -39,12 +44,14 @@ class Condition(msgspec.Struct, frozen=True):
     """An expression with the clocked terms it reads.
 
     Attributes:
+        run: What calling the expression does.
         own: Bits of its own terms.
         all: Its own and those of the criteria, of `qualified` and of the score that it names.
         reads_score: By itself or through a criterion or `qualified`.
     """
 
     call: Expression
+    run: Callable[[Mapping[str, Any]], Any]
     own: int = 0
     all: int = 0
     reads_score: bool = False
@@ -66,7 +73,12 @@ class ReadyRule(msgspec.Struct, frozen=True):
 
 
 class ReadyProgram(msgspec.Struct, frozen=True):
-    """A program with the rules that are asked in it: those that move, and by section those that come afterwards."""
+    """A program with the rules that are asked in it: those that move, and by section those that come afterwards.
+
+    Attributes:
+        named: Statuses that rules name; all others are alike to them.
+        ways: What is asked of whom (`syncd.policy.ways`), filled as they come.
+    """
 
     program: Program
     applies_to: Condition | None
@@ -75,18 +87,27 @@ class ReadyProgram(msgspec.Struct, frozen=True):
     rules: dict[str, ReadyRule]
     allowed: frozenset[tuple[str, str]]
     allowed_for_reps: frozenset[tuple[str, str]]
+    named: frozenset[str]
+    ways: dict[tuple[Target | None, str], Any]
 
 
 class ReadyCriterion(msgspec.Struct, frozen=True):
-    """A criterion with its conditions."""
+    """A criterion with its conditions, and what becomes of it, made once."""
 
     criterion: Criterion
     met: Condition | None
     unmet: Condition | None
+    judged: dict[bool | None, Judged]
 
 
 class ReadyPolicy(msgspec.Struct, frozen=True):
-    """A policy made ready. `clocked` are the numbered terms; `score_bits` those that scoring reads."""
+    """A policy made ready.
+
+    Attributes:
+        clocked: The numbered terms; `score_bits` those that scoring reads.
+        always: What everybody whom a program is for is asked, the criteria and `qualified`, as one condition; not to be called.
+        named: Which variables anything reads.
+    """
 
     policy: Policy
     zone: tzinfo
@@ -97,6 +118,8 @@ class ReadyPolicy(msgspec.Struct, frozen=True):
     qualified: Condition | None
     limits: dict[ActionKind, Condition]
     score_bits: int
+    always: Condition | None
+    named: Named
 
 
 _ready: dict[int, ReadyPolicy] = {}
@@ -133,6 +156,7 @@ class _Maker:
             self._named["qualified"] = qualified
         limits = {kind: found for kind, limit in policy.limits.items() if (found := self._condition(limit)) is not None}
         programs = tuple(self._program(one) for one in policy.programs)
+        judging = [one for criterion in criteria for one in (criterion.met, criterion.unmet) if one is not None]
         return ReadyPolicy(
             policy=policy,
             zone=ZoneInfo(policy.time_zone),
@@ -143,6 +167,8 @@ class _Maker:
             qualified=qualified,
             limits=limits,
             score_bits=self._score_bits,
+            always=_together([*judging, *([qualified] if qualified is not None else [])]),
+            named=named_in(name for _, expression in expressions_of(policy) for name in expression.names),
         )
 
     def _condition(self, expression: Expression | None) -> Condition | None:
@@ -153,14 +179,20 @@ class _Maker:
             own |= 1 << self._numbers.setdefault(step, len(self._numbers))
         named = [found for name in expression.names if (found := self._named.get(name)) is not None]
         reads_score = "score" in expression.names or any(one.reads_score for one in named)
-        return Condition(expression, own, own | _union(one.all for one in named) | (self._score_bits * reads_score), reads_score)
+        return Condition(
+            expression,
+            expression.run,
+            own,
+            own | _union(one.all for one in named) | (self._score_bits * reads_score),
+            reads_score,
+        )
 
     def _criterion(self, criterion: Criterion) -> ReadyCriterion:
-        made = ReadyCriterion(criterion, self._condition(criterion.met), self._condition(criterion.unmet))
-        both = [one for one in (made.met, made.unmet) if one is not None]
-        if both:
-            bits = _union(one.all for one in both)
-            self._named[f"criteria.{criterion.name}"] = Condition(both[0].call, bits, bits, any(one.reads_score for one in both))
+        judged = {value: Judged(criterion.name, value) for value in (True, False, None)}
+        made = ReadyCriterion(criterion, self._condition(criterion.met), self._condition(criterion.unmet), judged)
+        both = _together([one for one in (made.met, made.unmet) if one is not None])
+        if both is not None:
+            self._named[f"criteria.{criterion.name}"] = both
         return made
 
     def _program(self, program: Program) -> ReadyProgram:
@@ -177,6 +209,10 @@ class _Maker:
             rules={one.rule.rule_id: one for one in rules},
             allowed=_pairs(program, Mover.SYNCD),
             allowed_for_reps=_pairs(program, Mover.REP),
+            named=frozenset(
+                {*program.statuses, *(name for one in rules for name in (*(one.from_statuses or ()), one.to_status))} - {""}
+            ),
+            ways={},
         )
 
     def _rule(self, rule: Rule) -> ReadyRule:
@@ -200,6 +236,14 @@ def _may_move(ready_rule: ReadyRule) -> bool:
 
 def _pairs(program: Program, mover: Mover) -> frozenset[tuple[str, str]]:
     return frozenset((one.from_status, one.to_status) for one in program.transitions if one.by in (mover, Mover.BOTH))
+
+
+def _together(conditions: Sequence[Condition]) -> Condition | None:
+    """What all of them read, as one condition that stands for them; None for none."""
+    if not conditions:
+        return None
+    bits = _union(one.all for one in conditions)
+    return Condition(conditions[0].call, conditions[0].run, bits, bits, any(one.reads_score for one in conditions))
 
 
 def _union(bits: Iterable[int]) -> int:

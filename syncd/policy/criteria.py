@@ -5,6 +5,7 @@ from __future__ import annotations
 from syncd.policy.compiled import ReadyCriterion, ReadyPolicy
 from syncd.policy.model import Judged
 from syncd.policy.values import Values
+from syncd.policy.ways import Ways
 
 
 def judge(policy: ReadyPolicy, values: Values) -> tuple[tuple[Judged, ...], bool | None]:
@@ -17,9 +18,19 @@ def judge(policy: ReadyPolicy, values: Values) -> tuple[tuple[Judged, ...], bool
     judged = []
     for one in policy.criteria:
         known[one.criterion.name] = found = _answer(one, values)
-        judged.append(Judged(one.criterion.name, found))
-    values["qualified"] = is_qualified = policy.qualified.call(values) if policy.qualified is not None else None
+        judged.append(one.judged[found])
+    values["qualified"] = is_qualified = policy.qualified.run(values) if policy.qualified is not None else None
     return tuple(judged), is_qualified
+
+
+def judge_needed(policy: ReadyPolicy, ways: Ways, values: Values) -> None:
+    """Write into the values only what the rules in place ask for."""
+    known: dict[str, bool | None] = {}
+    values["criteria"] = known
+    for one in ways.criteria:
+        known[one.criterion.name] = _answer(one, values)
+    if ways.reads_qualified and policy.qualified is not None:
+        values["qualified"] = policy.qualified.run(values)
 
 
 def evidence(one: ReadyCriterion, value: bool | None, values: Values) -> tuple[str, ...]:
@@ -30,6 +41,6 @@ def evidence(one: ReadyCriterion, value: bool | None, values: Values) -> tuple[s
 
 def _answer(one: ReadyCriterion, values: Values) -> bool | None:
     """Met wins over unmet; neither is unknown."""
-    if one.met is not None and one.met.call(values):
+    if one.met is not None and one.met.run(values):
         return True
-    return False if one.unmet is not None and one.unmet.call(values) else None
+    return False if one.unmet is not None and one.unmet.run(values) else None

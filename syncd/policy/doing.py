@@ -7,6 +7,7 @@ from syncd.policy.model import FOR_MAILING, Section, Target, Wanted
 from syncd.policy.moving import Move
 from syncd.policy.turn import Turn, later
 from syncd.policy.values import canonical, iso
+from syncd.policy.ways import acts_on_nobody, converts_nobody, reaches
 
 PLACEHOLDER_COMPANY = "[not provided]"
 """What a mapping fills in for a company that nobody named (DESIGN 3.4)."""
@@ -16,12 +17,18 @@ def convert(turn: Turn, moved: Move | None) -> tuple[ReadyRule | None, str]:
     """The rule that converts the lead and the one that makes an opportunity with it; None and "" where there is none."""
     chosen: ReadyRule | None = None
     opens = ""
-    for one in turn.program.later[Section.CONVERT]:
+    for one in turn.ways.converting:
+        if isinstance(one, tuple):
+            turn.asked += one
+            continue
         word = _convert_blocked(turn, one, is_free=moved is None and chosen is None)
         turn.asked.append(one.blocked[word] if word else one.fired)
         if not word and one.is_enforced:
             chosen = one
-    for one in turn.program.later[Section.OPPORTUNITY]:
+    for one in turn.ways.opening:
+        if isinstance(one, tuple):
+            turn.asked += one
+            continue
         word = _opening_blocked(turn, one, chosen, is_free=not opens)
         turn.asked.append(one.blocked[word] if word else one.fired)
         if not word and one.is_enforced:
@@ -34,22 +41,20 @@ def act(turn: Turn, moved: Move | None) -> list[Wanted]:
     wanted: list[Wanted] = []
     if moved is not None and moved.rule is not None and moved.rule.rule.section is not Section.RECYCLE:
         wanted += _wanted(turn, moved.rule, moved.occasion)
-    for section in (Section.NURTURE, Section.RECYCLE, Section.SLA):
-        for one in turn.program.later[section]:
-            if section is not Section.RECYCLE:
-                _act(turn, one, moved, wanted)
-            elif one.rule.actions:
-                _recycle(turn, one, moved, wanted)
+    for one in turn.ways.acting:
+        if isinstance(one, tuple):
+            turn.asked += one
+        elif one.rule.section is Section.RECYCLE:
+            _recycle(turn, one, moved, wanted)
+        else:
+            _act(turn, one, moved, wanted)
     return wanted
 
 
 def _convert_blocked(turn: Turn, one: ReadyRule, *, is_free: bool) -> str:
-    if turn.target is not Target.LEAD:
-        return "no_target"
-    if turn.status not in turn.program.program.statuses or (
-        one.from_statuses is not None and turn.status not in one.from_statuses
-    ):
-        return "status"
+    word = converts_nobody(one, turn.program, turn.target, turn.status)
+    if word:
+        return word
     if not turn.holds(one.when):
         return "condition"
     if not is_free:
@@ -80,10 +85,8 @@ def _opening_blocked(turn: Turn, one: ReadyRule, converted_by: ReadyRule | None,
 
 
 def _is_target(turn: Turn, target: Target) -> bool:
-    """Whether there is what the rule is about; an account is reached through its contact."""
-    if target is Target.ACCOUNT:
-        return turn.target is Target.CONTACT and bool(turn.facts.account)
-    return turn.target is target
+    """Whether there is what the rule is about."""
+    return reaches(target, turn.target) and (target is not Target.ACCOUNT or bool(turn.facts.account))
 
 
 def _act(turn: Turn, one: ReadyRule, moved: Move | None, wanted: list[Wanted]) -> bool:
@@ -110,10 +113,9 @@ def _recycle(turn: Turn, one: ReadyRule, moved: Move | None, wanted: list[Wanted
 def _act_blocked(turn: Turn, one: ReadyRule, moved: Move | None) -> tuple[str, str]:
     """Why the rule does nothing ("" if it does), and what makes its actions once."""
     rule = one.rule
-    if not _is_target(turn, rule.target):
-        return "no_target", ""
-    if one.from_statuses is not None and turn.status not in one.from_statuses:
-        return "status", ""
+    word = acts_on_nobody(one, turn.target, turn.status)
+    if word or not _is_target(turn, rule.target):
+        return word or "no_target", ""
     if not turn.holds(one.when):
         return "condition", ""
     if rule.section is Section.SLA:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime
+from typing import NamedTuple
 
 from syncd.expressions.moments import begin
 from syncd.expressions.reading import as_day
-from syncd.policy.compiled import Condition, ReadyPolicy, ReadyProgram, ReadyRule, ready
-from syncd.policy.criteria import judge
+from syncd.policy.compiled import ReadyPolicy, ReadyProgram, ReadyRule, ready
+from syncd.policy.criteria import judge, judge_needed
 from syncd.policy.deleting import delete
 from syncd.policy.doing import act, convert
-from syncd.policy.model import ArchiveMeans, Facts, Section, Verdict
+from syncd.policy.model import ArchiveMeans, Facts, Judged, Points, Section, Verdict
 from syncd.policy.moving import Move, archived_by, move
 from syncd.policy.policy import Policy
 from syncd.policy.score import score
 from syncd.policy.turn import Turn
 from syncd.policy.values import Values, build_values
+from syncd.policy.ways import all_ways, ways_of
 
 
 def evaluate(policy: Policy, facts: Facts) -> Verdict:
@@ -28,33 +30,77 @@ def evaluate(policy: Policy, facts: Facts) -> Verdict:
 
     The verdict of somebody whom no program is for holds nothing but that next look.
     """
-    turn = Turn(ready(policy), facts, build_values(facts))
+    return evaluate_ready(ready(policy), facts)
+
+
+def evaluate_ready(
+    policy: ReadyPolicy, facts: Facts, *, is_whole: bool = False, is_brief: bool = False, looks: bool = True
+) -> Verdict:
+    """The same of a policy that was made ready.
+
+    Args:
+        policy: As `ready` gives it.
+        facts: The person.
+        is_whole: Ask also the rules that are out of place, and work everything out: it gives the same, slowly.
+        is_brief: Leave out the criteria, the score and whether they are qualified; what the rules ask of them they get.
+        looks: Whether to tell when to look again.
+    """
+    turn = Turn(policy, facts, build_values(facts) if is_whole else build_values(facts, policy.named))
     chosen = _program(turn)
     if chosen is None:
-        return Verdict(facts.person_id, look_at=turn.look_at())
+        return Verdict(facts.person_id, look_at=turn.look_at() if looks else None)
     turn.program = chosen
-    points, given = score(turn.policy, facts, turn.values)
+    # Where a hold period runs, also a rule that is out of place has a say: it ends it.
+    is_whole = is_whole or bool(facts.waiting)
+    turn.ways = all_ways(policy, chosen) if is_whole else ways_of(policy, chosen, turn.target, turn.status)
+    standards = _brief_standards(turn) if is_brief else _standards(turn)
+    return _verdict(turn, standards, looks=looks)
+
+
+class _Judged(NamedTuple):
+    """What the standards say of the person; empty in brief."""
+
+    criteria: tuple[Judged, ...] = ()
+    is_qualified: bool | None = None
+    score: int = 0
+    points: tuple[Points, ...] = ()
+
+
+def _standards(turn: Turn) -> _Judged:
+    points, given = score(turn.policy, turn.facts, turn.values)
     turn.values["score"] = points
     criteria, is_qualified = judge(turn.policy, turn.values)
+    return _Judged(criteria, is_qualified, points, given)
+
+
+def _brief_standards(turn: Turn) -> _Judged:
+    """Only what the rules in place ask for, and only for them."""
+    turn.values["score"] = score(turn.policy, turn.facts, turn.values)[0] if turn.ways.reads_score else 0
+    judge_needed(turn.policy, turn.ways, turn.values)
+    return _Judged()
+
+
+def _verdict(turn: Turn, standards: _Judged, *, looks: bool) -> Verdict:
+    """Ask the rules, unless a hold is on."""
     moved: Move | None = None
     converting: ReadyRule | None = None
     opens, deletes, actions = "", "", []
     keeps: dict[str, datetime] = {}
     if _is_held(turn):
-        turn.asked = [one.blocked["held"] for one in chosen.rules.values()]
+        turn.asked = [one.blocked["held"] for one in turn.program.rules.values()]
     else:
-        for condition in _asked_always(turn.policy):
-            turn.note(condition)
+        if turn.policy.always is not None:
+            turn.note(turn.policy.always)
         moved = move(turn)
         converting, opens = convert(turn, moved)
         deletes, keeps = delete(turn, is_free=moved is None and converting is None)
         actions = act(turn, moved)
     firing = moved.rule if moved is not None else converting
     to_status = moved.to_status if moved is not None else ""
-    stands = chosen.program.statuses.get(to_status or turn.status)
+    stands = turn.program.program.statuses.get(to_status or turn.status)
     return Verdict(
-        person_id=facts.person_id,
-        program=chosen.program.name,
+        person_id=turn.facts.person_id,
+        program=turn.program.program.name,
         rule_id=moved.rule_id if moved is not None else converting.rule.rule_id if converting is not None else "",
         reason=moved.reason if moved is not None else converting.rule.reason if converting is not None else "",
         from_status=turn.status,
@@ -70,13 +116,13 @@ def evaluate(policy: Policy, facts: Facts) -> Verdict:
         keeps=keeps,
         actions=tuple(actions),
         asked=tuple(turn.asked),
-        criteria=criteria,
-        score=points,
-        points=given,
-        is_qualified=is_qualified,
+        criteria=standards.criteria,
+        score=standards.score,
+        points=standards.points,
+        is_qualified=standards.is_qualified,
         starts=turn.starts,
         stops=tuple(turn.stops),
-        look_at=turn.look_at(),
+        look_at=turn.look_at() if looks else None,
     )
 
 
@@ -91,7 +137,10 @@ def values_of(policy: Policy, facts: Facts) -> Values:
 
 def _program(turn: Turn) -> ReadyProgram | None:
     """The first program that applies."""
-    return next((one for one in turn.policy.programs if turn.holds(one.applies_to)), None)
+    for one in turn.policy.programs:
+        if one.applies_to is None or turn.holds(one.applies_to):
+            return one
+    return None
 
 
 def _is_held(turn: Turn) -> bool:
@@ -103,12 +152,6 @@ def _is_held(turn: Turn) -> bool:
     with suppress(OverflowError):  # the end of the calendar: never
         turn.wait_for(begin(day, 1, turn.policy.zone))
     return True
-
-
-def _asked_always(policy: ReadyPolicy) -> list[Condition]:
-    """The conditions of the criteria and of `qualified`, which everybody's verdict holds."""
-    found = [condition for one in policy.criteria for condition in (one.met, one.unmet)]
-    return [condition for condition in (*found, policy.qualified) if condition is not None]
 
 
 def _is_backward(turn: Turn, moved: Move) -> bool:

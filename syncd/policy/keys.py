@@ -65,7 +65,7 @@ FIELDS = _keys(
     ("reason", "field", "why the status is what it is: `reason` of the rule", "", "Syncd_Reason__c"),
     ("policy", "field", "name and version of the policy that decided last", "", "Syncd_Policy__c"),
     ("score", "field", "the score", "", "Syncd_Score__c"),
-    ("hold_until", "field", "a day, set by a rep: until then no rule touches the record", "", "Syncd_Hold_Until__c"),
+    ("hold_until", "field", "a day, set by a rep: until then no rule touches the record; of a contact, where Contact has the field, too", "", "Syncd_Hold_Until__c"),
 )  # fmt: skip
 
 CONSENT = _keys(
@@ -211,9 +211,9 @@ ACTIONS: Mapping[str, tuple[Key, ...]] = {
         ("description", "text", "more words", "", "They asked for a demo."),
         ("fields", "mapping", "further fields of the task to expressions", "", "{Description: lead.Description}"),
     ),
-    "owner": _keys(("to", "text", "`previous`, `account`, `user:NAME` or `queue:NAME`", "required", "queue:Hot Leads")),
+    "owner": _keys(("to", "text", "`previous`, `account`, `user:NAME` or `queue:NAME`; of a contact never a queue", "required", "queue:Hot Leads")),
     "flag": _keys(
-        ("field", "field", "a field of Lead", "required", "Is_Hot__c"),
+        ("field", "field", "a field of Lead, or of Contact in a rule about contacts", "required", "Is_Hot__c"),
         ("value", "scalar", "what is written into it", "`true`", "true"),
     ),
 }  # fmt: skip

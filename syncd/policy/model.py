@@ -434,7 +434,7 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
     """Its place among the actions of its rule."""
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What the policy wants for one person in this pass: at most one change of status, at most one conversion or opportunity, and actions.
 
     Attributes:

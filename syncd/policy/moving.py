@@ -13,6 +13,7 @@ from syncd.policy.compiled import ReadyRule
 from syncd.policy.model import ArchiveMeans, Asked, Enforcement, Facts, IllegalDo, Program, Section, StatusChange, Target
 from syncd.policy.turn import NEVER, Turn, later
 from syncd.policy.values import iso, last_change
+from syncd.policy.ways import moves_nowhere
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -29,11 +30,9 @@ def move(turn: Turn) -> Move | None:
     """The move of this evaluation, with the answer of every moving rule noted."""
     moved = _illegal(turn)
     turn.stops += sorted(rule_id for rule_id in turn.facts.waiting if rule_id not in turn.program.rules)
-    is_lead = turn.target is Target.LEAD
-    for one in turn.program.moving:
-        if not is_lead:
-            _stop(turn, one)
-            turn.asked.append(one.blocked["no_target"])
+    for one in turn.ways.moving:
+        if isinstance(one, tuple):
+            turn.asked += one
             continue
         word = _blocked(turn, one, is_free=moved is None)
         if word:
@@ -70,8 +69,12 @@ def _illegal(turn: Turn) -> Move | None:
     program = turn.program.program
     if turn.target is not Target.LEAD or not turn.status:
         return None
+    is_known = turn.status in program.statuses
+    change = last_change(turn.facts)
+    if is_known and (change is None or not change.by_person):  # the usual case: nobody can have done anything illegal
+        return None
     before = _before(turn.facts, turn.status)
-    if turn.status not in program.statuses:
+    if not is_known:
         rule_id, reason = "illegal_status", f'"{turn.status}" is no status of {program.name}.'
     elif _is_illegal_move(turn, before):
         rule_id, reason = "illegal_move", f'{program.name} lets nobody in the org move from "{before}" to "{turn.status}".'
@@ -114,13 +117,11 @@ def _before(facts: Facts, status: str) -> str:
 
 def _blocked(turn: Turn, one: ReadyRule, *, is_free: bool) -> str:
     """Why the rule does not move the status; "" if it does."""
-    rule, status = one.rule, turn.status
-    if rule.target is not Target.LEAD:
-        return "no_target"
-    is_here = bool(status) and (one.from_statuses is None or status in one.from_statuses) and one.to_status != status
-    if not is_here or (not one.to_status and rule.means is None):
-        _stop(turn, one)
-        return "status"
+    rule = one.rule
+    if turn.ways.is_whole and (word := moves_nowhere(one, turn.target, turn.status)):
+        if turn.target is not Target.LEAD or word == "status":
+            _stop(turn, one)
+        return word
     if not turn.holds(one.when) or not _is_asked_for(turn, one):
         _stop(turn, one)
         return "condition"

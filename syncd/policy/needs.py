@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from syncd.expressions import Expression
-from syncd.policy.model import ActionKind, Rule, Section
+from syncd.policy.model import ActionKind, Rule, Section, Target
 from syncd.policy.policy import Policy
 from syncd.policy.variables import named
 
@@ -49,19 +49,22 @@ def needs(policy: Policy) -> Needs:
         for name in _of_rule(rule):
             objects.setdefault(name, (rule.line, f'The rule "{rule.rule_id}"'))
     if policy.fields.hold_until:
-        fields["Lead"].add(policy.fields.hold_until)
+        for name in ("Lead", "Contact"):
+            fields[name].add(policy.fields.hold_until)
     return Needs({name: frozenset(read) for name, read in fields.items() if read}, objects)
 
 
-def written_fields(policy: Policy) -> list[str]:
-    """Lead fields that the policy writes, so that the mirror must show what is in them; sorted."""
+def written_fields(policy: Policy) -> dict[str, list[str]]:
+    """Lead and Contact to the fields that the policy writes there, so that the mirror must show what is in them; sorted."""
     names = policy.fields
-    found = {names.next_action, names.reason, names.policy, names.score, names.hold_until}
+    leads = {names.next_action, names.reason, names.policy, names.score, names.hold_until}
+    contacts: set[str] = set()
     for rule in policy.rules:
         if rule.means is not None:
-            found |= {rule.means.flag, rule.means.previous_owner_field}
-        found |= {one.options["field"] for one in rule.actions if one.kind is ActionKind.FLAG}
-    return sorted(found - {""})
+            leads |= {rule.means.flag, rule.means.previous_owner_field}
+        marked = {one.options["field"] for one in rule.actions if one.kind is ActionKind.FLAG}
+        (leads if rule.target is Target.LEAD else contacts).update(marked)
+    return {"Lead": sorted(leads - {""}), "Contact": sorted(contacts)}
 
 
 def _of_rule(rule: Rule) -> Iterator[str]:

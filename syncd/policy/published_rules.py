@@ -247,12 +247,13 @@ def _action(action: Action) -> str:
         value = options.get("value", "true")
         named = field_name(options.get("field", ""))
         return f"{named} is ticked" if value == "true" else f"{named} is set to {value}"
-    rest = {name: value for name, value in options.items() if name not in ("audience", "tag", "journey", "step")}
+    rest = {name: value for name, value in options.items() if name not in ("audience", "tag", "journey", "step", "automation")}
     more = f" ({', '.join(f'{name} {value}' for name, value in rest.items())})" if rest else ""
+    begins = f"automation {options['automation']}" if "automation" in options else f"journey {options.get('journey', '')}"
     said = {
         ActionKind.ENROL: f"they are put on the list {options.get('audience', '')} of {source}",
         ActionKind.TAG: f"they are tagged “{options.get('tag', '')}” in {source}",
-        ActionKind.TRIGGER: f"journey {options.get('journey', '')} of {source} begins",
+        ActionKind.TRIGGER: f"{begins} of {source} begins",
         ActionKind.OPT_OUT: f"they are unsubscribed in {source}",
         ActionKind.SEND: f"{source} is told",
     }[action.kind]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from syncd.document import Node, suggest
 from syncd.policy.keys import ACTIONS, SOURCE_ACTION, names
-from syncd.policy.model import Action, ActionKind
+from syncd.policy.model import Action, ActionKind, Target
 from syncd.policy.reading import MAX_LONG_TEXT_CHARACTERS, Reader, is_blank
 
 MAX_ACTIONS = 10
@@ -36,12 +36,12 @@ class ActionReader:
         self._reader = reader
         self._sources = sources
 
-    def read(self, rule: Node) -> tuple[Action, ...]:
-        """The actions under `do:` of a rule."""
-        found = [self._action(one) for one in self._reader.items(rule, "do", MAX_ACTIONS)]
+    def read(self, rule: Node, target: Target) -> tuple[Action, ...]:
+        """The actions under `do:` of a rule about `target`."""
+        found = [self._action(one, target) for one in self._reader.items(rule, "do", MAX_ACTIONS)]
         return tuple(one for one in found if one is not None)
 
-    def _action(self, node: Node) -> Action | None:
+    def _action(self, node: Node, target: Target) -> Action | None:
         problems = self._reader.problems
         if node.kind != "mapping" or len(node.entries) != 1:
             problems.add(
@@ -55,14 +55,18 @@ class ActionReader:
             problems.add_key(node, word, f'There is no action "{word[:60]}".', suggest(word, _KINDS))
             return None
         kind = ActionKind(word)
-        return self._in_org(kind, asked) if word in ACTIONS else self._at_source(kind, asked)
+        return self._in_org(kind, asked, target) if word in ACTIONS else self._at_source(kind, asked)
 
-    def _in_org(self, kind: ActionKind, node: Node) -> Action | None:
+    def _in_org(self, kind: ActionKind, node: Node, target: Target) -> Action | None:
         reader = self._reader
         if not reader.keys(node, ACTIONS[kind.value], kind.value):
             return None
         if kind is ActionKind.OWNER:
             owner = read_owner(reader, node, "to", ("previous", "account"))
+            if owner.startswith("queue:") and target is not Target.LEAD:
+                # Reference salesforce.md 9: only Lead, Case and custom objects may belong to a queue.
+                message = "A contact cannot belong to a queue in Salesforce, only to a user."
+                reader.problems.add(node.entries["to"], message, "Write user:NAME, or account for the owner of its account.")
             return Action(kind, node.line, options={"to": owner})
         if kind is ActionKind.FLAG:
             return Action(

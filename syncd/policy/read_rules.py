@@ -75,17 +75,18 @@ class RuleReader:
             return None
         rule_id = reader.identifier(node, "id")
         self._take(rule_id, node.entries["id"], node)
+        target = self._target(section, node)
         rule = Rule(
             rule_id=rule_id,
             section=section,
             program=self._program(node),
-            target=self._target(section, node),
+            target=target,
             when=reader.condition(node, "when"),
             reason=reader.text(node, "reason"),
             enforcement=Enforcement(
                 reader.word(node, "enforcement", [one.value for one in Enforcement], self._enforcement.value)
             ),
-            actions=self._actions.read(node),
+            actions=self._actions.read(node, target),
             line=node.line,
         )
         rule = msgspec.structs.replace(rule, from_statuses=self._from(node, rule))

@@ -16,8 +16,12 @@ def score(policy: ReadyPolicy, facts: Facts, values: Values) -> tuple[int, tuple
     """The sum and its parts, in file order; a rule that gave nothing is left out."""
     given = []
     total = 0
+    channels = {touch.channel for touch in facts.touches}
     for rule, when in policy.scoring:
-        points = _for_touches(rule, facts) if when is None else rule.points * when.call(values)
+        if when is not None:
+            points = rule.points * when.run(values)
+        else:
+            points = _for_touches(rule, facts) if rule.channel in channels else 0
         if points:
             given.append(Points(rule.rule_id, points))
             total += points

@@ -10,6 +10,7 @@ from syncd.policy.compiled import Condition, ReadyPolicy, ReadyProgram
 from syncd.policy.model import Asked, Facts, Target
 from syncd.policy.score import halving_moments
 from syncd.policy.values import Values, newest_touch
+from syncd.policy.ways import Ways
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 """The end of a clock whose beginning nobody knows, or that lies beyond the calendar."""
@@ -23,31 +24,40 @@ def later(at: datetime, *, days: int = 0, minutes: int = 0) -> datetime:
         return NEVER
 
 
+def target_of(facts: Facts) -> Target | None:
+    """What the person is for rules: LEAD with an open lead, CONTACT with a contact or a converted lead, None without either."""
+    standing = facts.standing
+    if standing is None:
+        return None
+    return Target.LEAD if standing.object == "Lead" and not standing.is_converted else Target.CONTACT
+
+
 class Turn:
     """The person and the policy of one evaluation.
 
     Attributes:
-        target: What the person is for rules: LEAD with an open lead, CONTACT with a contact or a converted lead, None without either.
+        target: As `target_of` has it.
         status, status_at: Of an open lead; "" and None for others.
+        ways: What is asked of the person.
         asked: The answers so far.
         starts, stops: As in the verdict.
     """
 
     __slots__ = (
         "_bits", "_cache", "_halvings", "_later", "_reads_score", "asked", "facts", "policy", "program", "starts", "status",
-        "status_at", "stops", "target", "values",
+        "status_at", "stops", "target", "values", "ways",
     )  # fmt: skip
 
     def __init__(self, policy: ReadyPolicy, facts: Facts, values: Values) -> None:
         self.policy = policy
         self.facts = facts
         self.values = values
-        standing = facts.standing
-        is_lead = standing is not None and standing.object == "Lead" and not standing.is_converted
-        self.target = None if standing is None else Target.LEAD if is_lead else Target.CONTACT
+        self.target = target_of(facts)
+        is_lead = self.target is Target.LEAD
         self.status: str = (values["status"] or "") if is_lead else ""
         self.status_at: datetime | None = values["status_at"] if is_lead else None
         self.program: ReadyProgram
+        self.ways: Ways
         self.asked: list[Asked] = []
         self.starts: dict[str, datetime] = {}
         self.stops: list[str] = []
@@ -61,8 +71,10 @@ class Turn:
         """Whether the condition holds, none at all included; that it was asked is remembered for the next look."""
         if condition is None:
             return True
-        self.note(condition)
-        return condition.call(self.values) is True
+        self._bits |= condition.all
+        if condition.reads_score:
+            self._reads_score = True
+        return condition.run(self.values) is True
 
     def note(self, condition: Condition) -> None:
         """Remember that an answer depends on the condition."""
@@ -96,7 +108,9 @@ class Turn:
         now = self.facts.now
         found = self._later
         for number in _numbers(self._bits):
-            found += [at for at in self._moments(number) if at > now]
+            for at in self._moments(number):
+                if at > now:
+                    found.append(at)
         if self._reads_score:
             found += [at for at in self._all_halvings() if at > now]
         return min(found, default=None)
@@ -104,7 +118,7 @@ class Turn:
     def _moments(self, number: int) -> list[datetime]:
         found = self._cache.get(number)
         if found is None:
-            self._cache[number] = found = step_moments((self.policy.clocked[number],), self.values, self.policy.zone)
+            self._cache[number] = found = step_moments(self.policy.clocked[number : number + 1], self.values, self.policy.zone)
         return found
 
     def _all_halvings(self) -> list[datetime]:

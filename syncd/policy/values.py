@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from syncd.expressions.reading import as_text
 from syncd.model import Value
-from syncd.policy.model import Facts, StatusChange, TouchFact
+from syncd.policy.model import Facts, Standing, StatusChange, TouchFact
 
 _DAY = timedelta(days=1)
 _QUEUE = "00G"  # key prefix of Group, the object of queues (reference salesforce.md)
+
+_NEWEST = frozenset({"person.last_touch_at", "person.last_channel", "person.campaign"})
 
 Values = dict[str, Any]
 
@@ -42,42 +47,58 @@ def status_at(facts: Facts) -> datetime | None:
     return facts.standing.created_at if facts.standing is not None else None
 
 
-def build_values(facts: Facts) -> Values:
-    """The values of every variable but `score`, `criteria` and `qualified`, which are worked out from these."""
+class Named(msgspec.Struct, frozen=True):
+    """What of the values is ever asked for: fields of `lead`, groups of variables, the list of touches, and what is told of the newest one."""
+
+    lead: tuple[str, ...]
+    groups: frozenset[str]
+    touches: bool
+    newest: bool
+
+
+def named_in(names: Iterable[str]) -> Named:
+    """What variables of these names ask for; the company is asked for beside conditions."""
+    every = frozenset(names)
+    lead = sorted({"Company", *(name[5:] for name in every if name.startswith("lead."))})
+    groups = frozenset(name.partition(".")[0] for name in every)
+    return Named(tuple(lead), groups, "touches" in every, not _NEWEST.isdisjoint(every))
+
+
+def build_values(facts: Facts, named: Named | None = None) -> Values:
+    """The values of every variable but `score`, `criteria` and `qualified`, which are worked out from these.
+
+    Of those that `named` leaves out there may be none; None: all of them are there.
+    """
     standing = facts.standing
     fields = standing.fields if standing is not None else {}
-    lead: dict[str, Value] = facts.golden | {name: value for name, value in fields.items() if value is not None and value != ""}
-    newest = newest_touch(facts)
+    lead: dict[str, Value]
+    if named is None:
+        lead = facts.golden | {name: value for name, value in fields.items() if value is not None and value != ""}
+    else:
+        golden = facts.golden
+        lead = {
+            name: value if (value := fields.get(name)) is not None and value != "" else golden.get(name) for name in named.lead
+        }
+    newest = newest_touch(facts) if named is None or named.newest else None
     entered_at = status_at(facts) if standing is not None and standing.object == "Lead" else None
     values: Values = {
         "lead": lead,
         "org": fields,
         "account": facts.account,
-        "person": {
-            "sources": list(facts.sources),
-            "is_contact": standing is not None and standing.object == "Contact",
-            "is_new": standing is None,
-            "has_opted_out": facts.has_opted_out,
-            "first_at": facts.first_at,
-            "last_touch_at": newest.at if newest is not None else None,
-            "edited_at": standing.edited_at if standing is not None else None,
-            "last_channel": newest.channel if newest is not None else None,
-            "campaign": _campaign(facts, newest),
-        },
+        "person": _person(facts, newest) if named is None or "person" in named.groups else {},
         "activity": {
             "open_tasks": facts.open_tasks,
             "next_event_at": facts.next_event_at,
             "last_at": facts.last_activity_at,
             "open_opportunities": facts.open_opportunities,
         },
-        "owner": {
-            "is_active": standing.is_owner_active if standing is not None else None,
-            "is_queue": standing.owner_id.startswith(_QUEUE) if standing is not None and standing.owner_id else None,
-        },
+        "owner": _owner(standing) if named is None or "owner" in named.groups else {},
         "status": (standing.status or None) if standing is not None else None,
         "status_at": entered_at,
         "days_in_status": (facts.now - entered_at) // _DAY if entered_at is not None else None,
-        "touches": [{"channel": touch.channel, "at": touch.at} for touch in facts.touches],
+        "touches": [{"channel": touch.channel, "at": touch.at} for touch in facts.touches]
+        if named is None or named.touches
+        else [],
         "now": facts.now,
         "today": date.fromisoformat(facts.day),
         "score": None,
@@ -89,11 +110,33 @@ def build_values(facts: Facts) -> Values:
     return values
 
 
+def _person(facts: Facts, newest: TouchFact | None) -> dict[str, Any]:
+    standing = facts.standing
+    return {
+        "sources": list(facts.sources),
+        "is_contact": standing is not None and standing.object == "Contact",
+        "is_new": standing is None,
+        "has_opted_out": facts.has_opted_out,
+        "first_at": facts.first_at,
+        "last_touch_at": newest.at if newest is not None else None,
+        "edited_at": standing.edited_at if standing is not None else None,
+        "last_channel": newest.channel if newest is not None else None,
+        "campaign": _campaign(facts, newest),
+    }
+
+
+def _owner(standing: Standing | None) -> dict[str, bool | None]:
+    return {
+        "is_active": standing.is_owner_active if standing is not None else None,
+        "is_queue": standing.owner_id.startswith(_QUEUE) if standing is not None and standing.owner_id else None,
+    }
+
+
 def forget(values: Values, names: Iterable[str]) -> None:
     """Take away what cannot be told. The groups are copied, each once: they may be shared."""
     copied: set[str] = set()
     for name in names:
-        group, _, part = name.partition(".")
+        group, _, part = _parts(name)
         if not part:
             values[group] = None
         elif isinstance(values.get(group), dict):
@@ -101,6 +144,11 @@ def forget(values: Values, names: Iterable[str]) -> None:
                 copied.add(group)
                 values[group] = values[group].copy()
             values[group].pop(part, None)
+
+
+@lru_cache(maxsize=1_024)
+def _parts(name: str) -> tuple[str, str, str]:
+    return name.partition(".")
 
 
 def canonical(value: Any) -> Value:
@@ -114,7 +162,9 @@ def canonical(value: Any) -> Value:
 
 def iso(at: datetime | None) -> str:
     """The instant as text, to the microsecond where it has any; "" for none."""
-    return "" if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if at is None:
+        return ""
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat()[:-6] + "Z"  # in UTC it ends in +00:00
 
 
 def _campaign(facts: Facts, newest: TouchFact | None) -> str | None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from syncd import events
-from syncd.connector import FetchingConnector, Page, Record, Reject
+from syncd.connector import FetchingConnector, Page, Record, Reject, Unwanted
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, StoreError, SyncdError
 from syncd.model import NOT_FETCHED, NOT_THERE, Lane, RecordRef
 from syncd.ports import WantedRow
@@ -36,7 +36,7 @@ _LOOK_SECONDS = 0.5
 
 class _Brought(NamedTuple):
     row: WantedRow
-    found: Record | Reject | None
+    found: Record | Reject | Unwanted | None
     error: BaseException | None
 
 
@@ -117,7 +117,7 @@ class Fetcher:
             threading.Thread(target=self._ask, args=(source, row), name=f"fetch-{source.name}", daemon=True).start()
 
     def _ask(self, source: Source, row: WantedRow) -> None:
-        found: Record | Reject | None = None
+        found: Record | Reject | Unwanted | None = None
         failed: BaseException | None = None
         try:
             found = _fetched(source, row)
@@ -150,6 +150,9 @@ class Fetcher:
         if error is None or isinstance(error, ContractError):
             self._regain(ctx, ref)
         found = one.found
+        if isinstance(found, Unwanted):
+            ctx.store.end_wanted([one.row])
+            return 1
         if found is None:
             if self._is_patient(ctx, one.row):
                 wait = _WAITS_SECONDS[min(one.row.attempts, len(_WAITS_SECONDS) - 1)]
@@ -201,10 +204,10 @@ class Fetcher:
             ctx.log.info(events.SOURCE_RECOVERED, source=ref.source, stream=ref.stream, stage="extract")
 
 
-def _fetched(source: Source, row: WantedRow) -> Record | Reject | None:
+def _fetched(source: Source, row: WantedRow) -> Record | Reject | Unwanted | None:
     assert isinstance(source.connector, FetchingConnector)  # noqa: S101 - others are not asked
     found = source.connector.fetch(source.session, source.options, row.wanted)
-    if not isinstance(found, Record | Reject | None):
+    if not isinstance(found, Record | Reject | Unwanted | None):
         raise TypeError(type(found).__name__)  # somebody else's connector with a bug
     return found
 

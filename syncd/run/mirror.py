@@ -10,9 +10,9 @@ from typing import Self
 from syncd import events
 from syncd.errors import GuardError
 from syncd.identity import domain_keys, org_keys
-from syncd.model import CONSENT_FIELDS, OrgRow, OrgSchema
+from syncd.model import CONSENT_FIELDS, OrgIdentity, OrgRow, OrgSchema
 from syncd.policy import Policy, needs, written_fields
-from syncd.ports import Key
+from syncd.ports import Key, Org, Store
 from syncd.run.context import OrgSession, PassContext
 
 KEY_FIELDS = ("FirstName", "LastName", "Email", "Phone", "MobilePhone")
@@ -20,7 +20,7 @@ KEY_FIELDS = ("FirstName", "LastName", "Email", "Phone", "MobilePhone")
 
 _LEAD_FIELDS = ("Company", "Status")
 _POLICY_LEAD_FIELDS = ("OwnerId", "CreatedDate", "ConvertedAccountId", "ConvertedOpportunityId")
-_POLICY_CONTACT_FIELDS = ("AccountId", "CreatedDate")
+_POLICY_CONTACT_FIELDS = ("OwnerId", "AccountId", "CreatedDate")
 _RELATED_FIELDS = {
     "Account": ("Name", "Website", "OwnerId", "BillingCountry"),
     "Task": ("WhoId", "IsClosed", "CompletedDateTime", "ActivityDate", "CreatedDate"),
@@ -43,24 +43,33 @@ def open_org(ctx: PassContext) -> OrgSession:
         GuardError: The org is not the configured one, or not the one this store belongs to.
     """
     schema = ctx.org.schema()
-    identity = ctx.org.identity()
-    expected = ctx.settings.expected_org_id
-    if expected and expected[:15] != identity.org_id[:15]:
-        raise GuardError(
-            f"salesforce.login_url leads to the org {identity.org_id}, but salesforce.expected_org_id is {expected}.",
-            advice="Correct one of the two in syncd.yaml. Nothing was written.",
-        )
-    bound = ctx.store.bind_org(identity.org_id)
-    if bound != identity.org_id:
-        raise GuardError(
-            f"This store belongs to the org {bound}, but salesforce.login_url leads to {identity.org_id}.",
-            advice="Use a store of its own for each org (store.url). Nothing was written.",
-        )
+    identity = right_org(ctx.org, ctx.store, ctx.settings.expected_org_id)
     # Of every configured mapping: a pass over one source must not forget what the others need.
     mapped = ctx.mapped_fields | {name for source in ctx.sources.values() for name in source.mapping.fields}
     session = OrgSession(ctx.org, identity, schema, mirrored_fields(schema, mapped, ctx.policy))
     ctx.log.debug(events.ORG_CONNECTED, stage="push")
     return session
+
+
+def right_org(org: Org, store: Store, expected: str | None) -> OrgIdentity:
+    """Whose org this is; the store is bound to the first one. Shares its call with the org's schema.
+
+    Raises:
+        GuardError: It is not the `expected` one, or not the one this store belongs to.
+    """
+    identity = org.identity()
+    if expected and expected[:15] != identity.org_id[:15]:
+        raise GuardError(
+            f"salesforce.login_url leads to the org {identity.org_id}, but salesforce.expected_org_id is {expected}.",
+            advice="Correct one of the two in syncd.yaml. Nothing was written.",
+        )
+    bound = store.bind_org(identity.org_id)
+    if bound != identity.org_id:
+        raise GuardError(
+            f"This store belongs to the org {bound}, but salesforce.login_url leads to {identity.org_id}.",
+            advice="Use a store of its own for each org (store.url). Nothing was written.",
+        )
+    return identity
 
 
 def mirrored_fields(schema: OrgSchema, mapped: Iterable[str], policy: Policy) -> dict[str, tuple[str, ...]]:
@@ -80,8 +89,10 @@ def wanted_fields(mapped: Iterable[str], policy: Policy) -> dict[str, tuple[str,
     }
     if policy.programs:
         asked = needs(policy)
-        wanted["Lead"] += [*_POLICY_LEAD_FIELDS, *written_fields(policy)]
+        wanted["Lead"] += _POLICY_LEAD_FIELDS
         wanted["Contact"] += _POLICY_CONTACT_FIELDS
+        for name, written in written_fields(policy).items():
+            wanted[name] += written
         for name in asked.objects:
             wanted.setdefault(name, list(_RELATED_FIELDS.get(name, ())))
         for name, fields in asked.fields.items():

@@ -14,12 +14,12 @@ from syncd.plan import (
     StandardsSettings,
     carry,
     facts_of,
-    golden,
     is_led_by_person,
     is_old,
     last_expired,
     rule_name,
     standing_record,
+    stated,
 )
 from syncd.plan.standards import Carried
 from syncd.policy import ActionKind, Decision, Facts, Policy, Verdict, evaluate, is_wanted_again
@@ -142,7 +142,7 @@ class Standards:
 
     def _judged(self, view: PersonView, stored: StoredFacts | None) -> tuple[Facts, Verdict]:
         policy, now = self._ctx.policy, self._ctx.clock.now()
-        facts = facts_of(view, golden(view.records), stored, policy, now=now, machine_users=self._machines, starts=self._starts)
+        facts = facts_of(view, stated(view.records), stored, policy, now=now, machine_users=self._machines, starts=self._starts)
         return facts, evaluate(policy, facts)
 
 

@@ -18,6 +18,7 @@ from syncd.salesforce.catalogue import Catalogue
 from syncd.salesforce.collections import CollectionWriter
 from syncd.salesforce.connection import Answer, Connection
 from syncd.salesforce.conversion import Converter
+from syncd.salesforce.deals import DealReader
 from syncd.salesforce.ids import chunks_of_literals, is_sf_id, quoted, select, to_18
 from syncd.salesforce.mirror import MirrorReader
 from syncd.salesforce.owners import Owners
@@ -125,6 +126,10 @@ class SalesforceOrg:
     def changes(self, fields: Mapping[str, Sequence[str]], since: Mapping[str, datetime | None]) -> Iterator[ChangedRows]:
         """Yield what changed, deleted and merged rows included; see MirrorReader.pages."""
         return MirrorReader(self._connection, self._catalogue, self._clock, fields).pages(since)
+
+    def deals(self) -> DealReader:
+        """A reader of opportunities and what hangs on them, as they are now."""
+        return DealReader(self._connection, self._clock)
 
     def retrieve(self, object: str, sf_ids: Sequence[str], fields: Sequence[str]) -> dict[str, OrgRow | None]:
         """The records as they are now, by the ids given; None for those that are gone or hidden. One call per 2,000.

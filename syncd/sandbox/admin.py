@@ -13,7 +13,7 @@ from syncd.sandbox.values import Refusal
 if TYPE_CHECKING:
     from syncd.sandbox.org import SandboxOrg
 
-_WITH_CURRENCY = ("Lead", "Contact", "Account", "Opportunity")
+_WITH_CURRENCY = ("Lead", "Contact", "Account", "Opportunity", "OpportunityLineItem")
 
 
 class Admin:

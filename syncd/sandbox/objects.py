@@ -6,6 +6,7 @@ set-up objects the fields of the Object Reference v62.0 by these names, lengths 
 
 from __future__ import annotations
 
+from syncd.sandbox.deal_objects import EMPLOYEE_FIELDS, deal_parts
 from syncd.sandbox.schema import Field, Object
 
 LEAD_STATUSES = {
@@ -278,9 +279,10 @@ def stock_objects() -> dict[str, Object]:
         "Account": ("001", _account()),
         "Opportunity": ("006", _opportunity()),
         "OpportunityContactRole": ("00K", _role()),
+        **{name: (prefix, [*_system(is_mergeable=False), *fields]) for name, (prefix, fields) in deal_parts().items()},
         "Task": ("00T", _task()),
         "Event": ("00U", _event()),
-        "User": ("005", [*_plain("Name", "Username", "Email", "UserType"), _flag("IsActive")]),
+        "User": ("005", [*_plain("Name", "Username", "Email", "UserType", *EMPLOYEE_FIELDS), _flag("IsActive")]),
         "Group": ("00G", _plain("Name", "DeveloperName", "Type")),
         "GroupMember": ("011", [*_plain(), _reference("GroupId", "Group"), _reference("UserOrGroupId", "User", "Group")]),
         "QueueSobject": ("03g", [*_plain("SobjectType"), _reference("QueueId", "Group")]),
@@ -291,7 +293,7 @@ def stock_objects() -> dict[str, Object]:
         "UserPermissionAccess": ("0Pv", [*_plain(), _flag("PermissionsConvertLeads")]),
         "RecordType": ("012", [*_plain("Name", "DeveloperName", "SobjectType"), _flag("IsActive")]),
     }
-    read_only = ("LeadStatus", "OpportunityStage", "Organization", "RecordType", "UserPermissionAccess")
+    read_only = ("LeadStatus", "OpportunitySplitType", "OpportunityStage", "Organization", "RecordType", "UserPermissionAccess")
     return {
         name: Object(name, prefix, {one.name: one for one in fields}, is_writable=name not in read_only)
         for name, (prefix, fields) in made.items()

@@ -104,6 +104,10 @@ class SandboxOrg(Records):
         kind = {"Name": "Sandbox", "OrganizationType": "Developer Edition", "InstanceName": "LOCAL", "IsSandbox": False}
         self.set_up("Organization", Id=self.org_id, **kind)
         self.set_up("UserPermissionAccess", PermissionsConvertLeads=True)
+        for name, is_validated in (("Revenue", True), ("Overlay", False)):
+            self.set_up(
+                "OpportunitySplitType", DeveloperName=name, MasterLabel=name, IsActive=True, IsTotalValidated=is_validated
+            )
         for order, (name, is_converted) in enumerate(LEAD_STATUSES.items()):
             shown = {"ApiName": name, "MasterLabel": name, "IsDefault": order == 0, "SortOrder": order + 1}
             self.set_up("LeadStatus", IsConverted=is_converted, **shown)

@@ -9,15 +9,45 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, and_, case, func, null, select, text
 
-from syncd.model import Lane, OrgRow, PersonView
+from syncd.model import OrgRow, PersonView
 from syncd.ports import StoredActivity, StoredFacts, StoredStatus, StoredTouch
 from syncd.store import tables as t
-from syncd.store.bulk import among
+from syncd.store.bulk import among, instant
 from syncd.store.decisions import LOOK_AGAIN
-from syncd.store.people import org_row_of
+from syncd.store.prepared import Prepared, given, listed
 from syncd.store.standing import ACCOUNT, LEAD, account_of
+from syncd.store.views import LANES, org_row_of
 
-_LANES = {int(lane): lane for lane in Lane}
+_c, _s, _d, _e = t.touch.c, t.status_change.c, t.due.c, t.decision.c
+_TOUCHES = Prepared(
+    lambda connection: select(_c.person_number, _c.at, _c.document, _c.source, _c.lane).where(
+        among(connection, _c.person_number, given("numbers"))
+    )
+)
+_STATUSES = Prepared(
+    lambda connection: (
+        select(_s.sf_id, _s.at, _s.status, _s.modified_by)
+        .where(among(connection, _s.sf_id, given("ids")))
+        .order_by(_s.at, _s.number)
+    )
+)
+_FIRED = Prepared(
+    lambda connection: (
+        select(_e.person_number, _e.rule_id, func.max(_e.at))
+        .where(and_(among(connection, _e.person_number, given("numbers")), _e.outcome == "fired"))
+        .group_by(_e.person_number, _e.rule_id)
+    )
+)
+_OWNERS = Prepared(
+    lambda connection: select(t.org_user.c.sf_id, t.org_user.c.is_active).where(
+        among(connection, t.org_user.c.sf_id, given("ids"))
+    )
+)
+_WAITING = Prepared(
+    lambda connection: select(_d.person_id, _d.rule, _d.due_at).where(
+        and_(among(connection, _d.person_id, given("ids")), _d.rule != LOOK_AGAIN)
+    )
+)
 
 
 class Person(NamedTuple):
@@ -45,6 +75,7 @@ class _Touch(msgspec.Struct, frozen=True, gc=False):
     consent: str = ""
 
 
+_NONE: frozenset[str] = frozenset()
 _TOUCH = msgspec.json.Decoder(_Touch)
 
 
@@ -103,26 +134,28 @@ def facts_of(
     for person in people:
         one = person.person_id
         mine = standings.get(one, ())
-        ids = [*dict.fromkeys([*(r.sf_id for r in mine), *(r.contact_id for r in mine if r.contact_id)])]
+        ids = {r.sf_id: None for r in mine} | {r.contact_id: None for r in mine if r.contact_id}
         account_id = accounts.get(one, "")
         found[one] = StoredFacts(
-            person_id=one,
-            first_at=person.created_at,
-            touches=tuple(touches.get(person.number, ())),
-            statuses={sf_id: tuple(statuses[sf_id]) for sf_id in ids if sf_id in statuses},
-            activities={sf_id: activities[sf_id] for sf_id in ids if sf_id in activities},
-            account=account_rows.get(account_id),
-            account_opportunities=frozenset(by_account.get(account_id, ())),
-            contact_opportunities=frozenset(opened for sf_id in ids for opened in by_contact.get(sf_id, ())),
-            owners={r.owner_id: owners[r.owner_id] for r in mine if r.owner_id in owners},
-            fired=fired.get(person.number, {}),
-            waiting=waiting.get(one, {}),
+            one,
+            person.created_at,
+            tuple(touches.get(person.number, ())),
+            {sf_id: tuple(statuses[sf_id]) for sf_id in ids if sf_id in statuses},
+            {sf_id: activities[sf_id] for sf_id in ids if sf_id in activities} if activities else {},
+            account_rows.get(account_id),
+            frozenset(by_account.get(account_id, ())) if by_account else _NONE,
+            frozenset(opened for sf_id in ids for opened in by_contact.get(sf_id, ())) if by_contact else _NONE,
+            {r.owner_id: owners[r.owner_id] for r in mine if r.owner_id in owners},
+            fired.get(person.number, {}),
+            waiting.get(one, {}),
         )
     return found
 
 
 def _account(standings: Sequence[Standing], of_contacts: Mapping[str, str]) -> str:
     """The account of the contact, else of the converted lead; the one we write to goes first, then the first by id."""
+    if not any(one.account_id or one.contact_id for one in standings):
+        return ""
     found = sorted(
         (one.object == LEAD, not one.is_survivor, one.sf_id, account_id)
         for one in standings
@@ -140,12 +173,11 @@ def _accounts_of_contacts(connection: Connection, contact_ids: set[str]) -> dict
 
 
 def _touches(connection: Connection, numbers: Iterable[int]) -> dict[int, list[StoredTouch]]:
-    c = t.touch.c
-    statement = select(c.person_number, c.at, c.document, c.source, c.lane).where(among(connection, c.person_number, numbers))
     found: dict[int, list[StoredTouch]] = {}
-    for number, at, document, source, lane in connection.execute(statement).all():
+    for number, at, document, source, lane in _TOUCHES.rows(connection, numbers=listed(numbers)):
         said = _TOUCH.decode(document)
-        found.setdefault(number, []).append(StoredTouch(said.channel, at, said.campaign, source, _LANES[lane], said.consent))
+        touch = StoredTouch(said.channel, instant(at), said.campaign, source, LANES[lane], said.consent)
+        found.setdefault(number, []).append(touch)
     for mine in found.values():
         if len(mine) > 1:
             mine.sort(key=lambda one: (one.at, one.source, one.channel, one.campaign))
@@ -155,11 +187,9 @@ def _touches(connection: Connection, numbers: Iterable[int]) -> dict[int, list[S
 def _statuses(connection: Connection, lead_ids: set[str], machine_users: frozenset[str]) -> dict[str, list[StoredStatus]]:
     if not lead_ids:
         return {}
-    s = t.status_change.c
-    statement = select(s.sf_id, s.at, s.status, s.modified_by).where(among(connection, s.sf_id, lead_ids))
     found: dict[str, list[StoredStatus]] = {}
-    for sf_id, at, status, editor in connection.execute(statement.order_by(s.at, s.number)).all():
-        found.setdefault(sf_id, []).append(StoredStatus(status, at, editor not in machine_users))
+    for sf_id, at, status, editor in _STATUSES.rows(connection, ids=listed(lead_ids)):
+        found.setdefault(sf_id, []).append(StoredStatus(status, instant(at), editor not in machine_users))
     return found
 
 
@@ -199,27 +229,18 @@ def opportunities_of(connection: Connection, parent: Any, parent_ids: set[str]) 
 
 
 def _owners(connection: Connection, user_ids: set[str]) -> dict[str, bool]:
-    u = t.org_user.c
-    statement = select(u.sf_id, u.is_active).where(among(connection, u.sf_id, user_ids))
-    return {row.sf_id: row.is_active for row in connection.execute(statement)} if user_ids else {}
+    return {sf_id: bool(is_active) for sf_id, is_active in _OWNERS.rows(connection, ids=listed(user_ids))} if user_ids else {}
 
 
 def _fired(connection: Connection, numbers: Iterable[int]) -> dict[int, dict[str, datetime]]:
-    d = t.decision.c
-    here = and_(among(connection, d.person_number, numbers), d.outcome == "fired")
-    statement = select(d.person_number, d.rule_id, func.max(d.at)).where(here).group_by(d.person_number, d.rule_id)
     found: dict[int, dict[str, datetime]] = {}
-    for number, rule, at in connection.execute(statement).all():
-        found.setdefault(number, {})[rule] = at
+    for number, rule, at in _FIRED.rows(connection, numbers=listed(numbers)):
+        found.setdefault(number, {})[rule] = instant(at)
     return found
 
 
 def _waiting(connection: Connection, person_ids: Sequence[str]) -> dict[str, dict[str, datetime]]:
-    d = t.due.c
-    statement = select(d.person_id, d.rule, d.due_at).where(
-        and_(among(connection, d.person_id, person_ids), d.rule != LOOK_AGAIN)
-    )
     found: dict[str, dict[str, datetime]] = {}
-    for person_id, rule, at in connection.execute(statement).all():
-        found.setdefault(person_id, {})[rule] = at
+    for person_id, rule, at in _WAITING.rows(connection, ids=listed(person_ids)):
+        found.setdefault(person_id, {})[rule] = instant(at)
     return found

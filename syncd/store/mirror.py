@@ -286,7 +286,7 @@ class MirrorStore:
 
     def org_records(self, targets: Sequence[tuple[str, str]]) -> list[OrgRecord]:
         """Mirror records by (object, id); unknown ones are left out."""
-        from syncd.store.people import org_record_of
+        from syncd.store.views import org_record_of
 
         with self.db.read() as connection:
             return [org_record_of(row) for part in chunks(sorted(set(targets))) for row in org_rows(connection, part).values()]

@@ -16,8 +16,8 @@ from syncd.store.bulk import among
 from syncd.store.engine import Database, chunks
 from syncd.store.facts import Person, facts_of, opportunities_of, standings_in, standings_of
 from syncd.store.history import Arrivals, histories_of
-from syncd.store.people import org_row_of
 from syncd.store.standing import ACCOUNT
+from syncd.store.views import PersonRow, org_row_of, views_of_rows
 
 _PAGE = 500
 _MAX_HOLDERS = 60
@@ -28,10 +28,6 @@ class FactStore:
 
     db: Database
     _arrivals: Arrivals | None = None
-
-    def _views(self, connection: Connection, ids: Sequence[str]) -> list[PersonView]:
-        """Given by PeopleStore."""
-        raise NotImplementedError
 
     def person_facts(
         self, person_ids: Sequence[str], machine_users: Iterable[str], now: datetime | None = None
@@ -83,13 +79,14 @@ class FactStore:
         left = limit
         while left is None or left > 0:
             size = _PAGE if left is None else min(_PAGE, left)
-            statement = select(p.number, p.person_id, p.created_at, p.state).where(p.number > number)
+            statement = select(p.number, p.person_id, p.created_at, p.state, p.notes).where(p.number > number)
             with self.db.read() as connection:
                 rows = connection.execute(statement.order_by(p.number).limit(size)).all()
                 if not rows:
                     return
-                people = [Person(*row[:3]) for row in rows if row.state in ("active", "review")]
-                views = self._views(connection, [one.person_id for one in people])
+                living = [row for row in rows if row.state in ("active", "review")]
+                people = [Person(row.number, row.person_id, row.created_at) for row in living]
+                views = views_of_rows(connection, [PersonRow(row.number, row.person_id, row.state, row.notes) for row in living])
                 facts = facts_of(connection, people, standings_in(views), machines, at)
                 others = more(connection, people, views)
             number = rows[-1].number

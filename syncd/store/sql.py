@@ -36,6 +36,7 @@ from syncd.store.standing import ACCOUNT
 from syncd.store.tables import SCHEMA_VERSION
 from syncd.store.together import Together
 from syncd.store.wanted import WantedStore
+from syncd.store.xactly import XactlyStore
 
 _COPY_ROWS = 1_000
 
@@ -59,6 +60,7 @@ class SqlStore(
     DaemonStore,
     WantedStore,
     PruneStore,
+    XactlyStore,
 ):
     """`syncd.ports.Store` on SQLAlchemy Core; its rooms are the base classes. Safe for threads."""
 

@@ -27,7 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
 
-SCHEMA_VERSION = "0007"
+SCHEMA_VERSION = "0008"
 """The newest revision of `migrations/versions` that this program knows; revisions are four digits in order."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,7 +48,16 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
         """Microseconds to aware UTC datetime."""
         del dialect
-        return None if value is None else _EPOCH + value * _MICROSECOND
+        return _instant_of(value)
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """The same without SQLAlchemy's own function around it: there are ten instants to a person."""
+        del dialect, coltype
+        return _instant_of
+
+
+def _instant_of(value: int | None) -> datetime | None:
+    return None if value is None else _EPOCH + timedelta(0, 0, value)
 
 
 Serial = BigInteger().with_variant(Integer, "sqlite")
@@ -567,6 +576,45 @@ wanted = Table(
     Column("said", Integer, nullable=False),  # how often the source has said so: who asks ends only what he was told of
 )
 Index("wanted_due", wanted.c.source, wanted.c.due_at)
+
+# A batch of orders for Xactly with its files, so that it can be given again byte for byte. Never pruned: it is about money.
+xactly_batch = Table(
+    "xactly_batch",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("period", String, nullable=False),  # 2026-03
+    Column("number", Integer, nullable=False),  # from 1 in the period
+    Column("state", String, nullable=False),  # writing | delivering | done
+    Column("created_at", Instant, nullable=False),
+    Column("row_count", Integer, nullable=False),
+    Column("assignment_count", Integer, nullable=False),
+    Column("files", LargeBinary, nullable=False),  # JSON object of name to text
+    Column("is_compressed", Boolean, nullable=False),
+)
+Index("xactly_batch_number", xactly_batch.c.period, xactly_batch.c.number, unique=True)
+
+# One version of one line of an opportunity as Xactly was told of it, or its reversal. Never pruned.
+xactly_row = Table(
+    "xactly_row",
+    metadata,
+    Column("deal", String, primary_key=True),
+    Column("part", String, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("is_reversal", Boolean, primary_key=True),
+    Column("batch", String, nullable=False),
+    Column("order_code", String, nullable=False),
+    Column("digest", LargeBinary, nullable=False),  # of what is compared
+    Column("document", LargeBinary, nullable=False),  # the whole line
+    Column("state", String, nullable=False),  # standing | reversed | replaced by a later version | reversal
+)
+Index(
+    "xactly_row_head",
+    xactly_row.c.deal,
+    xactly_row.c.part,
+    unique=True,
+    sqlite_where=text("state IN ('standing', 'reversed')"),
+    postgresql_where=text("state IN ('standing', 'reversed')"),
+)
 
 # An erased person's mailbox as a keyed hash, so that nobody imports it again.
 tombstone = Table("tombstone", metadata, Column("digest", String, primary_key=True), Column("at", Instant, nullable=False))

@@ -301,7 +301,7 @@ def test_a_store_of_a_newer_program_is_refused(store: SqlStore, store_url: str) 
 def test_check_finds_nothing_in_a_sound_store(store: SqlStore) -> None:
     put(store, Page(records(3), {}))
     assert store.check() == []
-    assert store.migrate() == "0007"
+    assert store.migrate() == "0008"
 
 
 def test_a_sqlite_that_is_too_old_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -297,24 +297,26 @@ def test_the_schema_goes_up_and_down_with_what_is_in_it(store: SqlStore) -> None
     before = everything(store)
     steps: list[Any] = [
         importlib.import_module(f"{versions}.{name}")
-        for name in ("0007_retention", "0006_wanted", "0005_policy", "0004_live", "0003_numbers", "0002_lanes")
+        for name in ("0008_xactly", "0007_retention", "0006_wanted", "0005_policy", "0004_live", "0003_numbers", "0002_lanes")
     ]
     with store.db.write() as connection, Operations.context(MigrationContext.configure(connection)):
         steps[0].downgrade()
+        assert not {"xactly_batch", "xactly_row"} & set(inspect(connection).get_table_names())
+        steps[1].downgrade()
         assert not {"lead_export", "exported_lead"} & set(inspect(connection).get_table_names())
         assert "other_by" not in {column["name"] for column in inspect(connection).get_columns("org_record")}
-        steps[1].downgrade()
-        assert "wanted" not in inspect(connection).get_table_names()
         steps[2].downgrade()
-        assert not {"decision", "status_change", "related"} & set(inspect(connection).get_table_names())
+        assert "wanted" not in inspect(connection).get_table_names()
         steps[3].downgrade()
-        assert not {"schedule", "arrival"} & set(inspect(connection).get_table_names())
+        assert not {"decision", "status_change", "related"} & set(inspect(connection).get_table_names())
         steps[4].downgrade()
+        assert not {"schedule", "arrival"} & set(inspect(connection).get_table_names())
+        steps[5].downgrade()
         assert connection.execute(text("SELECT person_id, document FROM operation")).one().person_id == "p"
         assert [row[0] for row in connection.execute(text("SELECT person_id FROM record ORDER BY key"))] == ["p", ""]
         assert connection.execute(text("SELECT person_id FROM org_record")).scalars().all() == ["p"]
         assert connection.execute(text("SELECT person_id FROM touch")).scalars().all() == ["p"]
-        steps[5].downgrade()
+        steps[6].downgrade()
         assert "lane" not in {column["name"] for column in inspect(connection).get_columns("record")}
         for step in reversed(steps):
             step.upgrade()

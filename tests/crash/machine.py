@@ -24,6 +24,7 @@ _READS = frozenset(
         "note_statuses", "accounts_by", "accounts_of_domains", "with_open_opportunities", "open_conversions", "queue_members", "active_users", "person_facts", "facts_stream", "stream_parts", "next_due", "decisions_of", "decisions",
         "status_changes", "policy_days", "statuses_noted_since", "lead_histories", "status_moves", "standing_leads", "rule_counts",
         "actions", "acting_sources", "exports", "exported", "due_for_deletion", "waiting_for_export", "take_wanted", "wanted_counts", "credential",
+        "xactly_batches", "xactly_batch", "xactly_heads", "xactly_documents", "holds", "describe", "won", "related",
     }
 )  # fmt: skip
 """Methods that change nothing outside the process: dying around them is dying at the next point."""
@@ -106,12 +107,26 @@ def points_of(make_world: Callable[[str], World], scenario: Scenario) -> list[tu
 
 
 def deaths(points: list[tuple[str, int]], engine: str) -> list[tuple[int, tuple[str, int], tuple[str, int]]]:
-    """Where to die: (number, first death, second death in the recovery). After each call; a death after one is a death before the next.
-
-    The stores differ in how they commit, which other scenarios try at every point: the second one gets every third here, and all with
-    `make chaos`.
-    """
+    """Where to die: (number, first death, second death in the recovery). After each call; a death after one is a death before the next."""
     after = [point for point in points if point[0].startswith("after:")]
     before = [point for point in points if point[0].startswith("before:")]
-    step = 1 if engine == "sqlite" or os.environ.get("SYNCD_CHAOS") else 3
-    return [(index, after[index], before[(index * 7 + 3) % len(before)]) for index in range(0, len(after), step)]
+    return [(index, after[index], before[(index * 7 + 3) % len(before)]) for index in shared_out(after, engine)]
+
+
+def shared_out(points: list[tuple[str, int]], engine: str) -> list[int]:
+    """Numbers of the points to die at: all of them with `make chaos`.
+
+    Else the first and the last time that each call is made, where what comes before it or after it differs, and of the times between,
+    which repeat it in the same state, every fourth. The stores differ in how they commit, which other scenarios try at every point: the
+    second one gets the first time of each call, and every sixth.
+    """
+    if os.environ.get("SYNCD_CHAOS"):
+        return list(range(len(points)))
+    is_first = engine == "sqlite"
+    firsts: dict[str, int] = {}
+    lasts: dict[str, int] = {}
+    for index, (name, _) in enumerate(points):
+        firsts.setdefault(name, index)
+        lasts[name] = index
+    kept = {*firsts.values(), *(lasts.values() if is_first else ()), *range(0, len(points), 4 if is_first else 6)}
+    return sorted(kept)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import store_url_for
 from tests.crash import oracle
-from tests.crash.machine import points_of, run_to_the_end
+from tests.crash.machine import points_of, run_to_the_end, shared_out
 from tests.world import World, row
 
 REP_TITLE = "set by a rep"
@@ -54,7 +54,10 @@ def test_a_death_at_every_point_loses_and_doubles_nothing(points: list[tuple[str
     """Die at each point in turn, and at another one in the recovery; the org and the ledger end as if nothing had happened."""
     assert len({name for name, _ in points}) >= 20
     survived = 0
-    for index, point in enumerate(points):
+    # The first scenario of all: on the store that most people use no point is left out.
+    chosen = list(range(len(points))) if engine == "sqlite" else shared_out(points, engine)
+    for index in chosen:
+        point = points[index]
         folder = tmp_path / f"w{index}"
         folder.mkdir()
         world = World(folder, store_url=store_url_for(engine, folder), seed=index)
@@ -62,4 +65,4 @@ def test_a_death_at_every_point_loses_and_doubles_nothing(points: list[tuple[str
         scenario(world, lambda world=world, point=point, again=again: run_to_the_end(world, point, again) and None)  # type: ignore[misc]
         finish(world)
         survived += 1
-    assert survived == len(points)
+    assert survived == len(chosen) >= len({name for name, _ in points})

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import store_url_for
 from tests.crash import oracle
-from tests.crash.machine import Death, Reaper
+from tests.crash.machine import Death, Reaper, shared_out
 from tests.site import Site
 from tests.world import row
 
@@ -43,8 +43,7 @@ def test_a_death_at_any_point_loses_and_doubles_nobody(tmp_path: Path, engine: s
     assert {"before:journal.remove", "after:store.put_page", "before:org.create", "after:org.create"} <= {
         point for point, _ in every
     }
-    # PostgreSQL takes a new database for each: every third there.
-    for place, kill_at in enumerate(every[:: 1 if engine == "sqlite" else 3]):
+    for place, kill_at in ((index, every[index]) for index in shared_out(every, engine)):
         site = make(tmp_path, engine, f"w{place}")
         reaper = Reaper(kill_at)
         try:

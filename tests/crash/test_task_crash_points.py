@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import store_url_for
 from tests.crash import oracle
-from tests.crash.machine import points_of, run_to_the_end
+from tests.crash.machine import points_of, run_to_the_end, shared_out
 from tests.hot import TASK, bring, tasks, with_owner
 from tests.world import MAPPING, World, row
 
@@ -54,7 +54,8 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, int]]:
 def test_a_death_at_every_point_leaves_one_task(points: list[tuple[str, int]], engine: str, tmp_path: Path) -> None:
     """The point of the task's own call is among them."""
     assert ("after:org.create", 2) in points
-    for index, point in enumerate(points):
+    for index in shared_out(points, engine):
+        point = points[index]
         folder = tmp_path / f"w{index}"
         folder.mkdir()
         world = World(folder, store_url=store_url_for(engine, folder), seed=index, mapping=MAPPING + TASK)

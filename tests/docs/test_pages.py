@@ -74,6 +74,20 @@ def test_ci_runs_exactly_the_readmes_test_command() -> None:
     assert script.strip().endswith("make test")
 
 
+HEADINGS = [
+    "What is read",
+    "Credentials",
+    "Polling and limits",
+    "Options",
+    "Mapping keys",
+    "Behaviour that surprises",
+    "What happens when it fails",
+    "Known limits",
+    "Removal",
+]
+"""Of every connector's page (STYLE 9), besides `Actions` where it has some."""
+
+
 def test_every_connector_has_a_page_a_tier_and_a_mapping() -> None:
     tiers = parse_document((ROOT / "connectors" / "QUALITY.yaml").read_text(encoding="utf-8"), "QUALITY.yaml").entries
     names = {
@@ -81,5 +95,6 @@ def test_every_connector_has_a_page_a_tier_and_a_mapping() -> None:
     }
     assert set(tiers) == names
     for name in names:
-        assert (ROOT / "docs" / "connectors" / f"{name}.md").exists()
+        page = (ROOT / "docs" / "connectors" / f"{name}.md").read_text(encoding="utf-8")
+        assert [one for one in re.findall(r"(?m)^## (.+)$", page) if one != "Actions"] == HEADINGS, name
         assert (ROOT / "mappings" / f"{name}.yaml").exists()

@@ -79,7 +79,7 @@ def webhook(path: Path) -> list[Page]:
 
 _OWN = {path.parent.name: importlib.import_module(f"tests.golden.{path.parent.name}.source") for path in HERE.glob("*/source.py")}
 SOURCES: dict[str, tuple[str, Callable[[Path], list[Page]]]] = {
-    "csv_drop": ("*/*.csv", csv_drop),
+    "csv_drop": ("*/in.*", csv_drop),
     "mailchimp": ("*/*.json", mailchimp),
     "webhook": ("*/*.json", webhook),
     **{name: (found.PATTERN, found.pages) for name, found in _OWN.items()},

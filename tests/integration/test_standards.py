@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from syncd.app.leads import show_lead
-from syncd.errors import ConfigError
 from syncd.model import OperationKind, RunStatus
 from syncd.sandbox import SandboxOrg
 from tests.hot import tasks, with_owner
@@ -331,15 +330,6 @@ def test_a_move_is_undone_with_the_run_and_not_made_again(world: World) -> None:
     for _ in range(3):
         later(world, 0.1)
     assert status_of(world) == "Open - Not Contacted"
-
-
-def test_what_is_not_carried_out_is_refused_instead_of_promised(make_world: Callable[..., World]) -> None:
-    marking = (
-        PROGRAM + "nurture:\n  - {id: fans, target: contact, when: score >= 5, do: [{flag: {field: Fan__c, value: true}}]}\n"
-    )
-    world = ready(make_world(mapping=MAPPING, policy=marking))
-    with pytest.raises(ConfigError, match='Rule "fans": flag actions on contacts are not carried out'):
-        world.run()
 
 
 def test_who_writes_to_us_again_is_revived_by_the_hot_lane_at_once(make_world: Callable[..., World]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from connectors.webhook import Webhook
-from syncd.connector import Delivery, Page, Record, Wanted
+from syncd.connector import Delivery, Page, Record, Unwanted, Wanted
 from syncd.model import Lane, RunStatus
 from syncd.run.context import Scope
 from syncd.run.fetch import CALLS_PER_SOURCE, Fetcher
@@ -274,6 +274,31 @@ def test_what_does_not_come_within_a_day_is_set_aside_with_its_notification_and_
         assert house.store.check() == []
         ads.vendor.hidden.clear()
         assert house.store.replay_dead_letters([letter.dead_letter_id], ads.clock.now()) == 1
+    ads.heat()
+    assert len(ads.leads(Email="ada@example.com")) == 1
+
+
+class Choosy(AdForms):
+    """One that leaves out who has not said their address."""
+
+    def fetch(self, session: Any, options: Any, wanted: Wanted) -> Any:
+        found = super().fetch(session, options, wanted)
+        return Unwanted("info_requested") if isinstance(found, Record) and b"Info Requested" in found.payload else found
+
+
+def test_what_is_nothing_to_keep_yet_is_asked_for_once_and_again_only_when_it_is_announced_again(make_world: Make) -> None:
+    """A ticket of which nobody has said who comes: no lead, nothing set aside, no call in vain."""
+    ads = filled(make_world(Ads, connector=Choosy()))
+    number = ads.vendor.fill("Info Requested")
+    ads.announce(number)
+    assert ads.heat().status is RunStatus.OK
+    ads.clock.advance(2 * DAY_SECONDS)
+    ads.heat()
+    assert (ads.leads(), ads.wanted(), ads.vendor.calls["/leads/1"]) == ([], {}, 1)
+    with closing(ads.open()) as house:
+        assert house.store.dead_letters() == []
+    ads.vendor.change(number, email="ada@example.com")
+    ads.announce(number)
     ads.heat()
     assert len(ads.leads(Email="ada@example.com")) == 1
 

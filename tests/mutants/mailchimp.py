@@ -7,7 +7,7 @@ from tests.mutants.mutant import Mutant
 LOSSES = "tests/integration/test_mailchimp_losses.py"
 LIMITS = "tests/integration/test_mailchimp_limits.py"
 LANES = "tests/integration/test_mailchimp_lanes.py"
-WALK = "connectors/mailchimp/walk.py"
+WALK = "syncd/connector/walk.py"
 
 MUTANTS = [
     Mutant(
@@ -106,7 +106,7 @@ MUTANTS = [
     Mutant(
         "a back-fill is news",
         "syncd/plan/facts.py",
-        "return lane < Lane.BACKFILL and",
+        "return lane < _BACKFILL and",
         "return lane <= Lane.REMAP and",
         (LANES, "beside_the_live_cursor"),
     ),

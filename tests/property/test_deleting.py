@@ -9,6 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncd.policy import evaluate
+from syncd.policy.alike import Beside
+from syncd.policy.compiled import ready
+from syncd.policy.evaluate import evaluate_ready
 from syncd.policy.model import ArchiveMeans, Rule, Section
 from tests.policies import ARCHIVED, NOW, OPEN, ago, at, facts, lead, small_policy, touch, when
 
@@ -107,3 +110,28 @@ def test_the_date_that_is_kept_is_the_first_on_which_it_is_deleted(one):
         assert verdict.look_at <= due_at
         assert evaluate(made, at(found, due_at - timedelta(microseconds=1))).deletes == ""
         assert evaluate(made, at(found, due_at)).deletes == "gone"
+
+
+@settings(max_examples=300)
+@given(known(), st.sampled_from([DAYS, DAYS + 40]))
+def test_the_short_ways_delete_as_the_long_one(one, other_days):
+    """What is out of place need not be asked, in full and in brief; a policy that keeps leads for longer is asked anew."""
+    found, kind = one
+    made = policy(kind)
+    whole = evaluate_ready(ready(made), found, is_whole=True)
+    assert msgspec.json.encode(evaluate(made, found)) == msgspec.json.encode(whole)
+    brief = evaluate_ready(ready(made), found, is_brief=True)
+    assert (brief.deletes, brief.keeps, brief.look_at, brief.rule_id) == (
+        whole.deletes,
+        whole.keeps,
+        whole.look_at,
+        whole.rule_id,
+    )
+    other = msgspec.structs.replace(
+        made,
+        rules=tuple(
+            msgspec.structs.replace(rule, after_days=other_days) if rule.rule_id == "gone" else rule for rule in made.rules
+        ),
+    )
+    beside = Beside(made, other).verdict(evaluate_ready(ready(made), found, is_brief=True, looks=False), found)
+    assert beside.deletes == evaluate(other, found).deletes

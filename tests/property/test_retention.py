@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from syncd.model import Operation, OperationKind, OperationState, OrgRecord, OrgRow
 from syncd.plan.fields import MAX_REPEATS
 from syncd.store.needed import unneeded
-from syncd.store.people import _view
+from syncd.store.views import _view
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ROW = SimpleNamespace(person_id="p", state="active", notes="{}")

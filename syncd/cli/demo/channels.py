@@ -32,7 +32,7 @@ from syncd.sandbox.visitors import visitors
 _TAIL = "http: {port: 0}\nlog: {format: json}\n"
 _QUICK = {"poll_interval_seconds": 2, "jitter_seconds": 0, "settle_seconds": 0, "overlap_seconds": 30}
 """The demo does not wait for minutes."""
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 150.0
 
 
 @dataclass

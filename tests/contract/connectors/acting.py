@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 from collections.abc import Callable
@@ -10,10 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import requests
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
+from connectors.activecampaign import CONNECTOR as ACTIVECAMPAIGN
 from connectors.mailchimp import CONNECTOR as MAILCHIMP
 from connectors.webhook_out import CONNECTOR as WEBHOOK_OUT
 from syncd.clock import FixedClock
@@ -21,6 +24,7 @@ from syncd.connector import ActingConnector, Secret, Session, SourceAction, Sour
 from syncd.http import Caller, make_session
 from syncd.sandbox import MAILCHIMP_KEY, SandboxMailchimp
 from syncd.sandbox.adapter import SandboxAdapter
+from syncd.sandbox.vendors.activecampaign import ACTIVECAMPAIGN_KEY, SandboxActiveCampaign
 from syncd.standard_webhooks import key_of, read_headers
 from tests.contract.connectors.cases import NOW
 
@@ -151,6 +155,58 @@ def mailchimp() -> ActingCase:
     )
 
 
+def activecampaign() -> ActingCase:
+    """A contact on one list, one who left it, and an automation that takes anybody again."""
+    model = SandboxActiveCampaign(clock=FixedClock(NOW))
+    model.per_second = 0.0
+    model.set_list(model.put(EMAIL, firstName="Ada"), "1", "1")
+    model.set_list(model.put("left@example.com"), "1", "2")
+    line = Line(SandboxAdapter(model))
+    kind = SourceActionKind
+    new = action(
+        kind.ENROL, "new.person@example.com", fields={"firstName": "New", "2": "Engines", "phone": None}, status="subscribed"
+    )
+    return ActingCase(
+        ACTIVECAMPAIGN,
+        {
+            "api_key": Secret(ACTIVECAMPAIGN_KEY, "test"),
+            "base_url": "https://activecampaign.test",
+            "audiences": ["list-1"],
+        },
+        session_over(line),
+        line,
+        {
+            "enrol": msgspec.structs.replace(new, consent_at=NOW - timedelta(days=3)),
+            "tag": action(kind.TAG, tag="20"),
+            "trigger": action(kind.TRIGGER, fields={"5": LINK}, automation="3"),
+            "opt_out": action(kind.OPT_OUT, audience="list-1"),
+        },
+        action(kind.ENROL, "left@example.com", status="subscribed"),
+        [
+            (kind.ENROL, {"audience": "list-2", "status": "subscribed"}),
+            (kind.ENROL, {"audience": "1", "status": "subscribed"}),
+            (kind.ENROL, {"status": "pending"}),
+            (kind.ENROL, {}),
+            (kind.ENROL, {"status": "subscribed", "intrests": "i1"}),
+            (kind.TAG, {}),
+            (kind.TAG, {"tag": "webinar"}),
+            (kind.TAG, {"tag": "20", "remove": "true"}),
+            (kind.TRIGGER, {}),
+            (kind.TRIGGER, {"automation": "3/../x"}),
+            (kind.OPT_OUT, {"tag": "20"}),
+            (kind.SEND, {"type": "lead.qualified"}),
+        ],
+        lambda: (
+            [
+                (one.fields, one.values, one.lists, one.tags, one.automations)
+                for one in map(copy.deepcopy, model.contacts.values())
+            ],
+            model.entries[:],
+        ),
+        (ACTIVECAMPAIGN_KEY,),
+    )
+
+
 @dataclass
 class Receiver(BaseAdapter):
     """A program that takes signed messages, each id once. `statuses` are its next answers instead of 204."""
@@ -202,5 +258,9 @@ def webhook_out() -> ActingCase:
     )
 
 
-ACTING_CASES: dict[str, Callable[[], ActingCase]] = {"mailchimp": mailchimp, "webhook_out": webhook_out}
+ACTING_CASES: dict[str, Callable[[], ActingCase]] = {
+    "activecampaign": activecampaign,
+    "mailchimp": mailchimp,
+    "webhook_out": webhook_out,
+}
 """Every acting connector of the `connectors` package; a test fails for one that is missing."""

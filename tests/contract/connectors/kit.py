@@ -13,7 +13,7 @@ import requests
 from urllib3 import HTTPResponse
 
 from syncd.clock import FixedClock
-from syncd.connector import HttpRequest, PullConnector, PushConnector, Record, Session, Wanted
+from syncd.connector import HttpRequest, Limits, PullConnector, PushConnector, Record, Session, Wanted
 from syncd.http import Caller, TokenCache, make_session
 from syncd.sandbox.adapter import SandboxAdapter
 
@@ -57,11 +57,16 @@ class Nowhere:
         self.refresh = refresh
 
 
-def lent(model: Any, connector: Any, folder: Path, clock: FixedClock, **given: Any) -> tuple[Session, Line]:
-    """A session as the house lends it, whose every call goes to `model`, and the line to trouble; `given` as in Session."""
+def lent(
+    model: Any, connector: Any, folder: Path, clock: FixedClock, *, limits: Limits | None = None, **given: Any
+) -> tuple[Session, Line]:
+    """A session as the house lends it, whose every call goes to `model`, and the line to trouble; `given` as in Session.
+
+    `limits` are the connector's own unless they follow from its options.
+    """
     session, line = make_session(), Line(model)
     session.mount("https://", line)
-    limits = getattr(connector, "limits", None)
+    limits = limits or getattr(connector, "limits", None)
     known = {} if limits is None else {"connections": limits.connections, "calls_per_second": limits.calls_per_second}
     caller = Caller(session, clock, **known)
     options: dict[str, Any] = {"page_size_records": 7, "overlap_seconds": 0.0, **given}
@@ -137,6 +142,7 @@ class PushCase:
         signed: The headers that a forger must get right; none where the secret is in the address or in the body.
         is_bound: Whether what lets a request in holds for this very body.
         is_dated: Whether a request tells its time, so that one from another day is refused.
+        is_keyed: Whether a notification bears the key that its record will have; otherwise it names the record in another way.
         handshakes: Requests that are answered and not stored, each with the body of the answer.
         session: What `check` is lent; with a vendor for those that are asked as well.
     """
@@ -151,5 +157,6 @@ class PushCase:
     is_bound: bool = True
     is_dated: bool = True
     kind: type[Record | Wanted] = Record
+    is_keyed: bool = True
     handshakes: tuple[tuple[HttpRequest, bytes], ...] = ()
     session: Session = field(default_factory=lambda: Session(Path()))

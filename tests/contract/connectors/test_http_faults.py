@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from syncd.connector import Limits, Page
+from syncd.connector import Page, limits_of
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 from syncd.http.caller import ATTEMPTS
 from tests.contract.connectors.cases import CASES, HTTP_CASES, Case, Vendor, kinds_of
@@ -191,7 +191,7 @@ def test_no_error_and_no_finding_gives_anything_away(case: Case, vendor: Vendor,
 
 def test_no_more_calls_are_under_way_than_the_vendor_bears(case: Case, vendor: Vendor) -> None:
     pull(case)
-    limits: Limits = getattr(case.connector, "limits", Limits())
+    limits = limits_of(case.connector, case.connector.Options(**case.options))
     assert 1 <= vendor.model.most_open <= limits.connections
 
 

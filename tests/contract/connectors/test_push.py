@@ -59,7 +59,7 @@ def with_headers(request: HttpRequest, **headers: str | None) -> HttpRequest:
     """The request with headers (`_` for `-`) replaced, or left out where None."""
     changed = {name.replace("_", "-"): value for name, value in headers.items()}
     found = {name: value for name, value in {**request.headers, **changed}.items() if value is not None}
-    return HttpRequest(request.method, found, request.query, request.body)
+    return HttpRequest(request.method, found, request.query, request.body, request.tail)
 
 
 def delivery(case: PushCase, request: HttpRequest) -> Delivery:

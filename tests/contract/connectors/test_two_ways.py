@@ -37,7 +37,7 @@ def test_what_is_sent_is_what_a_poll_finds(name: str, tmp_path: Path) -> None:
             assert isinstance(case.connector, FetchingConnector)
             found = case.connector.fetch(case.session, options, one)
             assert found is not None
-            assert found.key == one.key
+            assert (found.key == one.key) is push.is_keyed  # type: ignore[union-attr]
             one = found
         assert isinstance(one, Record)
         assert one.key in pulled

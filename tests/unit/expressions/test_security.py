@@ -173,7 +173,7 @@ def test_multiplying_grows_no_number_without_bound():
 def test_compiled_code_sees_no_builtins():
     """Even if something slipped through, there is nothing to call."""
     expression = compile_expression("record.a == 1", Schema({}, ("record",)))
-    assert expression._evaluate.__globals__["__builtins__"] == {}
+    assert expression.run.__globals__["__builtins__"] == {}
 
 
 def test_a_condition_leaves_its_values_alone():

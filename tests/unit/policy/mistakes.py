@@ -175,6 +175,7 @@ ACTIONS: dict[str, Case] = {
     "a task of nothing": (_SLA + "      - {task: {priority: High}}\n", 5, 16, "needs subject:"),
     "a key of a task": (_SLA + "      - {task: {subject: x, due: 3}}\n", 5, 29, 'no key "due"'),
     "an owner that is none": (_SLA + "      - {owner: {to: Hot Leads}}\n", 5, 22, "queue:NAME"),
+    "a contact of a queue": (_SLA.replace("id: a", "id: a\n    target: contact\n    clock: arrival") + "      - {owner: {to: 'queue:Hot Leads'}}\n", 7, 22, "A contact cannot belong to a queue in Salesforce, only to a user"),
     "a flag without a field": (_SLA + "      - {flag: {value: true}}\n", 5, 16, "needs field:"),
     "an action of nothing": (_SLA + "      - {tag: }\n", 5, 14, "tag is a mapping"),
     "a field of nothing": (_SLA + "      - {task: {subject: x, fields: {Description: 5}}}\n", 5, 51, "fields.Description is a text"),

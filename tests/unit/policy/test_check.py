@@ -158,6 +158,7 @@ ERRORS = {
     "a field that nobody may write": (CUSTOM + "fields: {score: LastActivityDate}\n", 11, "cannot be written"),
     "a hold that is no day": (CUSTOM + "fields: {hold_until: Title}\n", 11, "of type date"),
     "a flag": (CUSTOM + SLA + "do: [{flag: {field: Hot__c}}]}\n", 12, 'no field "Hot__c" on Lead'),
+    "a flag of a contact": (CUSTOM + "nurture:\n  - {id: s, target: contact, when: person.is_contact, do: [{flag: {field: Rating}}]}\n", 12, 'no field "Rating" on Contact'),
     "a field of a task": (CUSTOM + SLA + "do: [{task: {subject: x, fields: {Sbject: lead.Title}}}]}\n", 12, 'Did you mean "Subject"?'),
     "a priority": (CUSTOM + SLA + "do: [{task: {subject: x, priority: Urgent}}]}\n", 12, 'priority "Urgent"'),
     "a stage": (CUSTOM + CONVERTS + OPENS.replace("Prospecting", "Prospectng"), 15, 'Did you mean "Prospecting"?'),
@@ -304,7 +305,7 @@ def test_what_the_mirror_must_hold_is_known() -> None:
         )
     )
     assert found.fields == {
-        "Lead": {"Rating", "Company", "City", "Hold__c"}, "Contact": {"Rating", "Company", "City"}, "Account": {"BillingCity"},
+        "Lead": {"Rating", "Company", "City", "Hold__c"}, "Contact": {"Rating", "Company", "City", "Hold__c"}, "Account": {"BillingCity"},
     }  # fmt: skip
     assert set(found.objects) == {"Account", "Contact", "Opportunity"}
     assert needs(load_policy("version: 1\n", "p.yaml")).objects == {}

@@ -1,8 +1,9 @@
-"""csv_drop under the contract suite."""
+"""csv_drop under the contract suite: text; workbooks and a server are in csv_drop_*.py."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from connectors.csv_drop import CONNECTOR
@@ -12,16 +13,27 @@ from tests.contract.connectors.kit import NOW, Case
 IS_HTTP = False
 
 
-def case(folder: Path) -> Case:
-    """A folder of files of 40 rows each."""
-    drop = folder / "drop"
+def filled(drop: Path, suffix: str, write: Callable[[Path, Sequence[int]], object]) -> Callable[[int], None]:
+    """Makes a folder hold files of 40 people each; `write` puts the numbers of some into a file."""
     drop.mkdir()
 
     def fill(count: int) -> None:
         for start in range(0, count, 40):
-            path = drop / f"file{start:05d}.csv"
-            rows = [f"person{n}@example.com,Name {n}" for n in range(start, min(start + 40, count))]
-            path.write_text("\n".join(["email,name", *rows]) + "\n", encoding="utf-8")
+            path = drop / f"file{start:05d}{suffix}"
+            write(path, range(start, min(start + 40, count)))
             os.utime(path, (NOW.timestamp() - 3600 + start,) * 2)
 
+    return fill
+
+
+def text(path: Path, numbers: Sequence[int]) -> None:
+    """A file with a row for each number."""
+    rows = [f"person{number}@example.com,Name {number}" for number in numbers]
+    path.write_text("\n".join(["email,name", *rows]) + "\n", encoding="utf-8")
+
+
+def case(folder: Path) -> Case:
+    """A folder of files of 40 rows each."""
+    drop = folder / "drop"
+    fill = filled(drop, ".csv", text)
     return Case(CONNECTOR, {"folder": "drop"}, fill, drop.rmdir, Session(folder, settle_seconds=5.0, page_size_records=7))

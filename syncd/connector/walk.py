@@ -1,4 +1,4 @@
-"""Reading a set that moves while it is read: every row once, in order of its last change, none passed over. Belongs to mailchimp.
+"""Reading a set that moves while it is read: every row once, in order of its last change, none passed over.
 
 Offset paging alone loses rows: when one leaves the set (edited past the window's end, archived, deleted), those behind it move up
 and the next offset jumps over them. So the walk goes on by key: the next page is asked for from one second before the last row
@@ -12,20 +12,20 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from syncd.connector import Record, Reject
 from syncd.errors import ContractError, SourceUnavailableError
+from syncd.model import Record, Reject
 
 _MAX_DETOURS = 12
 """Steps back in a row without one new row; each doubles, so this is far more than the way back to the beginning."""
 
 
 class Row(NamedTuple):
-    """A member as a record or reject.
+    """One row as a record or reject.
 
     Attributes:
         second: Of its last change, since 1970; of an undated one, that of the row before.
         is_dated: Whether the row itself said so.
-        tags_of: The member's id in addresses when the page does not hold all of its tags, else `""`.
+        tags_of: Where to ask for what the page does not hold of it (an id in addresses), else `""`.
     """
 
     second: int
@@ -126,8 +126,9 @@ class Walk:
             self._seen[row.made.key] = (row.second, hash(row.made.payload))
 
     def _is_astray(self, rows: Sequence[Row]) -> bool:
-        """Whether rows may lie unseen before this page: it must begin with a seen one, and all before it must fit into the seen."""
-        if not rows or rows[0].made.key not in self._seen:
+        """Whether rows may lie unseen before this page: it must begin with a seen one, where that was, and all before it must fit into the seen."""
+        known = self._seen.get(rows[0].made.key) if rows else None
+        if known is None or (rows[0].is_dated and rows[0].second != known[0]):
             return True
         again = sum(row.made.key in self._seen for row in rows)
         return len(self._seen) < self._offset + again
@@ -139,15 +140,15 @@ class Walk:
                 continue
             if before is not None and row.second < before:
                 if self._since is not None and row.second < self._since:
-                    # A bound that the service cannot read makes it answer with the whole audience (MailChimp.Net issue 525).
+                    # A bound that a service cannot read may make it answer with everything (MailChimp.Net issue 525).
                     raise ContractError(
-                        f"{self._name} gave a member from before the window that was asked for.",
-                        advice="Nothing of the page is used. Mailchimp may have changed how it reads since_last_changed.",
+                        f"{self._name} gave a record from before the window that was asked for.",
+                        advice="Nothing of the page is used. It may have changed how it reads the bound of the window.",
                         page=listing.body,
                     )
                 raise ContractError(
-                    f"{self._name} gave members out of the order that was asked for.",
-                    advice="Nothing of the page is used. Mailchimp may have changed how it sorts by last_changed.",
+                    f"{self._name} gave records out of the order that was asked for.",
+                    advice="Nothing of the page is used. It may have changed how it sorts.",
                     page=listing.body,
                 )
             before = row.second
