@@ -227,7 +227,8 @@ def find_all(record: Mapping[str, Any], path: Path) -> list[Any]:
         value = find(record, path)
         return [] if value is None else [value]
     if path.whole in record:
-        return [record[path.whole]]
+        whole = record[path.whole]
+        return [] if whole is None else [whole]
     return [value for value in _walk(record, path.steps) if value is not None and not isinstance(value, dict | list)]
 
 

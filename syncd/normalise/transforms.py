@@ -111,6 +111,7 @@ def _name(value: Value, _: Args) -> Value | Bad:
 
 @lru_cache(maxsize=10_000)
 def _person(text: str) -> Value | Bad:
+    """What is made of a name; the same ones come again and again."""
     text = one_line(text)
     if text.casefold() in _NOTHING:
         return None
@@ -144,12 +145,7 @@ def _phone(value: Value, args: Args) -> Value | Bad:
 
 
 def _company(value: Value, _: Args) -> Value | Bad:
-    return _firm(_text(value))
-
-
-@lru_cache(maxsize=10_000)
-def _firm(text: str) -> Value | Bad:
-    text = one_line(text)
+    text = one_line(_text(value))
     if text.casefold() in _NOTHING:
         return None
     return Bad("formula") if is_formula(text) else text

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -20,7 +20,6 @@ from syncd.run.rest import leave_alone, left_alone_until
 
 PATIENCE_SECONDS = 0.05
 """How long to wait for another page when there is something to do already, but less than a round of it."""
-
 
 _LOOK_SECONDS = 0.5
 """Who waits for a page looks as often whether the pass is to end."""
@@ -48,7 +47,7 @@ class Ingest:
     """Reads every source of a pass once; `step` stores one page. A thread stores them, one after the other in the order of coming.
 
     A stream's failure never stops the others: it is noted, and the pass will not end as ok. A source that asked for a little
-    patience (a file still being written) is read again after it, at most `max_settle_wait_seconds` in all.
+    patience (a file still being written) is read again after it, at most `max_settle_wait_seconds` in all. A context manager.
     """
 
     def __init__(self, ctx: PassContext, sources: Iterable[Source]) -> None:
@@ -70,6 +69,18 @@ class Ingest:
     def is_over(self) -> bool:
         """Whether every source was read as far as it can be in this pass."""
         return self._feed is None
+
+    def __enter__(self) -> Self:
+        """Ready."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Stop reading. What went wrong with the page that is being stored is raised, unless something else did already."""
+        try:
+            if kind is None:
+                self._finish_page()
+        finally:
+            self._close()
 
     def step(self, patience_seconds: float | None) -> int | None:
         """Store the next page; gives how many records wait because of it, None when nothing came in time (None: wait for it).
@@ -97,7 +108,7 @@ class Ingest:
 
     def _look_ahead(self) -> None:
         """Begin with what has come already; how a stream ended is noted by the next step, for it may pause the pass."""
-        if self._feed is None or self._ahead is not None:
+        if self._feed is None or self._is_late or self._ctx.is_stopping:
             return
         arrival = self._feed.next(0.0)
         if arrival is not None and arrival.page is not None:
@@ -105,15 +116,18 @@ class Ingest:
         else:
             self._ahead = arrival
 
+    @property
+    def _is_late(self) -> bool:
+        limit = self._ctx.scope.slice_seconds
+        return limit is not None and self._ctx.clock.monotonic() - self._began >= limit
+
     def _next(self, patience_seconds: float | None) -> Arrival | None:
         """The next arrival; None when nothing came in time, or nothing more is to be read in this pass."""
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
             return ahead
-        limit = self._ctx.scope.slice_seconds
         while self._feed is not None:
-            is_late = limit is not None and self._ctx.clock.monotonic() - self._began >= limit
-            if is_late or self._ctx.is_stopping:
+            if (is_late := self._is_late) or self._ctx.is_stopping:
                 self._break_off(is_late=is_late)
                 return None
             arrival = self._feed.next(_LOOK_SECONDS if patience_seconds is None else patience_seconds)
@@ -125,7 +139,7 @@ class Ingest:
         """Read no further; the cursors say where it goes on. Who has given nothing in all that time is lost, and not only slow."""
         unread = list(self._feed.unread) if self._feed is not None else []
         heard = {name for name, _, _ in self._last}
-        self.close()
+        self._close()
         for task in unread:
             name = task.source.name
             self._done[name].reached_end = False
@@ -138,7 +152,7 @@ class Ingest:
         for name, done in self._done.items():
             self._finish(name, done)
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Stop reading; the page that is being stored is let through."""
         self._pool.shutdown(wait=True)
         if self._feed is not None:
@@ -262,8 +276,7 @@ class Ingest:
             (ctx.log.warning if is_odd else ctx.log.info)(events.STREAM_UNFINISHED, source=name, stage="extract")
 
 
-def _nothing() -> None:
-    pass
+def _nothing() -> None: ...
 
 
 def notice_of(name: str) -> str:
