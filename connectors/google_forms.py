@@ -22,7 +22,7 @@ from pydantic import Field, field_validator
 
 from syncd.connector import Health, Limits, Page, Record, Reject, Reply, Session
 from syncd.connector.google import GoogleOptions, login, rows
-from syncd.connector.tools import BaseUrl, Horizon, at_path, check_not_repeated, instant, key_of
+from syncd.connector.tools import UNREADABLE, BaseUrl, Horizon, at_path, check_not_repeated, instant, key_of
 from syncd.errors import ContractError, SourceUnavailableError, SyncdError
 
 _PAGE = 5_000
@@ -156,7 +156,10 @@ class GoogleForms:
         self, session: Session, options: GoogleFormsOptions, form: str, params: Mapping[str, str]
     ) -> Reply[_Responses]:
         def is_a_page(reply: Reply[_Responses]) -> None:
-            members = msgspec.json.decode(reply.body, type=dict[str, msgspec.Raw])
+            try:
+                members = msgspec.json.decode(reply.body, type=dict[str, msgspec.Raw])
+            except UNREADABLE:
+                members = {"unreadable": msgspec.Raw()}
             if members and not members.keys() & {"responses", "nextPageToken"}:
                 raise ContractError(
                     f"Google Forms answered for form {form} with an object that is no page of responses.",
@@ -237,7 +240,7 @@ def _sortable(at: Any) -> str:
 def _object(raw: msgspec.Raw) -> dict[str, Any]:
     try:
         return msgspec.json.decode(raw, type=dict[str, Any])
-    except msgspec.ValidationError:
+    except UNREADABLE:
         return {"unreadable": bytes(raw).decode("utf-8", "replace")}
 
 

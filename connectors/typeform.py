@@ -35,7 +35,7 @@ from syncd.connector import (
     Session,
     Verdict,
 )
-from syncd.connector.tools import BaseUrl, Edge, Horizon, Secrets, instant, is_signed, json_of, one_or_two, revealed
+from syncd.connector.tools import UNREADABLE, BaseUrl, Edge, Horizon, Secrets, instant, is_signed, json_of, one_or_two, revealed
 from syncd.errors import AuthError, ContractError, SourceUnavailableError, SyncdError
 
 _PAGE = 1000
@@ -198,7 +198,7 @@ class Typeform:
             event = msgspec.json.decode(delivery.body, type=dict[str, msgspec.Raw])
             response = msgspec.json.decode(event["form_response"], type=dict[str, msgspec.Raw])
             form = msgspec.json.decode(response["form_id"], type=str)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError):
+        except (*UNREADABLE, KeyError):
             return (Reject(own_key, "no_response", "The webhook holds no form_response with a form_id.", delivery.body, locator),)
         if options.forms and form not in options.forms:
             return ()
@@ -274,14 +274,14 @@ def _login(options: TypeformOptions) -> dict[str, str | Secret]:
 def _dated(raw: msgspec.Raw) -> _Dated:
     try:
         return msgspec.json.decode(raw, type=_Dated)
-    except msgspec.ValidationError:
+    except UNREADABLE:
         return _Dated()
 
 
 def _made_of(form: str, raw: msgspec.Raw, received_at: datetime) -> Record | Reject:
     try:
         response = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    except msgspec.ValidationError:
+    except UNREADABLE:
         return Reject("", "not_an_object", "A response is no object.", bytes(raw), f"form {form}")
     return _made(form, response, received_at)
 

@@ -15,8 +15,9 @@ from syncd.app.convert import Converted, ConvertWish, LeadConversion
 from syncd.app.exports import Exported, export_due
 from syncd.app.undo import UndoPlan, carry_out, plan_undo
 from syncd.config.settings import ConfiguredSource
+from syncd.connector import OptOutConnector
 from syncd.errors import ConfigError
-from syncd.model import Lane, Operation, OperationState, RunStatus
+from syncd.model import Lane, Operation, OperationState, OptOuts, RunStatus
 from syncd.policy import Policy
 from syncd.ports import Org, Store
 from syncd.run.context import Actor, Company, OrgSession, PassContext, PassSettings, Progress, Scope, Source, no_progress
@@ -124,7 +125,9 @@ class Passes(Works):
             force=force,
             request_timeout_seconds=given.salesforce.request_timeout_seconds,
             may_act_from_sandbox=given.allow_source_writes_from_sandbox,
+            max_opt_outs_per_user_per_hour=given.guard.max_opt_outs_per_user_per_hour,
         )
+        actors = self._actors()
         return PassContext(
             run_id=run_id,
             store=store,
@@ -137,7 +140,8 @@ class Passes(Works):
             settings=settings,
             mapped_fields=frozenset(name for one in given.sources.values() for name in self.mapping(one.mapping).fields),
             progress=progress,
-            actors=self._actors() if store is self.store else None,
+            actors=actors if store is self.store else None,
+            takers=_takers(actors),
             company=self.company,
         )
 
@@ -267,6 +271,12 @@ class Passes(Works):
         session = open_org(ctx)
         refresh_mirror(ctx, session)
         return ctx, session
+
+
+def _takers(actors: Mapping[str, Actor]) -> dict[str, Actor]:
+    """Those that opt-outs travel to."""
+    able = {name: one for name, one in actors.items() if isinstance(one.connector, OptOutConnector)}
+    return {name: one for name, one in able.items() if one.opt_outs is not OptOuts.NONE}
 
 
 class Undoing:

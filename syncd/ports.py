@@ -8,7 +8,7 @@ a network inside a transaction. All instants are aware UTC.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
@@ -18,6 +18,7 @@ from syncd.model import (
     Candidate,
     Conversion,
     ConversionOutcome,
+    Deal,
     Delivery,
     Hold,
     InboxOutcome,
@@ -27,6 +28,7 @@ from syncd.model import (
     Operation,
     OperationKind,
     OperationState,
+    OptOutHold,
     OrgIdentity,
     OrgRecord,
     OrgRow,
@@ -107,7 +109,8 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
 class Review(msgspec.Struct, frozen=True, gc=False):
     """A question for a person.
 
-    `kind`: `several_matches`, `clashing_names`, `weak_match`, `merge`, `on_deleted`, `duplicate_rule`, `conversion`, `action_unknown`.
+    `kind`: `several_matches`, `clashing_names`, `weak_match`, `merge`, `on_deleted`, `duplicate_rule`, `conversion`, `action_unknown`,
+    `opt_out_storm`. That one is about no person but a user of the org: `person_id` and `key` are that user's id.
 
     `candidates` are Candidate values as the resolver saw them (names and e-mail: personal data, stored only).
     """
@@ -124,6 +127,16 @@ class Review(msgspec.Struct, frozen=True, gc=False):
     state: str = "open"
     review_id: str = ""
     decision: str = ""
+
+
+class OptOutTurn(msgspec.Struct, frozen=True, gc=False):
+    """A record of the org as the mirror saw it opted out of e-mail: by whom and when (its stamp then), and what has become of that."""
+
+    object: str
+    sf_id: str
+    user_id: str
+    at: datetime
+    hold: OptOutHold
 
 
 class ResolvedRecord(msgspec.Struct, frozen=True, gc=False):
@@ -292,6 +305,7 @@ class StoredFacts(msgspec.Struct, frozen=True, gc=False):
         account_opportunities, contact_opportunities: Ids of the open ones.
         owners: By id of a user who owns one of the records: whether that user is active. Queues are in nobody's table.
         fired: Rule to when it last fired; `waiting`: rule to the end of its hold period.
+        deals: Opportunities whose primary contact the person is, deleted ones too, by id.
     """
 
     person_id: str
@@ -305,6 +319,7 @@ class StoredFacts(msgspec.Struct, frozen=True, gc=False):
     owners: dict[str, bool] = {}
     fired: dict[str, datetime] = {}
     waiting: dict[str, datetime] = {}
+    deals: tuple[Deal, ...] = ()
 
 
 class PastActivity(msgspec.Struct, frozen=True, gc=False):
@@ -661,6 +676,14 @@ class Store(Protocol):
         self, states: Sequence[OperationState], sources: Sequence[str], limit: int, after: str = ""
     ) -> list[Operation]: ...
     def acting_sources(self) -> set[str]: ...
+    def opt_out_turns(self, within: timedelta) -> list[OptOutTurn]: ...
+    def judge_opt_outs(
+        self, calm: Sequence[tuple[str, str]], held: Sequence[tuple[str, str]], questions: Sequence[Review]
+    ) -> list[Review]: ...
+    def answer_opt_outs(self, review_id: str, *, is_let: bool) -> int: ...
+    def held_opt_outs(self, user_id: str) -> int: ...
+    def mark_opted_out(self, after: str, limit: int) -> str: ...
+    def payloads(self, refs: Sequence[RecordRef]) -> dict[RecordRef, bytes]: ...
     def open_conversions(self) -> list[Operation]: ...
     def held_persons(self, run_id: str) -> int: ...
     def operations_needing_echo(self, limit: int, other_than: Sequence[str] = ()) -> list[Operation]: ...
@@ -678,7 +701,9 @@ class Store(Protocol):
 
     # mirror
     def mirror_cursor(self, object: str) -> datetime | None: ...
-    def put_org_rows(self, rows: Sequence[OrgRow], key_sets: Mapping[str, Sequence[Key]], at: datetime) -> int: ...
+    def put_org_rows(
+        self, rows: Sequence[OrgRow], key_sets: Mapping[str, Sequence[Key]], at: datetime, *, is_fill: bool = False
+    ) -> int: ...
     def set_mirror_cursor(self, object: str, stamp: datetime) -> None: ...
     def org_records(self, targets: Sequence[tuple[str, str]]) -> list[OrgRecord]: ...
     def put_holds(self, person_id: str, holds: Sequence[Hold], bases: Mapping[tuple[str, str], Mapping[str, Value]]) -> None: ...

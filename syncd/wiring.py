@@ -28,7 +28,7 @@ from syncd.installed import connector_types, load_connector
 from syncd.kept_token import KeptToken
 from syncd.mapping import Mapping as LeadMapping
 from syncd.mapping import load_mapping
-from syncd.model import Assignment, OrgSchema
+from syncd.model import Assignment, OptOuts, OrgSchema
 from syncd.passes import LEASE, Passes
 from syncd.policies import Policies
 from syncd.policy import Policy
@@ -231,6 +231,7 @@ class House(Policies, Passes, Exports, Checks):
             settle_seconds=getattr(connector, "settle_seconds", 30.0) if settle is None else settle,
             page_size_records=getattr(connector, "page_size_records", 500),
             overlap_seconds=getattr(connector, "overlap_seconds", 300.0) if overlap is None else overlap,
+            calls_at_once=limits_of(connector, options).connections,
             http=self._caller(source, connector, options),
             tokens=self._tokens_of(source, options),
         )
@@ -306,7 +307,7 @@ class House(Policies, Passes, Exports, Checks):
             if isinstance(found, ActingConnector):
                 _, options, session = self.connector_of(source)
                 waits = limits_of(found, options).read_timeout_seconds
-                made[name] = Actor(name, found, options, session, waits, name in paused)
+                made[name] = Actor(name, found, options, session, waits, name in paused, OptOuts(source.common.opt_outs))
         return made
 
     def check_sources(self, names: Sequence[str]) -> dict[str, Health]:

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from syncd import log
-from tests.postgres import fresh_database
+from tests.stores import keep_in_memory, share_compiled_statements, store_url_for
 from tests.world import World
 
-_numbers = itertools.count()
+keep_in_memory(os.environ)
+share_compiled_statements()
 
 
 @pytest.fixture(autouse=True)
@@ -28,13 +29,6 @@ def _quiet_log() -> Any:
 def engine(request: pytest.FixtureRequest) -> str:
     """Both engines, from the first day."""
     return str(request.param)
-
-
-def store_url_for(engine: str, folder: Path) -> str:
-    """A fresh, empty store."""
-    if engine == "sqlite":
-        return f"sqlite:///{folder / 'syncd.db'}"
-    return fresh_database(f"t{os.getpid()}_{next(_numbers)}")
 
 
 @pytest.fixture

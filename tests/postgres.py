@@ -45,7 +45,9 @@ def server() -> str:
         )
 
     run("initdb", "--auth=trust", "--username=syncd", "--encoding=UTF8", "-D", str(data))
-    settings = f"-c listen_addresses= -c unix_socket_directories={home} -c fsync=off -c max_connections=60"
+    # What a machine's crash would need is off; what a killed client would see is not.
+    quick = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off"
+    settings = f"-c listen_addresses= -c unix_socket_directories={home} -c max_connections=60 {quick}"
     run("pg_ctl", "-D", str(data), "-w", "-t", "60", "-l", str(home / "log"), "-o", settings, "start")
 
     def stop() -> None:
@@ -71,10 +73,10 @@ def _programs(home: Path) -> Path:
     return home / package.name / "pginstall" / "bin"
 
 
-def fresh_database(name: str) -> str:
-    """Make an empty database; gives its URL."""
+def fresh_database(name: str, template: str = "template1") -> str:
+    """Make a database, empty or as `template` is (which nobody may be connected to); gives its URL."""
     url = server()
     with psycopg.connect(url.format(name="postgres"), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}"')  # type: ignore[call-overload]
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')  # type: ignore[call-overload]
     return url.format(name=name)

@@ -104,7 +104,23 @@ def _record(rng: random.Random, number: int, turn: int, at: datetime, rows: Rows
     lead = Lead({name: FieldValue(value, line=5) for name, value in values.items()}, touch=Touch("email", at=at.isoformat()))
     key = f"{number}-{turn}"
     rows["record"].append(
-        ("newsletter", "members", key, b"d" * 16, b"{}", False, "mailchimp", "m", _text(lead), number, micros(at), 0, key, 2)
+        (
+            "newsletter",
+            "members",
+            key,
+            b"d" * 16,
+            b"{}",
+            False,
+            "mailchimp",
+            "m",
+            _text(lead),
+            number,
+            micros(at),
+            0,
+            key,
+            2,
+            None,
+        )
     )
     rows["touch"].append((number, "newsletter", "members", key, micros(at), _text(lead.touch), 2))
 
@@ -155,7 +171,7 @@ def _row(
     is_converted = bool(contact_id)
     return (
         name, sf_id, number, _text(fields), "{}", micros(stamp), editor, REP, external_id, False, "", is_converted, contact_id, True,
-        False, account_id,
+        False, account_id, "", None, *((micros(stamp), REP, "calm") if fields.get("HasOptedOutOfEmail") else (None, "", "")),
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 
 from connectors.activecampaign.actions import Actions
 from connectors.activecampaign.api import PAGE, SIDES, Api, Contacts, GoneError, OneContact, number_of, sides_of
-from connectors.activecampaign.asked import AUDIENCE, problems_of
+from connectors.activecampaign.asked import AUDIENCE, mail_stops, problems_of
 from connectors.activecampaign.contacts import changed_at, contact_of
 from syncd.connector import (
     ActionOutcome,
@@ -27,7 +27,9 @@ from syncd.connector import (
     Health,
     HttpRequest,
     Limits,
+    MailStop,
     Options,
+    OptOuts,
     Page,
     Reception,
     Record,
@@ -40,7 +42,7 @@ from syncd.connector import (
     Verdict,
     Wanted,
 )
-from syncd.connector.tools import BaseUrl, Horizon, Secrets, form_of, instant, misplaced, one_or_two, revealed
+from syncd.connector.tools import UNREADABLE, BaseUrl, Horizon, Secrets, form_of, instant, misplaced, one_or_two, revealed
 from syncd.errors import SyncdError
 
 _ROOT = "/api/3"
@@ -177,6 +179,10 @@ class ActiveCampaign:
         """What is wrong with an action as a policy states it; see the contract."""
         return problems_of(kind, action_options, options.audiences)
 
+    def mail_stops(self, options: ActiveCampaignOptions, payload: bytes, scope: OptOuts) -> Sequence[MailStop]:
+        """What ends the mail that comes of a contact; see the contract."""
+        return mail_stops(payload, options.audiences, scope)
+
     def act(self, session: Session, options: ActiveCampaignOptions, action: SourceAction) -> ActionOutcome:
         """Carry out one action; see the contract and `actions`."""
         if problems_of(action.kind, action.options, options.audiences):
@@ -238,7 +244,7 @@ def _made(api: Api, reply: Reply[Contacts], bound: datetime) -> tuple[tuple[Reco
 def _fields(raw: msgspec.Raw) -> dict[str, Any]:
     try:
         return msgspec.json.decode(raw, type=dict[str, Any])
-    except msgspec.ValidationError:
+    except UNREADABLE:
         return {"unreadable": bytes(raw).decode("utf-8", "replace")}
 
 

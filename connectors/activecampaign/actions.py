@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from connectors.activecampaign.api import Api, Contacts
-from connectors.activecampaign.asked import list_of
+from connectors.activecampaign.asked import MAILED, is_for_account, list_of
 from syncd.connector import NOT_CARRIED_OUT, ActionOutcome, ActionState, Answer, SourceAction, SourceActionKind
-from syncd.errors import SourceUnavailableError
+from syncd.connector.tools import UNREADABLE, gravest
+from syncd.errors import ContractError, SourceUnavailableError
 
 _STANDARD = ("firstName", "lastName", "phone")
 _CODES = {"email_invalid": "email_invalid", "duplicate": "duplicate"}
@@ -49,19 +50,21 @@ class Actions:
         return _refusal("bad_field") if _odd_fields(action) else steps[action.kind](action, self._contact(action.email))
 
     def look_up(self, action: SourceAction) -> ActionOutcome:
-        """What became of it; see the contract."""
+        """What became of it; see the contract. An automation that is not listed may yet begin, and is not to begin twice."""
         contact = self._contact(action.email)
+        if action.kind is SourceActionKind.TRIGGER:
+            is_in = contact is not None and self._is_in(contact, action.options["automation"])
+            return _done() if is_in else ActionOutcome(ActionState.UNKNOWN, "not_listed")
         if contact is None:
             is_off = action.kind is SourceActionKind.OPT_OUT
             return _unchanged("no_such_contact") if is_off else _not_carried_out()
         if action.kind is SourceActionKind.TAG:
             is_on = self._link(contact, action.options["tag"]) is not None
             return _done() if is_on != _is_removal(action) else _not_carried_out()
-        if action.kind is SourceActionKind.TRIGGER:
-            return _done() if self._is_in(contact, action.options["automation"]) else _not_carried_out()
-        status = self._status(contact, action)
         if action.kind is SourceActionKind.OPT_OUT:
-            return _not_carried_out() if status in ("0", "1") else _done()
+            is_mailed = any(status in MAILED for status in self._left(contact, action).values())
+            return _not_carried_out() if is_mailed else _done()
+        status = self._status(contact, action)
         return _barred(status) or (_done() if status == "1" else _not_carried_out())
 
     # ------------------------------------------------------------------ lists
@@ -85,27 +88,36 @@ class Actions:
             status = self._status(contact, action)
             if status is not None:
                 return _barred(status) or _unchanged("already_on_list")
-        return self._put_on_list(action, written or {}, 1)
+        return self._put_on_list(self._audience(action), written or {}, 1)
 
     def _opt_out(self, action: SourceAction, contact: Row | None) -> ActionOutcome:
+        """Of one list, or of each that the contact is on. Whoever has left changes nothing, so the whole may be done once more."""
         if contact is None:
             return _unchanged("no_such_contact")
-        status = self._status(contact, action)
-        if status not in ("0", "1"):
-            return _unchanged("not_on_list" if status is None else "already_unsubscribed")
-        return self._put_on_list(action, contact, 2)
+        outcomes = []
+        for list_id, status in sorted(self._left(contact, action).items()):
+            is_mailed = status in MAILED
+            outcomes.append(self._put_on_list(list_id, contact, 2) if is_mailed else _unchanged("already_unsubscribed"))
+        return gravest(outcomes or [_unchanged("not_on_list")])
 
-    def _put_on_list(self, action: SourceAction, contact: Row, status: int) -> ActionOutcome:
-        given = {"list": list_of(action.options, self._audiences), "contact": str(contact["id"]), "status": status}
+    def _put_on_list(self, list_id: str, contact: Row, status: int) -> ActionOutcome:
+        given = {"list": list_id, "contact": str(contact["id"]), "status": status}
         return _told(self._send("/contactLists", {"contactList": given}), "contactList")
+
+    def _left(self, contact: Row, action: SourceAction) -> dict[str, str]:
+        """Status by list of those memberships that an opt-out means."""
+        found = self._memberships(contact)
+        return found if is_for_account(action.options) else {key: found[key] for key in (self._audience(action),) if key in found}
+
+    def _audience(self, action: SourceAction) -> str:
+        return list_of(action.options, self._audiences)
 
     def _status(self, contact: Row, action: SourceAction) -> str | None:
         """Of the membership in the action's list, None without one."""
-        wanted = list_of(action.options, self._audiences)
-        found = [
-            str(row.get("status")) for row in self._api.rows(str(contact["id"]), "contactLists") if str(row.get("list")) == wanted
-        ]
-        return found[-1] if found else None
+        return self._memberships(contact).get(self._audience(action))
+
+    def _memberships(self, contact: Row) -> dict[str, str]:
+        return {str(row.get("list")): str(row.get("status")) for row in self._api.rows(str(contact["id"]), "contactLists")}
 
     # ------------------------------------------------------------------ tags
 
@@ -158,7 +170,14 @@ class Actions:
         """Who has this address, None for nobody."""
         reply = self._api.get("/contacts", Contacts, {"email": email, "status": "-1"})
         for raw in reply.value.contacts:
-            fields = msgspec.json.decode(raw, type=dict[str, Any])
+            try:
+                fields = msgspec.json.decode(raw, type=dict[str, Any])
+            except UNREADABLE:
+                raise ContractError(
+                    "ActiveCampaign gave a contact that is no object, or cannot be read.",
+                    advice="The API may have changed. Nothing was done with the contact.",
+                    page=reply.body,
+                ) from None
             if str(fields.get("email") or "").strip().lower() == email.strip().lower():
                 return fields
         return None

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from syncd.connector import Answer, Reply, Row, Secret, Session
+from syncd.connector.tools import UNREADABLE
 from syncd.errors import AuthError, ContractError, SourceUnavailableError
 
 PAGE = 100
@@ -31,9 +32,9 @@ class _Meta(msgspec.Struct):
 class Sided(msgspec.Struct, kw_only=True):
     """What `include` adds to an answer; None where it was not heeded."""
 
-    fieldValues: list[msgspec.Raw] | None = None  # noqa: N815 - the vendor's name
-    contactLists: list[msgspec.Raw] | None = None  # noqa: N815
-    contactTags: list[msgspec.Raw] | None = None  # noqa: N815
+    fieldValues: list[dict[str, Any] | None] | None = None  # noqa: N815 - the vendor's name
+    contactLists: list[dict[str, Any] | None] | None = None  # noqa: N815
+    contactTags: list[dict[str, Any] | None] | None = None  # noqa: N815
 
 
 class Contacts(Sided):
@@ -145,7 +146,7 @@ def _part(reply: Reply[dict[str, msgspec.Raw]], name: str) -> list[dict[str, Any
     """The rows of an answer to what belongs to a contact."""
     try:
         return msgspec.json.decode(reply.value[name], type=list[dict[str, Any]])
-    except (KeyError, msgspec.ValidationError):
+    except (KeyError, *UNREADABLE):
         pass
     raise ContractError(
         f"ActiveCampaign answered without {name}.", advice="The API may have changed; the page is kept.", page=reply.body
@@ -156,7 +157,7 @@ def _count(reply: Reply[dict[str, msgspec.Raw]]) -> int:
     """How many rows there are, 0 where the answer does not say."""
     try:
         return int(msgspec.json.decode(reply.value["meta"], type=_Meta).total)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         return 0
 
 
@@ -216,7 +217,7 @@ def number_of(raw: msgspec.Raw) -> int:
     """The id of a contact, 0 if it has none."""
     try:
         found = msgspec.json.decode(raw, type=_Numbered).id
-    except msgspec.ValidationError:
+    except UNREADABLE:
         return 0
     text = str(found)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
@@ -230,9 +231,8 @@ def sides_of(api: Api, answer: Sided, contacts: list[str]) -> Callable[[str], di
         if rows is None:
             continue
         held[name] = {one: [] for one in contacts}
-        for raw in rows:
-            row = msgspec.json.decode(raw)
-            if isinstance(row, dict) and str(row.get("contact")) in held[name]:
+        for row in rows:
+            if row is not None and str(row.get("contact")) in held[name]:
                 held[name][str(row["contact"])].append(row)
     return partial(_gathered, api, held)
 
@@ -257,6 +257,6 @@ def _sent_meanings() -> dict[int, Row]:
 def _denied(body: bytes) -> type[ContractError] | AuthError:
     try:
         found = msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return _REFUSED
     return ContractError if "SubscriberSeries" in str(found.get("message", "")) else _REFUSED

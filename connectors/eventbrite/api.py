@@ -34,16 +34,18 @@ class _Paging(msgspec.Struct):
     continuation: str | None = None
 
 
+class Organization(msgspec.Struct):
+    """An organization of the user."""
+
+    id: str
+
+
 class Listed(msgspec.Struct):
     """A page of any list; which one is asked for holds the items."""
 
     pagination: _Paging
     attendees: list[msgspec.Raw] | None = None
-    organizations: list[msgspec.Raw] | None = None
-
-
-class _Organization(msgspec.Struct):
-    id: str
+    organizations: list[Organization] | None = None
 
 
 class Account(Protocol):
@@ -105,7 +107,7 @@ def organizations(session: Session, options: Account, horizon: Horizon | None = 
     for reply in pages(session, options, "/users/me/organizations/", "organizations", {}):
         if horizon is not None:
             horizon.see(reply)
-        found += [msgspec.json.decode(raw, type=_Organization).id for raw in reply.value.organizations or ()]
+        found += [one.id for one in reply.value.organizations or ()]
     return list(dict.fromkeys(found))
 
 

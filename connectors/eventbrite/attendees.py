@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from syncd.connector import Record, Reject
-from syncd.connector.tools import instant, json_of, key_of
+from syncd.connector.tools import UNREADABLE, instant, json_of, key_of
 
 _KEPT = (
     "id event_id order_id created changed status cancelled refunded checked_in ticket_class_id ticket_class_name affiliate profile "
@@ -38,7 +38,7 @@ def fields(body: bytes | msgspec.Raw) -> dict[str, Any]:
     """An object, empty for what is none."""
     try:
         found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -11,16 +11,19 @@ documented nowhere: where it is not, e-mail and phone join the two. See docs/con
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
 from connectors.google_ads.api import AccountLimitedError, AccountRefusedError, Api
+from connectors.google_ads.conversions import TERMS, problems, tell
 from connectors.google_ads.leads import lead_of, sent_lead, verdict_of
 from connectors.google_ads.place import Edge, lost, slices
 from syncd.connector import (
+    ActionOutcome,
+    ActionState,
     Delivery,
     Health,
     HttpRequest,
@@ -31,6 +34,8 @@ from syncd.connector import (
     Reject,
     Secret,
     Session,
+    SourceAction,
+    SourceActionKind,
     Verdict,
 )
 from syncd.connector.google import GoogleOptions
@@ -99,6 +104,8 @@ class GoogleAds:
     overlap_seconds = 21_600.0
     """Leads may be listed hours late."""
     limits = Limits(connections=2, read_timeout_seconds=180.0)
+    repeats_safely = True
+    conversions = TERMS
 
     def check(self, session: Session, options: GoogleAdsOptions) -> Health:
         """Ask each account for one lead, as `pull` would, and for one click where those are wanted."""
@@ -180,6 +187,22 @@ class GoogleAds:
         """The lead of a webhook, in the shape of one that is polled without `click_details`."""
         del options
         return (sent_lead(delivery),)
+
+    def check_action(self, options: GoogleAdsOptions, kind: SourceActionKind, action_options: Mapping[str, str]) -> Sequence[str]:
+        """What is wrong with a conversion as a policy states it; see the contract."""
+        del options
+        return problems(kind, action_options)
+
+    def act(self, session: Session, options: GoogleAdsOptions, action: SourceAction) -> ActionOutcome:
+        """Tell one conversion; see the contract."""
+        if self.check_action(options, action.kind, action.options):
+            return ActionOutcome(ActionState.REFUSED, "bad_options")
+        return tell(Api(session, options), action)
+
+    def look_up(self, session: Session, options: GoogleAdsOptions, action: SourceAction) -> ActionOutcome:
+        """Nothing is told of what was uploaded: it is sent again, and Google knows it by its order id."""
+        del session, options, action
+        return ActionOutcome(ActionState.UNKNOWN, "send_again")
 
     def _walk(
         self,

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from connectors.google_ads.place import EAST, WEST
-from syncd.connector import Record, Reply, Row, Secret, Session
+from syncd.connector import Answer, Record, Reply, Row, Secret, Session
 from syncd.connector.google import error_of, login
-from syncd.connector.tools import at_path
+from syncd.connector.tools import UNREADABLE, at_path
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 
 if TYPE_CHECKING:
@@ -77,10 +77,7 @@ class Api:
 
     def ask(self, customer: str, query: str) -> Reply[list[_Chunk]]:
         """The whole answer of a query; it changes nothing, so that it is asked again while the fault is temporary."""
-        options = self._options
-        headers: dict[str, str | Secret] = {"developer-token": options.developer_token}
-        if options.login_customer_id is not None:
-            headers["login-customer-id"] = options.login_customer_id
+        options, headers = self._options, self._headers()
 
         def judge(answer: bytes) -> SyncdError | None:
             return _judged(answer, customer, options)
@@ -102,6 +99,20 @@ class Api:
         url = f"{options.base_url}/v{options.api_version}/customers/{customer}/googleAds:searchStream"
         body = msgspec.json.encode({"query": query})
         return self._session.http.post(url, list[_Chunk], body, headers=headers, auth=self._auth, rows=rows, verify=is_whole)
+
+    def upload(self, customer: str, method: str, body: bytes) -> Answer | None:
+        """Send conversions or adjustments of an account once; None: they may have arrived."""
+        options = self._options
+        rows: dict[int, Row] = dict.fromkeys((400, 401, 403, 429), lambda answer: _judged(answer, customer, options))
+        url = f"{options.base_url}/v{options.api_version}/customers/{customer}:{method}"
+        return self._session.http.send("POST", url, body, headers=self._headers(), auth=self._auth, rows=rows)
+
+    def _headers(self) -> dict[str, str | Secret]:
+        options = self._options
+        headers: dict[str, str | Secret] = {"developer-token": options.developer_token}
+        if options.login_customer_id is not None:
+            headers["login-customer-id"] = options.login_customer_id
+        return headers
 
     @staticmethod
     def rows(reply: Reply[list[_Chunk]]) -> list[msgspec.Raw]:
@@ -161,7 +172,10 @@ class Api:
         }
         found: dict[tuple[str, str], dict[str, str]] = {}
         for raw in self.rows(reply):
-            row = msgspec.json.decode(raw)
+            try:
+                row = msgspec.json.decode(raw)
+            except UNREADABLE:
+                continue  # its lead goes without a click, as if Google had not told of it
             told = {name: str(value) for name, path in paths.items() if (value := at_path(row, path)) is not None}
             found[day, str(at_path(row, "clickView.gclid"))] = told
         return found

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from syncd.connector import Delivery, Record, Reject, Verdict
-from syncd.connector.tools import at_path, instant, is_one_of, key_of
+from syncd.connector.tools import UNREADABLE, at_path, instant, is_one_of, key_of
 
 _STANDARD = re.compile(r"[A-Z][A-Z0-9_]*")
 _UNWANTED = re.compile(r"GOVERNMENT_ISSUED_ID|OVER_\d+_AGE")
@@ -132,6 +132,6 @@ def _members(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
 def _object(text: bytes) -> dict[str, Any] | None:
     try:
         found = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     return found if isinstance(found, dict) else None

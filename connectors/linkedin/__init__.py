@@ -8,15 +8,32 @@ start and count; answers carry the numbers of their questions only; times are mi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.linkedin.api import PAGE, Api, ForbiddenError, NotThereError, age_of, until_reset
+from connectors.linkedin.conversions import TERMS, problems, tell
 from connectors.linkedin.hook import announcements, verdict
 from connectors.linkedin.leads import made, walk
 from connectors.linkedin.options import LinkedInOptions, Spot
-from syncd.connector import Delivery, Health, HttpRequest, Limits, Page, Reception, Record, Reject, Session, Verdict, Wanted
+from syncd.connector import (
+    ActionOutcome,
+    ActionState,
+    Delivery,
+    Health,
+    HttpRequest,
+    Limits,
+    Page,
+    Reception,
+    Record,
+    Reject,
+    Session,
+    SourceAction,
+    SourceActionKind,
+    Verdict,
+    Wanted,
+)
 from syncd.connector.tools import Horizon, instant
 from syncd.errors import ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 
@@ -33,6 +50,8 @@ class LinkedIn:
     overlap_seconds = 3_600.0
     poll_interval_seconds = 900.0
     limits = Limits(connections=2, read_timeout_seconds=60.0)
+    repeats_safely = False
+    conversions = TERMS
 
     def check(self, session: Session, options: LinkedInOptions) -> Health:
         """Read a lead of each owner and type, as `pull` would."""
@@ -127,6 +146,22 @@ class LinkedIn:
         if found is None:
             return Reject(wanted.key, "test_lead", "A test lead of LinkedIn's is left out.", reply.body, wanted.locator)
         return found
+
+    def check_action(self, options: LinkedInOptions, kind: SourceActionKind, action_options: Mapping[str, str]) -> Sequence[str]:
+        """What is wrong with a conversion as a policy states it; see the contract."""
+        del options
+        return problems(kind, action_options)
+
+    def act(self, session: Session, options: LinkedInOptions, action: SourceAction) -> ActionOutcome:
+        """Tell one conversion; see the contract."""
+        if self.check_action(options, action.kind, action.options):
+            return ActionOutcome(ActionState.REFUSED, "bad_options")
+        return tell(Api(session, options), action)
+
+    def look_up(self, session: Session, options: LinkedInOptions, action: SourceAction) -> ActionOutcome:
+        """LinkedIn tells nothing of single events: nobody knows."""
+        del session, options, action
+        return ActionOutcome(ActionState.UNKNOWN, "events_are_not_told")
 
 
 def _window(options: LinkedInOptions, since: datetime | None, overlap_seconds: float, end: datetime) -> tuple[int, int]:

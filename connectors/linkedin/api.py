@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from connectors.linkedin.options import LinkedInOptions, Spot
-from syncd.connector import Auth, Reply, Row, Secret, Session, Token
+from syncd.connector import Answer, Auth, Reply, Row, Secret, Session, Token
 from syncd.connector.tools import revealed
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError
 
@@ -56,6 +56,12 @@ class _Granted(msgspec.Struct):
     expires_in: float | None = None
     refresh_token: str | None = None
     refresh_token_expires_in: float | None = None
+
+
+_NO_CONVERSIONS = AuthError(
+    "LinkedIn does not let this token send conversions.",
+    advice="It needs rw_conversions (product Conversions API), and its member a role in the ad account of the rule.",
+)
 
 
 class Api:
@@ -106,17 +112,24 @@ class Api:
 
     def _get(self, path: str, shape: type[T], query: str, rows: Mapping[int, Row], verify: Any = None) -> Reply[T]:
         options = self._options
-        ended = ContractError(
-            f'LinkedIn no longer answers by version "{options.api_version}".',
-            advice="Raise api_version: in the source (YYYYMM) to one of the last months; read its release notes.",
-        )
-        given: dict[int, Row] = {401: _refused(options), 426: ended, **rows}
+        given: dict[int, Row] = {401: _refused(options), 426: _ended(options), **rows}
         url = f"{options.base_url}/{path}"
         headers: dict[str, str | Secret] = dict(self._headers)
         if not options.renews and options.access_token is not None:
             headers |= _bearer(options.access_token)
             return self._session.http.get(url, shape, query=query, headers=headers, rows=given, verify=verify)
         return self._session.http.get(url, shape, query=query, headers=headers, auth=self._auth(), rows=given, verify=verify)
+
+    def send(self, path: str, body: bytes) -> Answer | None:
+        """Send something once; None: it may have arrived."""
+        options = self._options
+        headers: dict[str, str | Secret] = dict(self._headers)
+        rows: dict[int, Row] = {401: _refused(options), 403: _NO_CONVERSIONS, 426: _ended(options)}
+        if not options.renews and options.access_token is not None:
+            return self._session.http.send(
+                "POST", f"{options.base_url}/{path}", body, headers=headers | _bearer(options.access_token), rows=rows
+            )
+        return self._session.http.send("POST", f"{options.base_url}/{path}", body, headers=headers, auth=self._auth(), rows=rows)
 
     def _auth(self) -> Auth:
         def make(kept: Secret | None) -> Token:
@@ -150,6 +163,13 @@ def _granted(session: Session, options: LinkedInOptions, kept: Secret | None) ->
         return Token(access, made.expires_in, refresh, made.refresh_token_expires_in)
     assert refused is not None  # noqa: S101 - the loop runs once at least
     raise refused
+
+
+def _ended(options: LinkedInOptions) -> ContractError:
+    return ContractError(
+        f'LinkedIn no longer answers by version "{options.api_version}".',
+        advice="Raise api_version: in the source (YYYYMM) to one of the last months; read its release notes.",
+    )
 
 
 def _forbidden(what: str) -> ForbiddenError:

@@ -12,10 +12,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from connectors.linkedin.leads import UNREADABLE
 from connectors.linkedin.options import LinkedInOptions
 from syncd.connector import Delivery, HttpRequest, Reject, Verdict, Wanted
-from syncd.connector.tools import instant, is_signed, key_of, revealed
+from syncd.connector.tools import DIGEST_BYTES, UNREADABLE, instant, is_signed, key_of, revealed, unhexed
 
 _PREFIX = "urn:li:leadGenFormResponse:"
 _UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -28,9 +27,10 @@ def verdict(request: HttpRequest, options: LinkedInOptions) -> Verdict:
     text = request.headers.get("x-li-signature", "")
     if not text:
         return Verdict(refusal="missing_signature", status=401)
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+    signature = unhexed(text)
+    if len(signature) != DIGEST_BYTES:
         return Verdict(refusal="bad_header", status=401)
-    if not is_signed(bytes.fromhex(text), b"hmacsha256=" + request.body, revealed(options.client_secret)):
+    if not is_signed(signature, b"hmacsha256=" + request.body, revealed(options.client_secret)):
         return Verdict(refusal="bad_signature", status=401)
     return Verdict(status=200)
 

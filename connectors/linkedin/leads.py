@@ -12,7 +12,7 @@ import msgspec
 from connectors.linkedin.api import Api
 from connectors.linkedin.options import Spot
 from syncd.connector import Record, Reject, Reply
-from syncd.connector.tools import Horizon, at_path, instant, key_of
+from syncd.connector.tools import UNREADABLE, Horizon, at_path, instant, key_of
 from syncd.errors import SourceUnavailableError
 
 _WALKS = 3
@@ -22,7 +22,6 @@ _KEPT = (
     "leadMetadata", "leadMetadataInfo", "formResponse",
 )  # fmt: skip
 _KEPT_OF_FORM = ("id", "name", "creationLocale", "hiddenFields")
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 Found = Record | Reject | None
 """A lead; None for a test."""

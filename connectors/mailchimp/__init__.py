@@ -17,7 +17,7 @@ import msgspec
 
 from connectors.mailchimp.actions import Actions
 from connectors.mailchimp.api import PAGE_SIZE, Api, MemberGoneError, Ping, audiences, completed, text_of
-from connectors.mailchimp.asked import problems_of
+from connectors.mailchimp.asked import mail_stops, problems_of
 from connectors.mailchimp.events import FORM, Named, named_by, verdict_of
 from connectors.mailchimp.members import row_of
 from connectors.mailchimp.options import MailchimpOptions
@@ -30,6 +30,8 @@ from syncd.connector import (
     Health,
     HttpRequest,
     Limits,
+    MailStop,
+    OptOuts,
     Page,
     Reception,
     Record,
@@ -41,12 +43,9 @@ from syncd.connector import (
     Verdict,
     Wanted,
 )
+from syncd.connector.tools import Horizon
 from syncd.connector.walk import Listing, Part, Walk
 from syncd.errors import ContractError, SourceUnavailableError, SyncdError
-
-_SKEW_SECONDS = 60.0
-_MAX_SKEW = timedelta(days=1)
-"""A vendor's clock further behind than this would silently read nothing."""
 
 
 class Mailchimp:
@@ -162,6 +161,10 @@ class Mailchimp:
         """What is wrong with an action as a policy states it; see the contract."""
         return problems_of(kind, action_options, options.audiences)
 
+    def mail_stops(self, options: MailchimpOptions, payload: bytes, scope: OptOuts) -> Sequence[MailStop]:
+        """What ends the mail that comes of a member; see the contract."""
+        return mail_stops(payload, options.audiences, scope)
+
     def act(self, session: Session, options: MailchimpOptions, action: SourceAction) -> ActionOutcome:
         """Carry out one action; see the contract and `actions`."""
         if problems_of(action.kind, action.options, options.audiences):
@@ -188,21 +191,17 @@ class Mailchimp:
         is_quiet = since is not None and tail.since is not None and tail.since < since
         if is_quiet:
             since = tail.since
-        end = int((until - timedelta(seconds=session.settle_seconds)).timestamp())
+        horizon = Horizon("Mailchimp", session, until)
+        end = int(horizon.end.timestamp())
         if since is not None and since >= end:
             return  # the window is empty: this machine's clock was set back, or the source is read again at once
 
         def narrowed(listing: Listing) -> int:
-            skew = listing.at - listing.received_at if listing.at is not None else timedelta()
-            if skew < -_MAX_SKEW:
-                raise ContractError(
-                    "The clock of Mailchimp is more than a day behind this machine's.", advice="Set the clock of this machine."
-                )
-            if abs(skew.total_seconds()) > _SKEW_SECONDS and not notices:
-                notices.append(f"The clocks of Mailchimp and of this machine differ by {abs(skew.total_seconds()):.0f} s.")
-            if listing.at is None:
-                return end
-            return int((listing.at - timedelta(seconds=session.settle_seconds)).timestamp())
+            horizon.see(listing)
+            notice = horizon.told()
+            if notice and not notices:
+                notices.append(notice)
+            return int(horizon.end.timestamp())
 
         size = min(session.page_size_records, PAGE_SIZE)
         name = f"The archive of audience {list_id}" if is_archive else f"Audience {list_id}"
@@ -213,7 +212,8 @@ class Mailchimp:
                 yield Part([], min(end, narrowed(listing)), is_end=True)
                 return
         is_first = is_quiet and tail.count <= size
-        for part in Walk(name, api.asking(list_id, size, is_archive=is_archive), since, end, size).parts(narrowed):
+        ask = api.asking(list_id, size, is_archive=is_archive)
+        for part in Walk(name, ask, since, end, size, session.calls_at_once).parts(narrowed):
             tail.note(part.rows)
             if part.is_end and not is_archive:
                 place.keep_tail(list_id, tail.state())

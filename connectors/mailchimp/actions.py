@@ -13,10 +13,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from connectors.mailchimp.api import Api, MemberGoneError
-from connectors.mailchimp.asked import audience_of, interests_of
+from connectors.mailchimp.api import Api, MemberGoneError, audiences
+from connectors.mailchimp.asked import MAILED, audience_of, interests_of, is_for_account
 from connectors.mailchimp.members import hash_of
 from syncd.connector import NOT_CARRIED_OUT, ActionOutcome, ActionState, Answer, Session, SourceAction, SourceActionKind
+from syncd.connector.tools import UNREADABLE, gravest
 from syncd.errors import SourceUnavailableError
 
 _FIELDS = "status,merge_fields,interests"
@@ -46,6 +47,10 @@ class _Member(msgspec.Struct):
     status: str
     merge_fields: dict[str, Any] | None = None
     interests: dict[str, bool] | None = None
+
+
+class _Tag(msgspec.Struct):
+    name: str | None = None
 
 
 class _Problem(msgspec.Struct):
@@ -78,12 +83,13 @@ class Actions:
             return ActionOutcome(ActionState.UNKNOWN, "journeys_are_not_told")
         if action.kind is SourceActionKind.TAG:
             return self._tagged(action)
-        member = self._member(action)
         if action.kind is SourceActionKind.OPT_OUT:
-            if member is None:
+            members = [self._member(action, one) for one in self._left(action)]
+            if not any(members):
                 return ActionOutcome(ActionState.UNCHANGED, "no_such_member")
-            is_in = member.status in ("subscribed", "pending")
+            is_in = any(one is not None and one.status in MAILED for one in members)
             return _not_carried_out() if is_in else ActionOutcome(ActionState.DONE)
+        member = self._member(action)
         if member is None:
             return _not_carried_out()
         # Written once more, a subscribed member stays one: to take a value that changed since for one that never came does no harm.
@@ -156,7 +162,10 @@ class Actions:
             tags = self._api.tags(self._audience(action), hash_of(action.email))
         except MemberGoneError:
             return ActionOutcome(ActionState.REFUSED, "no_such_member")
-        names = {str(msgspec.json.decode(one).get("name", "")).casefold() for one in tags}
+        try:
+            names = {(msgspec.json.decode(one, type=_Tag).name or "").casefold() for one in tags}
+        except UNREADABLE:
+            return ActionOutcome(ActionState.UNKNOWN, "unreadable_tags")
         is_on = action.options["tag"].casefold() in names
         return ActionOutcome(ActionState.DONE) if is_on != (action.options.get("remove") == "yes") else _not_carried_out()
 
@@ -213,29 +222,35 @@ class Actions:
     # ------------------------------------------------------------------ opt-out
 
     def _opt_out(self, action: SourceAction) -> ActionOutcome:
-        member = self._member(action)
-        if member is None:
-            return ActionOutcome(ActionState.UNCHANGED, "no_such_member")
-        if member.status not in ("subscribed", "pending"):
-            return ActionOutcome(ActionState.UNCHANGED, f"already_{member.status}")
-        answer = self._send("PATCH", self._path(action), {"status": "unsubscribed"}, skip_merge_validation=True)
-        if answer is None:
-            return _unknown()
-        return _refused(answer) or _done(answer)
+        """Of one audience, or of each of the account. Whoever has left changes nothing, so the whole may be done once more."""
+        outcomes = [ActionOutcome(ActionState.UNCHANGED, "no_such_member")]
+        for list_id in self._left(action):
+            member = self._member(action, list_id)
+            if member is not None and member.status in MAILED:
+                path = self._path(action, list_id)
+                answer = self._send("PATCH", path, {"status": "unsubscribed"}, skip_merge_validation=True)
+                outcomes.append(_unknown() if answer is None else _refused(answer) or _done(answer))
+            elif member is not None:
+                outcomes.append(ActionOutcome(ActionState.UNCHANGED, f"already_{member.status}"))
+        return gravest(outcomes)
 
     # ------------------------------------------------------------------ the account
+
+    def _left(self, action: SourceAction) -> list[str]:
+        """The audiences that an opt-out means."""
+        return sorted(one.id for one in audiences(self._api)) if is_for_account(action.options) else [self._audience(action)]
 
     def _audience(self, action: SourceAction) -> str:
         return audience_of(action.options, self._audiences)
 
-    def _path(self, action: SourceAction) -> str:
-        return f"/lists/{quote(self._audience(action), safe='')}/members/{hash_of(action.email)}"
+    def _path(self, action: SourceAction, list_id: str = "") -> str:
+        return f"/lists/{quote(list_id or self._audience(action), safe='')}/members/{hash_of(action.email)}"
 
-    def _member(self, action: SourceAction) -> _Member | None:
+    def _member(self, action: SourceAction, list_id: str = "") -> _Member | None:
         """The member, None if there is none (or no such audience: the write that follows tells)."""
         rows = {404: MemberGoneError("There is no such member.")}
         try:
-            return self._api.get(self._path(action), _Member, {"fields": _FIELDS}, rows).value
+            return self._api.get(self._path(action, list_id), _Member, {"fields": _FIELDS}, rows).value
         except MemberGoneError:
             return None
 

@@ -15,6 +15,7 @@ import msgspec
 from connectors.mailchimp.members import FIELDS, MEMBER_FIELDS, MembersPage, TagsPage, rows_of, with_tags
 from syncd.connector import Answer, Record, Reject, Reply, Secret, Session
 from syncd.connector import Row as StatusRow
+from syncd.connector.tools import UNREADABLE
 from syncd.connector.walk import Ask, Listing, Row
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 
@@ -183,7 +184,7 @@ def _forbidden(body: bytes) -> type[SyncdError]:
     """A 403 with a problem in JSON comes from the API: a matter of rights. A bare one comes from the edge: a throttle."""
     try:
         msgspec.json.decode(body, type=_Problem)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return RateLimitedError
     return AuthError
 

@@ -15,7 +15,7 @@ import msgspec
 from connectors.mailchimp.members import hash_of
 from connectors.mailchimp.options import MailchimpOptions
 from syncd.connector import Delivery, HttpRequest, Reject, Verdict, Wanted
-from syncd.connector.tools import form_of, is_signed, misplaced, revealed
+from syncd.connector.tools import form_of, is_signed, misplaced, revealed, unhexed
 
 FORM = "application/x-www-form-urlencoded"
 _SIGNATURE = "x-mailchimp-signature"
@@ -87,7 +87,7 @@ def _unsigned(request: HttpRequest, secrets: Iterable[str], at: datetime) -> Ver
         return Verdict(refusal="missing_signature", status=401)
     parts: Sequence[tuple[str, str, str]] = [one.strip().partition("=") for one in header.split(",")]
     stamp = next((value for name, _, value in parts if name == "t"), "")
-    signatures = [_unhexed(value) for name, _, value in parts if name == "v1"]
+    signatures = [unhexed(value) for name, _, value in parts if name == "v1"]
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12) or not any(signatures):
         return Verdict(refusal="bad_header", status=401)
     text, known = stamp.encode() + b"." + request.body, tuple(secrets)
@@ -96,10 +96,3 @@ def _unsigned(request: HttpRequest, secrets: Iterable[str], at: datetime) -> Ver
     if abs(at.timestamp() - int(stamp)) > _TOLERANCE_SECONDS:
         return Verdict(refusal="stale_timestamp", status=401)
     return None
-
-
-def _unhexed(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        return b""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from syncd.connector import Record, Reject
+from syncd.connector.tools import UNREADABLE
 from syncd.connector.walk import Row
 
 _WANTED = (
@@ -70,7 +71,7 @@ def rows_of(page: MembersPage, list_id: str, since: int | None) -> list[Row]:
 def _row(payload: bytes, list_id: str, second: int) -> Row:
     try:
         member = _MEMBER.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return _reject("unreadable_member", "A member does not have the shape that Mailchimp documents", payload, list_id, second)
     reference = member.id or member.contact_id
     key = member.contact_id or (f"{list_id}/{member.id}" if member.id else "")
@@ -97,6 +98,9 @@ def _reject(reason: str, message: str, payload: bytes, list_id: str, second: int
 
 def with_tags(payload: bytes, tags: Sequence[msgspec.Raw]) -> bytes:
     """The payload with another list of tags; everything else keeps its bytes."""
-    fields = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    try:
+        fields = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    except UNREADABLE:
+        return payload  # a name in it is no text: its mapping will say so
     fields["tags"] = msgspec.Raw(b"[" + b",".join(bytes(tag) for tag in tags) + b"]")
     return msgspec.json.encode(fields)

@@ -9,18 +9,35 @@ See docs/connectors/meta.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from connectors.meta.graph import FIELDS, PAGE, SLOW_PERCENT, SLOW_SECONDS, Graph, NotThereError, counted, emptied, sending
-from connectors.meta.hook import announcements, verdict
+from connectors.meta.conversions import TERMS, problems, tell
+from connectors.meta.graph import FIELDS, PAGE, SLOW_PERCENT, SLOW_SECONDS, Graph, NotThereError, counted, emptied
+from connectors.meta.hook import announcements, sending, verdict
 from connectors.meta.leads import made, turned, walk
 from connectors.meta.options import MetaOptions
-from syncd.connector import Delivery, Health, HttpRequest, Limits, Page, Reception, Record, Reject, Session, Verdict, Wanted
+from syncd.connector import (
+    ActionOutcome,
+    ActionState,
+    Delivery,
+    Health,
+    HttpRequest,
+    Limits,
+    Page,
+    Reception,
+    Record,
+    Reject,
+    Session,
+    SourceAction,
+    SourceActionKind,
+    Verdict,
+    Wanted,
+)
 from syncd.connector.tools import Edge, Horizon
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 
@@ -34,6 +51,8 @@ class Meta:
     overlap_seconds = 3_600.0
     poll_interval_seconds = 900.0
     limits = Limits(connections=2, calls_per_second=4.0, read_timeout_seconds=60.0)
+    repeats_safely = False
+    conversions = TERMS
 
     def check(self, session: Session, options: MetaOptions) -> Health:
         """Read the forms and one lead of each, as `pull` would; and whether the pages send."""
@@ -126,6 +145,21 @@ class Meta:
         if found is None:
             return Reject(wanted.key, "test_lead", "A lead of Meta's testing tool is left out.", reply.body, wanted.locator)
         return found
+
+    def check_action(self, options: MetaOptions, kind: SourceActionKind, action_options: Mapping[str, str]) -> Sequence[str]:
+        """What is wrong with a conversion as a policy states it; see the contract."""
+        return problems(options, kind, action_options)
+
+    def act(self, session: Session, options: MetaOptions, action: SourceAction) -> ActionOutcome:
+        """Tell one conversion; see the contract."""
+        if self.check_action(options, action.kind, action.options):
+            return ActionOutcome(ActionState.REFUSED, "bad_options")
+        return tell(Graph(session, options), options, action)
+
+    def look_up(self, session: Session, options: MetaOptions, action: SourceAction) -> ActionOutcome:
+        """Meta tells nothing of single events: nobody knows."""
+        del session, options, action
+        return ActionOutcome(ActionState.UNKNOWN, "events_are_not_told")
 
 
 CONNECTOR = Meta()

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from connectors.meta.options import MetaOptions
-from syncd.connector import Reply, Row, Secret, Session
-from syncd.connector.tools import check_not_repeated, revealed
+from syncd.connector import Answer, Reply, Row, Secret, Session
+from syncd.connector.tools import UNREADABLE, check_not_repeated, revealed
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 
 T = TypeVar("T")
@@ -27,7 +27,6 @@ _THROTTLED = frozenset({4, 17, 32, 613, *range(80_000, 80_015)})
 SLOW_PERCENT, STOP_PERCENT = 80.0, 95.0
 SLOW_SECONDS, STOP_SECONDS = 900.0, 3_600.0
 """How long a budget that is nearly used up is left alone where Meta does not say."""
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _REFUSED = AuthError(
     "Meta refuses the token.",
     advice="Check token: (a system user's, or the page's own; a user's ends after 60 days) and app_secret: of the same app.",
@@ -38,6 +37,12 @@ _FORBIDDEN = AuthError(
         "The token needs leads_retrieval, pages_show_list, pages_read_engagement, pages_manage_ads and ads_management; and the page's "
         "Leads Access Manager (Business settings, Integrations) must name the app."
     ),
+)
+
+
+_NOT_SENT = AuthError(
+    "Meta does not let this token send events.",
+    advice="Give the system user access to the dataset of pixel_id (Business settings, Data sources), and the token ads_management.",
 )
 
 
@@ -81,14 +86,6 @@ class Leads(msgspec.Struct):
 
     data: list[msgspec.Raw]
     paging: Paging = msgspec.field(default_factory=Paging)
-
-
-class _Subscription(msgspec.Struct):
-    subscribed_fields: list[str] = []
-
-
-class _Subscriptions(msgspec.Struct):
-    data: list[_Subscription]
 
 
 class Graph:
@@ -139,6 +136,13 @@ class Graph:
         reply = self._session.http.get(url, shape, params={**params, **self._proof}, headers=self._login, rows=rows)
         self._see(reply.headers)
         return reply
+
+    def post(self, path: str, body: bytes) -> Answer | None:
+        """Send something once; None: it may have arrived."""
+        options = self._options
+        rows: dict[int, Row] = dict.fromkeys((400, 401, 403, 404, 500, 503), _judged_sent)
+        url = f"{options.base_url}/{options.api_version}/{path}"
+        return self._session.http.send("POST", url, body, params=self._proof, headers=self._login, rows=rows)
 
     def scrub(self, error: SourceUnavailableError | ContractError) -> None:
         """Take the token, which `paging.next` holds, out of the page that an error keeps: pages are kept in the store."""
@@ -253,6 +257,12 @@ def _judged(body: bytes) -> type[SyncdError] | SyncdError | None:
     return NotThereError if code in (100, 803) else None
 
 
+def _judged_sent(body: bytes) -> type[SyncdError] | SyncdError | None:
+    """The same of something that was sent."""
+    found = _judged(body)
+    return _NOT_SENT if found is _FORBIDDEN else found
+
+
 def unknown(kind: str, name: str, error: ContractError) -> ContractError:
     """Of Meta's answer that there is no such object, one that says what to do."""
     advice = f"Correct {kind}s: in the source, and check that the token may see it; app_secret: must be of the same app."
@@ -272,25 +282,3 @@ def counted(form: Form) -> str:
     if not form.leads_count:
         return ""
     return f": {form.leads_count} leads, {form.expired_leads_count or 0} of them gone because they are older than 90 days"
-
-
-def sending(graph: Graph, options: MetaOptions) -> tuple[str, ...]:
-    """Whether the pages send their leads, which takes a step of its own for each of them."""
-    if options.app_secret is None or options.verify_token is None:
-        return ()
-    found = []
-    for page in options.pages:
-        try:
-            known = graph.get(f"{page}/subscribed_apps", _Subscriptions, {"fields": "subscribed_fields"}).value.data
-        except SyncdError as error:
-            found.append(
-                f"Whether page {page} sends its leads could not be read (it takes pages_manage_metadata): {error.message}"
-            )
-            continue
-        is_sending = any("leadgen" in one.subscribed_fields for one in known)
-        found.append(
-            f"Page {page} sends its leads."
-            if is_sending
-            else f"Page {page} does not send its leads: POST /{page}/subscribed_apps?subscribed_fields=leadgen with its token."
-        )
-    return tuple(found)

@@ -1,4 +1,4 @@
-"""What Meta sends: the handshake, signed deliveries, and the leads that they announce. Pure."""
+"""What Meta sends: the handshake, signed deliveries, the leads that they announce, and whether the pages send at all."""
 
 from __future__ import annotations
 
@@ -8,10 +8,19 @@ from collections.abc import Mapping
 
 import msgspec
 
-from connectors.meta.graph import UNREADABLE
+from connectors.meta.graph import Graph
 from connectors.meta.options import MetaOptions
 from syncd.connector import Delivery, HttpRequest, Reject, Verdict, Wanted
-from syncd.connector.tools import instant, is_one_of, is_signed, key_of, revealed
+from syncd.connector.tools import DIGEST_BYTES, UNREADABLE, instant, is_one_of, is_signed, key_of, revealed, unhexed
+from syncd.errors import SyncdError
+
+
+class _Subscription(msgspec.Struct):
+    subscribed_fields: list[str] = []
+
+
+class _Subscriptions(msgspec.Struct):
+    data: list[_Subscription]
 
 
 def verdict(request: HttpRequest, options: MetaOptions) -> Verdict:
@@ -21,9 +30,10 @@ def verdict(request: HttpRequest, options: MetaOptions) -> Verdict:
     kind, _, text = request.headers.get("x-hub-signature-256", "").partition("=")
     if not text:
         return Verdict(refusal="missing_signature", status=401)
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+    signature = unhexed(text)
+    if len(signature) != DIGEST_BYTES:
         return Verdict(refusal="bad_header", status=401)
-    if kind != "sha256" or not is_signed(bytes.fromhex(text), request.body, revealed(options.app_secret)):
+    if kind != "sha256" or not is_signed(signature, request.body, revealed(options.app_secret)):
         return Verdict(refusal="bad_signature", status=401)
     return Verdict(status=200)
 
@@ -93,3 +103,25 @@ def _shaken(query: Mapping[str, str], options: MetaOptions) -> Verdict:
     if not is_one_of(query.get("hub.verify_token"), (secret,)):
         return Verdict(refusal="bad_verify_token", status=403)
     return Verdict(status=200, is_stored=False, answer=challenge.encode())
+
+
+def sending(graph: Graph, options: MetaOptions) -> tuple[str, ...]:
+    """Whether the pages send their leads, which takes a step of its own for each of them."""
+    if options.app_secret is None or options.verify_token is None:
+        return ()
+    found = []
+    for page in options.pages:
+        try:
+            known = graph.get(f"{page}/subscribed_apps", _Subscriptions, {"fields": "subscribed_fields"}).value.data
+        except SyncdError as error:
+            found.append(
+                f"Whether page {page} sends its leads could not be read (it takes pages_manage_metadata): {error.message}"
+            )
+            continue
+        is_sending = any("leadgen" in one.subscribed_fields for one in known)
+        found.append(
+            f"Page {page} sends its leads."
+            if is_sending
+            else f"Page {page} does not send its leads: POST /{page}/subscribed_apps?subscribed_fields=leadgen with its token."
+        )
+    return tuple(found)

@@ -7,9 +7,9 @@ from datetime import datetime
 
 import msgspec
 
-from connectors.meta.graph import FIELDS, PAGE, UNREADABLE, Form, Graph, emptied, next_of
+from connectors.meta.graph import FIELDS, PAGE, Form, Graph, emptied, next_of
 from syncd.connector import Record, Reject, Session
-from syncd.connector.tools import Edge, Horizon, check_not_repeated, instant, json_of, key_of
+from syncd.connector.tools import UNREADABLE, Edge, Horizon, check_not_repeated, instant, json_of, key_of
 
 _TEST = "<test lead:"
 """How every text answer of the Lead Ads Testing Tool begins [M]."""

@@ -35,6 +35,12 @@ class MetaOptions(Options):
         description="Ids of the forms to read; all of the pages if empty, archived ones too. Saves a call per page and poll.",
         examples=[["456789012345"]],
     )
+    pixel_id: str | None = Field(
+        default=None,
+        pattern=r"^\d{1,32}$",
+        description="Id of the dataset (pixel) that conversions are sent to, if a policy sends any.",
+        examples=["778899001122"],
+    )
     api_version: str = Field(default="v26.0", pattern=r"^v\d{1,3}\.0$", description="Version of the Graph API.")
     base_url: BaseUrl = Field(default="https://graph.facebook.com", description="Root of the Graph API.")
 

@@ -11,7 +11,7 @@ import msgspec
 
 from connectors.rest.options import RestOptions, UpdatedAt, zone_of
 from syncd.connector import Record, Reject, Reply
-from syncd.connector.tools import at_path, instant, key_of
+from syncd.connector.tools import UNREADABLE, at_path, instant, key_of
 from syncd.errors import ContractError
 
 _MOST_KEY_CHARACTERS = 120
@@ -34,9 +34,21 @@ class Answer(NamedTuple):
     reply: Reply[msgspec.Raw]
 
     def value_at(self, path: str | None) -> Any:
-        """What stands at a path of the answer; None where it leads nowhere."""
+        """What stands at a path of the answer; None where it leads nowhere.
+
+        Raises:
+            ContractError: It is there, and holds what is no text or no number that can be.
+        """
         raw = None if path is None else _raw_at(self.reply.value, path)
-        return None if raw is None else msgspec.json.decode(raw)
+        try:
+            return None if raw is None else msgspec.json.decode(raw)
+        except UNREADABLE:
+            pass
+        raise ContractError(
+            f"What stands at {path} of an answer cannot be read.",
+            advice="The API may have changed; the page is kept.",
+            page=self.reply.body,
+        )
 
 
 def answer_of(name: str, options: RestOptions, reply: Reply[msgspec.Raw]) -> Answer:
@@ -53,7 +65,7 @@ def answer_of(name: str, options: RestOptions, reply: Reply[msgspec.Raw]) -> Ans
     raw = _raw_at(reply.value, options.records)
     try:
         rows = msgspec.json.decode(raw, type=list[msgspec.Raw] | None) if raw is not None else None
-    except msgspec.ValidationError:
+    except UNREADABLE:
         raw = rows = None
     if raw is None:
         place = f'at records: "{options.records}"' if options.records else "(records is empty: the answer should be the list)"
@@ -69,7 +81,7 @@ def names_in(reply: Reply[msgspec.Raw]) -> list[str]:
     """Names at the top of an answer, for somebody who looks for the records; `[]` for what is no object."""
     try:
         return sorted(msgspec.json.decode(reply.value, type=dict[str, msgspec.Raw]))
-    except msgspec.ValidationError:
+    except UNREADABLE:
         return []
 
 
@@ -92,7 +104,7 @@ def _found(options: RestOptions, raw: msgspec.Raw, received_at: datetime) -> Fou
     payload = bytes(raw)
     try:
         content = msgspec.json.decode(raw, type=dict[str, Any])
-    except (msgspec.ValidationError, RecursionError):
+    except UNREADABLE:
         return Found(_reject("not_an_object", "A record is no JSON object.", payload, options), None, None)
     at = None if options.updated_at is None else time_of(at_path(content, options.updated_at.path), options.updated_at)
     at = None if at is not None and at > received_at + _FUTURE else at
@@ -145,5 +157,5 @@ def _raw_at(raw: msgspec.Raw, path: str) -> msgspec.Raw | None:
 def _members(raw: msgspec.Raw) -> Iterator[tuple[str, msgspec.Raw]]:
     try:
         yield from msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).items()
-    except msgspec.ValidationError:
+    except UNREADABLE:
         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,9 +19,12 @@ from urllib.parse import quote
 import msgspec
 from pydantic import Field, field_validator
 
+from connectors.zoom.actions import STATUSES, Actions, problems_of
 from connectors.zoom.api import PAGE, Api, GoneError, Webinar
-from connectors.zoom.people import add_absentee, add_join, hash_of, is_within, place_of, registrant_of
+from connectors.zoom.people import add_absentee, add_join, hash_of, is_within, registrant_of
 from syncd.connector import (
+    ActionOutcome,
+    ActionState,
     Delivery,
     Health,
     HttpRequest,
@@ -33,13 +36,26 @@ from syncd.connector import (
     Reject,
     Secret,
     Session,
+    SourceAction,
+    SourceActionKind,
     Verdict,
     Wanted,
 )
-from syncd.connector.tools import BaseUrl, Horizon, Secrets, instant, is_signed, key_of, one_or_two, revealed
+from syncd.connector.tools import (
+    UNREADABLE,
+    BaseUrl,
+    Horizon,
+    Secrets,
+    at_path,
+    instant,
+    is_signed,
+    key_of,
+    one_or_two,
+    revealed,
+    unhexed,
+)
 from syncd.errors import SyncdError
 
-_STATUSES = ("approved", "pending", "denied")
 _REGISTRATIONS = tuple(f"webinar.registration_{word}" for word in ("created", "approved", "cancelled", "denied"))
 _CHALLENGE = "endpoint.url_validation"
 _TOLERANCE_SECONDS = 300
@@ -78,6 +94,7 @@ class Zoom:
     Options = ZoomOptions
     page_size_records = PAGE
     poll_interval_seconds = 900.0
+    repeats_safely = False
     limits = Limits(connections=4, calls_per_second=5.0, read_timeout_seconds=60.0)
 
     def check(self, session: Session, options: ZoomOptions) -> Health:
@@ -123,13 +140,16 @@ class Zoom:
         oldest = until - timedelta(days=options.look_back_days)
         webinars = [one for one in api.webinars(horizon) if (instant(one.start_time) or until) >= oldest]
         known: dict[str, Any] = dict((cursor or {}).get("read") or {})
-        place: dict[str, Any] = {**(cursor or {}), "read": {key: known[key] for key in map(place_of, webinars) if key in known}}
+        place: dict[str, Any] = {
+            **(cursor or {}),
+            "read": {one.place: known[one.place] for one in webinars if one.place in known},
+        }
         read = self._registrants if stream == "registrants" else self._attendance
         gone = 0
         for one in webinars:
             try:
-                for records, rejects, mark in read(api, one, place["read"].get(place_of(one)), since, horizon):
-                    place = {**place, "read": {**place["read"], place_of(one): mark}}
+                for records, rejects, mark in read(api, one, place["read"].get(one.place), since, horizon):
+                    place = {**place, "read": {**place["read"], one.place: mark}}
                     if records or rejects:
                         yield Page(records, place, rejects, notice=horizon.told())
             except GoneError:
@@ -149,6 +169,23 @@ class Zoom:
             return None
         return registrant_of(webinar.value, found.value, found.received_at)
 
+    def check_action(self, options: ZoomOptions, kind: SourceActionKind, action_options: Mapping[str, str]) -> Sequence[str]:
+        """What is wrong with an action as a policy states it; see the contract."""
+        del options
+        return problems_of(kind, action_options)
+
+    def act(self, session: Session, options: ZoomOptions, action: SourceAction) -> ActionOutcome:
+        """Register one person; see the contract and `actions`."""
+        if problems_of(action.kind, action.options):
+            return ActionOutcome(ActionState.REFUSED, "bad_options")
+        return Actions(Api(session, options)).act(action)
+
+    def look_up(self, session: Session, options: ZoomOptions, action: SourceAction) -> ActionOutcome:
+        """What became of a registration whose answer was lost; see the contract."""
+        if problems_of(action.kind, action.options):
+            return ActionOutcome(ActionState.UNKNOWN, "bad_options")
+        return Actions(Api(session, options)).look_up(action)
+
     def reception(self, options: ZoomOptions) -> Reception | None:
         """Signed events, if there is a secret to check them with."""
         return None if options.webhook_secret is None else Reception()
@@ -161,13 +198,13 @@ class Zoom:
         secrets = revealed(options.webhook_secret)
         if not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12 or not signature.startswith("v0="):
             return Verdict(refusal="bad_header", status=401)
-        if not is_signed(_unhexed(signature[3:]), b"v0:" + stamp.encode() + b":" + request.body, secrets):
+        if not is_signed(unhexed(signature[3:]), b"v0:" + stamp.encode() + b":" + request.body, secrets):
             return Verdict(refusal="bad_signature", status=401)
         if abs(at.timestamp() - int(stamp)) > _TOLERANCE_SECONDS:
             return Verdict(refusal="stale_timestamp", status=401)
         event = _decoded(request.body)
         if event.get("event") == _CHALLENGE:
-            plain = str((event.get("payload") or {}).get("plainToken", ""))
+            plain = str(at_path(event, "payload.plainToken") or "")
             proof = hmac.new(secrets[0].encode(), plain.encode(), hashlib.sha256).hexdigest()
             answer = msgspec.json.encode({"plainToken": plain, "encryptedToken": proof})
             return Verdict(status=200, is_stored=False, answer=answer, answer_type="application/json")
@@ -178,10 +215,7 @@ class Zoom:
         """The registrant of an event, to be asked for: the event lacks when they registered."""
         del options
         event = _decoded(delivery.body)
-        about = event.get("payload", {}).get("object", {}) if isinstance(event.get("payload"), dict) else {}
-        about = about if isinstance(about, dict) else {}
-        registrant = about.get("registrant")
-        webinar, who = key_of(about.get("id")), key_of(registrant.get("id")) if isinstance(registrant, dict) else ""
+        webinar, who = (key_of(at_path(event, f"payload.object.{path}")) for path in ("id", "registrant.id"))
         if not webinar or not who:
             own_key = f"delivery-{delivery.sequence}"
             return (Reject(own_key, "no_registrant", "The event names no webinar and registrant.", delivery.body, "webhook"),)
@@ -199,7 +233,7 @@ class Zoom:
         """The lists by status, page by page. The mark is a hash for each page: what has not changed is not given again."""
         old = list(mark or ())
         new: list[str] = []
-        for status in _STATUSES:
+        for status in STATUSES:
             for reply in api.pages(f"/webinars/{webinar.key}/registrants", "registrants", {"status": status}):
                 made = [registrant_of(webinar, raw, reply.received_at) for raw in reply.value.registrants or ()]
                 records = tuple(one for one in made if isinstance(one, Record) and is_within(one.source_at, since, horizon.end))
@@ -214,9 +248,8 @@ class Zoom:
         api: Api, webinar: Webinar, mark: Any, since: datetime | None, horizon: Horizon
     ) -> Iterator[tuple[tuple[Record, ...], tuple[Reject, ...], Any]]:
         """Everybody's time in one webinar; the whole report is one page, for who joined twice stands in it twice."""
-        begun = instant(webinar.start_time)
-        ended = begun + timedelta(minutes=webinar.duration) if begun else None
-        if ended is None or ended + _REPORT_READY > horizon.end or (since and ended < since):
+        ended = webinar.ended_at()
+        if ended is None or ended > horizon.end - _REPORT_READY or (since and ended < since):
             return
         if mark is not None and mark[0] == "final":
             return
@@ -227,22 +260,21 @@ class Zoom:
                 add_join(rows, rejects, webinar, raw)
         for reply in api.pages(f"/past_webinars/{_place(webinar)}/absentees", "registrants", {}):
             for raw in reply.value.registrants or ():
-                add_absentee(rows, webinar, raw)
+                add_absentee(rows, rejects, webinar, raw)
         records = tuple(
             Record(key, msgspec.json.encode(row), min(ended, horizon.end), 0, f"webinar {webinar.key}")
             for key, row in rows.items()
         )
         found = hash_of([one.payload for one in records], [one.payload for one in rejects])
-        state = "final" if ended + _REPORT_FINAL <= horizon.end else "open"
+        state = "final" if ended <= horizon.end - _REPORT_FINAL else "open"
         is_same = mark is not None and mark[1] == found
         yield ((), (), [state, found]) if is_same else (records, tuple(rejects), [state, found])
 
 
 def _place(webinar: Webinar) -> str:
     """A webinar that is over, in addresses: by its uuid, which is encoded twice where a slash would be misread."""
-    if webinar.uuid.startswith("/") or "//" in webinar.uuid:
-        return quote(quote(webinar.uuid, safe=""), safe="")
-    return quote(webinar.uuid or webinar.key, safe="")
+    once = quote(webinar.place, safe="")
+    return quote(once, safe="") if webinar.place.startswith("/") or "//" in webinar.place else once
 
 
 def _report(webinar: Webinar) -> str:
@@ -252,16 +284,9 @@ def _report(webinar: Webinar) -> str:
 def _decoded(body: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _unhexed(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        return b""
 
 
 CONNECTOR = Zoom()

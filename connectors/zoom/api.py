@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 
-from syncd.connector import Reply, Row, Secret, Session, Token
-from syncd.connector.tools import Horizon, check_not_repeated
+from syncd.connector import Answer, Reply, Row, Secret, Session, Token
+from syncd.connector.tools import UNREADABLE, Horizon, check_not_repeated, instant
 from syncd.errors import AuthError, ContractError, SourceUnavailableError, SyncdError
 
 T = TypeVar("T")
@@ -28,21 +29,17 @@ _FORBIDDEN = AuthError(
     advice="Add the scopes webinar:read:admin, report:read:admin and user:read:admin to the app (Marketplace, Scopes).",
 )
 
+_NO_SCOPE = 4711
+"""Code of a token without the scope that a call needs; rides on 400 [M]."""
+_MAY_NOT_REGISTER = AuthError(
+    "Zoom does not let this app register people.",
+    advice="Add the scope webinar:write:admin, or webinar:write:registrant:admin, to the app (Marketplace, Scopes).",
+)
+
 
 class _Access(msgspec.Struct):
     access_token: str
-    expires_in: float = 3600.0
-
-
-class Listed(msgspec.Struct):
-    """A page of any list; which one is asked for holds the items."""
-
-    users: list[msgspec.Raw] | None = None
-    webinars: list[msgspec.Raw] | None = None
-    registrants: list[msgspec.Raw] | None = None
-    participants: list[msgspec.Raw] | None = None
-    next_page_token: str = ""
-    total_records: int | None = None
+    expires_in: float | None = 3600.0
 
 
 class User(msgspec.Struct):
@@ -52,18 +49,48 @@ class User(msgspec.Struct):
 
 
 class Webinar(msgspec.Struct):
-    """A scheduled webinar, as far as the walk needs it."""
+    """A scheduled webinar, as far as the walk needs it; Zoom leaves out what nobody has filled in, or says null."""
 
     id: int | str
-    uuid: str = ""
-    topic: str = ""
-    start_time: str = ""
-    duration: float = 0.0
+    uuid: str | None = None
+    topic: str | None = None
+    start_time: str | None = None
+    duration: float | None = None
+    """In minutes."""
 
     @property
     def key(self) -> str:
         """Its id as text: it may exceed 32 bits."""
         return str(self.id)
+
+    @property
+    def place(self) -> str:
+        """Its uuid, of which each occurrence of a series has one; else its id."""
+        return self.uuid or self.key
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What a record of it keeps."""
+        return {"id": self.key, "topic": self.topic or "", "start_time": self.start_time or ""}
+
+    def ended_at(self) -> datetime | None:
+        """When it ends, None where it has no beginning."""
+        begun = instant(self.start_time)
+        try:
+            return begun + timedelta(minutes=self.duration or 0.0) if begun else None
+        except OverflowError:
+            return None
+
+
+class Listed(msgspec.Struct):
+    """A page of any list; which one is asked for holds the items."""
+
+    users: list[User] | None = None
+    webinars: list[Webinar] | None = None
+    registrants: list[msgspec.Raw] | None = None
+    participants: list[msgspec.Raw] | None = None
+    next_page_token: str | None = None
+    total_records: int | None = None
 
 
 class _Problem(msgspec.Struct):
@@ -97,15 +124,13 @@ class Api:
         for users in self.pages("/users", "users", {}):
             if horizon is not None:
                 horizon.see(users)
-            for raw in users.value.users or ():
-                user = quote(msgspec.json.decode(raw, type=User).id, safe="")
+            for user in users.value.users or ():
                 try:
-                    for page in self.pages(f"/users/{user}/webinars", "webinars", {}):
-                        listed = (msgspec.json.decode(one, type=Webinar) for one in page.value.webinars or ())
-                        found |= {(one.key, one.uuid): one for one in listed}
+                    for page in self.pages(f"/users/{quote(user.id, safe='')}/webinars", "webinars", {}):
+                        found |= {(one.key, one.place): one for one in page.value.webinars or ()}
                 except GoneError:
                     continue  # a user without a webinar plan
-        return sorted(found.values(), key=lambda one: (one.start_time, one.key))
+        return sorted(found.values(), key=lambda one: (one.start_time or "", one.key))
 
     def pages(self, path: str, name: str, params: Mapping[str, str]) -> Iterator[Reply[Listed]]:
         """A list to the end that the service states: an empty token."""
@@ -116,7 +141,7 @@ class Api:
             reply = self.once(path, params, partial(_is_whole, name, count))
             yield reply
             count += len(getattr(reply.value, name))
-            token = reply.value.next_page_token
+            token = reply.value.next_page_token or ""
             if not token:
                 return
             check_not_repeated("Zoom", seen, token, reply)
@@ -138,6 +163,11 @@ class Api:
         rows: dict[int, Row] = {400: _judged, 401: _REFUSED, 403: _FORBIDDEN, 404: _judged}
         url = f"{self._options.base_url}{path}"
         return self._session.http.get(url, shape, query=query, auth=self._login, rows=rows, verify=verify)
+
+    def send(self, path: str, body: bytes, throttled: Callable[[bytes], type[SyncdError] | None]) -> Answer | None:
+        """Send JSON once; `throttled` says which 429 is an answer. Raises as `Http.send`."""
+        rows: dict[int, Row] = {400: _lacks_scope, 401: _REFUSED, 403: _MAY_NOT_REGISTER, 429: throttled}
+        return self._session.http.send("POST", f"{self._options.base_url}{path}", body, auth=self._login, rows=rows)
 
     def _login(self, is_refused: bool) -> Mapping[str, str | Secret]:
         token = self._session.tokens.get(self._token, is_refused=is_refused)
@@ -177,6 +207,14 @@ def _is_whole(name: str, count: int, reply: Reply[Listed]) -> None:
 def _judged(body: bytes) -> type[SyncdError] | SyncdError | None:
     try:
         code = msgspec.json.decode(body, type=_Problem).code
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     return GoneError(f"Zoom says that a webinar cannot be read (code {code}).") if code in _GONE else None
+
+
+def _lacks_scope(body: bytes) -> SyncdError | None:
+    try:
+        code = msgspec.json.decode(body, type=_Problem).code
+    except UNREADABLE:
+        return None
+    return _MAY_NOT_REGISTER if code == _NO_SCOPE else None

@@ -11,7 +11,7 @@ import msgspec
 
 from connectors.zoom.api import Webinar
 from syncd.connector import Record, Reject
-from syncd.connector.tools import instant, key_of
+from syncd.connector.tools import UNREADABLE, instant, key_of
 
 _NEVER_KEPT = ("join_url",)
 
@@ -22,11 +22,10 @@ def registrant_of(webinar: Webinar, raw: msgspec.Raw, received_at: datetime) -> 
         fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
         who = key_of(msgspec.json.decode(fields.get("id", msgspec.Raw(b"null"))))
         created = msgspec.json.decode(fields.get("create_time", msgspec.Raw(b"null")))
-    except msgspec.ValidationError:
-        return Reject("", "odd_registrant", "A registrant is no object.", bytes(raw), f"webinar {webinar.key}")
+    except UNREADABLE:
+        return Reject("", "odd_registrant", "A registrant is no object, or cannot be read.", bytes(raw), f"webinar {webinar.key}")
     kept = {name: value for name, value in sorted(fields.items()) if name not in _NEVER_KEPT}
-    about = {"id": webinar.key, "topic": webinar.topic, "start_time": webinar.start_time}
-    payload = msgspec.json.encode({**kept, "webinar": about})
+    payload = msgspec.json.encode({**kept, "webinar": webinar.about})
     if not who:
         return Reject("", "no_id", "A registrant has no id.", payload, f"webinar {webinar.key}")
     at = instant(created)
@@ -35,18 +34,15 @@ def registrant_of(webinar: Webinar, raw: msgspec.Raw, received_at: datetime) -> 
 
 def add_join(rows: dict[str, dict[str, Any]], rejects: list[Reject], webinar: Webinar, raw: msgspec.Raw) -> None:
     """Add one join to whoever made it; guests without an address are nobody's lead."""
-    try:
-        row = msgspec.json.decode(raw, type=dict[str, Any])
-    except msgspec.ValidationError:
-        rejects.append(Reject("", "odd_participant", "A participant is no object.", bytes(raw), f"webinar {webinar.key}"))
+    row = _row(rejects, webinar, raw, "participant")
+    if row is None:
         return
     email = str(row.get("user_email") or "").strip().lower()
     who = key_of(row.get("registrant_id")) or email
     if not who or not email:
         return
-    about = {"id": webinar.key, "topic": webinar.topic, "start_time": webinar.start_time}
     fresh = {"attended": True, "user_email": email, "name": row.get("name"), "registrant_id": row.get("registrant_id")}
-    held = rows.setdefault(f"{webinar.uuid or webinar.key}/{who}", {**fresh, "joins": 0, "duration": 0, "webinar": about})
+    held = rows.setdefault(f"{webinar.place}/{who}", {**fresh, "joins": 0, "duration": 0, "webinar": webinar.about})
     seconds = row.get("duration")
     held["joins"] += 1
     held["duration"] += seconds if isinstance(seconds, int | float) and not isinstance(seconds, bool) else 0
@@ -55,12 +51,13 @@ def add_join(rows: dict[str, dict[str, Any]], rejects: list[Reject], webinar: We
         held[name] = better(times) if times else None
 
 
-def add_absentee(rows: dict[str, dict[str, Any]], webinar: Webinar, raw: msgspec.Raw) -> None:
+def add_absentee(rows: dict[str, dict[str, Any]], rejects: list[Reject], webinar: Webinar, raw: msgspec.Raw) -> None:
     """Add somebody who registered and did not come."""
-    row = msgspec.json.decode(raw, type=dict[str, Any])
+    row = _row(rejects, webinar, raw, "absentee")
+    if row is None:
+        return
     email, who = str(row.get("email") or "").strip().lower(), key_of(row.get("id"))
     if email and who:
-        about = {"id": webinar.key, "topic": webinar.topic, "start_time": webinar.start_time}
         name = " ".join(str(row[one]) for one in ("first_name", "last_name") if row.get(one))
         made = {
             "attended": False,
@@ -69,14 +66,19 @@ def add_absentee(rows: dict[str, dict[str, Any]], webinar: Webinar, raw: msgspec
             "registrant_id": who,
             "joins": 0,
             "duration": 0,
-            "webinar": about,
+            "webinar": webinar.about,
         }
-        rows.setdefault(f"{webinar.uuid or webinar.key}/{who}", made)
+        rows.setdefault(f"{webinar.place}/{who}", made)
 
 
-def place_of(webinar: Webinar) -> str:
-    """Under what the cursor keeps a webinar: its uuid, of which each occurrence of a series has one."""
-    return webinar.uuid or webinar.key
+def _row(rejects: list[Reject], webinar: Webinar, raw: msgspec.Raw, what: str) -> dict[str, Any] | None:
+    """A row of a report; what is none is added to the rejects."""
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except UNREADABLE:
+        message = f"A row of the {what}s is no object, or cannot be read."
+        rejects.append(Reject("", f"odd_{what}", message, bytes(raw), f"webinar {webinar.key}"))
+        return None
 
 
 def is_within(at: datetime | None, since: datetime | None, end: datetime) -> bool:

@@ -14,15 +14,26 @@ ACTION_UNKNOWN = "action_unknown"
 """The kind of question that is not about who somebody is."""
 
 
+OPT_OUT_STORM = "opt_out_storm"
+"""The kind of question that is about what a user of the org did to many people."""
+
+
 def accept_review(store: Store, review_id: str, candidate: str | None, *, is_new: bool, at: datetime) -> None:
-    """Answer an open review: it is the candidate with that id, or somebody new.
+    """Answer an open review: it is the candidate with that id, or somebody new. Opt-outs may be let go once more, which changes nothing.
 
     Raises:
         ConfigError: No such open review, no or two answers, an id that is no candidate of it, or a question that is only to be closed.
     """
     review = store.review(review_id)
-    if review is None or review.state != "open":
+    is_repeated = review is not None and (review.kind, review.state) == (OPT_OUT_STORM, "accepted")
+    if review is None or (review.state != "open" and not is_repeated):
         raise ConfigError(f"There is no open review {review_id}.", advice='"syncd review list" shows the open ones.')
+    if review.kind == OPT_OUT_STORM:
+        if is_new or candidate is not None:
+            advice = f'"syncd review accept {review_id}" lets the opt-outs go to the sources.'
+            raise ConfigError("This question is about opt-outs, not about who somebody is.", advice=advice)
+        store.answer_opt_outs(review_id, is_let=True)
+        return
     if review.kind == ACTION_UNKNOWN:
         advice = f'Do it at the source by hand if it is missing; "syncd review reject {review_id}" closes the question.'
         raise ConfigError("An action whose outcome nobody knows is never sent again.", advice=advice)
@@ -38,6 +49,21 @@ def accept_review(store: Store, review_id: str, candidate: str | None, *, is_new
         ids = [one.subject_id for one in review.candidates]
         raise ConfigError(f'"{candidate}" is no candidate of review {review_id}.', advice=suggest(candidate, ids))
     store.accept_review(review_id, chosen, at)
+
+
+def reject_review(store: Store, review_id: str, at: datetime) -> None:
+    """Close a question without an answer; opt-outs that it is about never go to the sources.
+
+    Raises:
+        ConfigError: There is no such question.
+    """
+    review = store.review(review_id)
+    if review is None:
+        raise ConfigError(f"There is no review {review_id}.", advice='"syncd review list" shows the open ones.')
+    if review.kind == OPT_OUT_STORM:
+        store.answer_opt_outs(review_id, is_let=False)
+    else:
+        store.reject_review(review_id, at)
 
 
 def replay(store: Store, dead_letter_ids: Sequence[str], at: datetime) -> int:

@@ -26,7 +26,7 @@ def action_problems(policy: Policy, sources: Mapping[str, tuple[Connector, Any]]
                 advice = (
                     f"Name one that does: {', '.join(able)}."
                     if able
-                    else "Add a source of type mailchimp, activecampaign or webhook_out to syncd.yaml."
+                    else "Add a source that does to syncd.yaml, such as mailchimp, activecampaign or webhook_out."
                 )
                 message = f'Rule "{rule.rule_id}": the source "{one.source}" ({connector.name}) takes no actions.'
                 yield ConfigProblem(policy.file, line, 1, message, advice)

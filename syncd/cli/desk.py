@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from syncd.app.asking import is_busy
-from syncd.app.desk import ACTION_UNKNOWN, accept_review, forgotten_before, replay, runs_of
+from syncd.app.desk import ACTION_UNKNOWN, OPT_OUT_STORM, accept_review, forgotten_before, reject_review, replay, runs_of
 from syncd.cli.output import Output, shown
 from syncd.cli.shared import Json, Yes, ask_daemon, confirm, globals_of, house
 from syncd.errors import ConfigError, StoreError
@@ -51,8 +51,11 @@ def _review(app: typer.Typer) -> None:
         output = globals_of(context).output(as_json=as_json)
         with house(context) as opened:
             found = _found(opened.store.review(review_id), review_id)
+            held = opened.store.held_opt_outs(found.key) if found.kind == OPT_OUT_STORM else 0
         if as_json:
             output.json(found)
+        elif found.kind == OPT_OUT_STORM:
+            _show_storm(output, found, held)
         else:
             _show_review(output, found)
 
@@ -62,6 +65,7 @@ def _review(app: typer.Typer) -> None:
 Examples:
   syncd review accept 12 --candidate 00Q5g00000AbCdEFGH
   syncd review accept 12 --new
+  syncd review accept 13            (opt-outs that wait: let them go to the sources)
 """
     )
     def accept(
@@ -83,18 +87,31 @@ Examples:
     def reject(context: typer.Context, review_id: str, as_json: Json = False) -> None:
         output = globals_of(context).output(as_json=as_json)
         with house(context) as opened:
-            _found(opened.store.review(review_id), review_id)
-            opened.store.reject_review(review_id, opened.clock.now())
+            found = _found(opened.store.review(review_id), review_id)
+            reject_review(opened.store, review_id, opened.clock.now())
         if as_json:
             output.json({"review_id": review_id, "state": "rejected"})
         else:
-            output.line(f"Review {review_id} is closed; the record stays stored and nothing is written for it.")
+            what = (
+                "these opt-outs never go to the sources"
+                if found.kind == OPT_OUT_STORM
+                else "the record stays stored and nothing is written for it"
+            )
+            output.line(f"Review {review_id} is closed; {what}.")
 
 
 def _found(review: Review | None, review_id: str) -> Review:
     if review is None:
         raise ConfigError(f"There is no review {review_id}.", advice='"syncd review list" shows the open ones.')
     return review
+
+
+def _show_storm(output: Output, one: Review, held: int) -> None:
+    output.line(f"Review {one.review_id}: {one.kind.replace('_', ' ')} ({one.state})", "bold")
+    output.line(one.reason)
+    if one.state == "open":
+        output.line(f"Opt-outs that wait: {held}")
+        output.say(f'Next: "syncd review accept {one.review_id}" or "syncd review reject {one.review_id}".')
 
 
 def _show_review(output: Output, one: Review) -> None:

@@ -134,6 +134,11 @@ class GuardSettings(_Part):
         le=1.0,
         description="Share of known people whom a pass may unsubscribe, clear, archive, delete, or change by a changed mapping.",
     )
+    max_opt_outs_per_user_per_hour: int = Field(
+        default=50,
+        ge=1,
+        description="Beyond so many opt-outs of one user of the org within an hour, their copies to the sources wait for a person.",
+    )
 
 
 class XactlySftpSettings(SftpServer, _Part):
@@ -220,6 +225,11 @@ class SourceSettings(_Part):
         default="all", description="all, now, or a day: older records are imported without assignment.", examples=["2026-01-01"]
     )
     assignment: AssignmentSettings = Field(default=AssignmentSettings(), description="Who gets new leads.")
+    opt_outs: Literal["list", "global", "none"] = Field(
+        default="list",
+        description="Whoever opts out of e-mail elsewhere is opted out here as well, if this source takes that: list = of the lists that "
+        "its records of the person are on, global = of every list of the account, none = not at all.",
+    )
 
     @field_validator("timezone")
     @classmethod

@@ -7,6 +7,8 @@ clock or translate fields; it sees its options, a session and a cursor, nothing 
 from __future__ import annotations
 
 from syncd.connector.act import ActingConnector as ActingConnector
+from syncd.connector.act import OptOutConnector as OptOutConnector
+from syncd.connector.act import TellingConnector as TellingConnector
 from syncd.connector.http import Answer as Answer
 from syncd.connector.http import Auth as Auth
 from syncd.connector.http import Http as Http
@@ -26,9 +28,13 @@ from syncd.connector.session import Options as Options
 from syncd.connector.session import Session as Session
 from syncd.connector.session import limits_of as limits_of
 from syncd.model import NOT_CARRIED_OUT as NOT_CARRIED_OUT
+from syncd.model import RETRACTED as RETRACTED
 from syncd.model import ActionOutcome as ActionOutcome
 from syncd.model import ActionState as ActionState
+from syncd.model import ConversionTerms as ConversionTerms
 from syncd.model import Delivery as Delivery
+from syncd.model import MailStop as MailStop
+from syncd.model import OptOuts as OptOuts
 from syncd.model import Page as Page
 from syncd.model import Record as Record
 from syncd.model import Reject as Reject

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from syncd.connector.session import Options, Session
-from syncd.model import ActionOutcome, SourceAction, SourceActionKind
+from syncd.model import ActionOutcome, ConversionTerms, MailStop, OptOuts, SourceAction, SourceActionKind
 
 
 @runtime_checkable
@@ -40,3 +40,24 @@ class ActingConnector(Protocol):
         it never will. UNKNOWN: nobody can tell; only where `repeats_safely` may it be tried again. Reads only. Raises as `pull` does.
         """
         ...
+
+
+@runtime_checkable
+class OptOutConnector(ActingConnector, Protocol):
+    """An acting connector that takes `opt_out`, so that somebody who opts out elsewhere gets no mail from its system either."""
+
+    def mail_stops(self, options: Any, payload: bytes, scope: OptOuts) -> Sequence[MailStop]:
+        """What ends the mail that comes of one record, by its payload as it was stored; none where it brings none as it stands.
+
+        Offline and pure. With `list` only the lists that this record says it is on, with `global` everything that the account may send to
+        its address. The same record gives the same stops as long as it is on the same lists. Whether a stop is still needed, `act` finds
+        out: it must change nothing where it is not.
+        """
+        ...
+
+
+@runtime_checkable
+class TellingConnector(ActingConnector, Protocol):
+    """A connector of an advertising platform: it takes actions of kind `conversion` on these terms."""
+
+    conversions: ConversionTerms

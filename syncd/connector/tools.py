@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -16,15 +16,22 @@ from syncd.connector.http import Reply
 from syncd.connector.push import HttpRequest, Verdict
 from syncd.connector.session import Session
 from syncd.errors import ContractError, SourceUnavailableError
-from syncd.model import Record
+from syncd.model import ActionOutcome, ActionState, Record
 from syncd.model.secret import Secret
 
+_GRAVITY = (ActionState.UNCHANGED, ActionState.DONE, ActionState.REFUSED, ActionState.UNKNOWN)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SKEW = timedelta(seconds=60)
 _MAX_SKEW = timedelta(days=1)
 """A vendor's clock further behind than this would silently read nothing."""
 _MOST_KEY_CHARACTERS = 200
 _MOST_FIELDS = 1_000
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What `msgspec.json.decode` raises for what is not of the shape. A `msgspec.Raw` of a page that was read may still hold bytes that are no
+UTF-8 and numbers out of range: nothing looked at them yet.
+"""
+DIGEST_BYTES = 32
+"""Length of a signature as `is_signed` takes it."""
 
 
 def _safe(value: str) -> str:
@@ -41,6 +48,11 @@ BaseUrl = Annotated[str, AfterValidator(_safe)]
 
 Secrets = Secret | tuple[Secret, ...]
 """Type of a secret that may be a list of two while it is rotated; check it with `one_or_two`."""
+
+
+def gravest(outcomes: Sequence[ActionOutcome]) -> ActionOutcome:
+    """What came of an action of several writes, at least one: that of which most must be known; of equal ones the last."""
+    return max(reversed(outcomes), key=lambda one: _GRAVITY.index(one.state))
 
 
 def one_or_two(value: Secrets | None) -> Secrets | None:
@@ -76,6 +88,14 @@ def is_signed(signature: bytes, text: bytes, secrets: Iterable[str]) -> bool:
     for one in secrets:
         found |= hmac.compare_digest(hmac.new(one.encode(), text, hashlib.sha256).digest(), signature) and bool(one)
     return found
+
+
+def unhexed(text: str) -> bytes:
+    """The bytes of a signature written in hexadecimal; none of what is no such text."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
 
 
 def misplaced(request: HttpRequest, secrets: Iterable[str]) -> Verdict | None:
@@ -135,9 +155,19 @@ def is_object(payload: bytes) -> bool:
     """Whether bytes are a JSON object."""
     try:
         msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return True
+
+
+class Dated(Protocol):
+    """An answer: the vendor's clock, where it told, and ours when it came."""
+
+    @property
+    def at(self) -> datetime | None: ...  # noqa: D102
+
+    @property
+    def received_at(self) -> datetime: ...  # noqa: D102
 
 
 class Horizon:
@@ -156,7 +186,7 @@ class Horizon:
         self.end = until - self._settle
         self.notice = ""
 
-    def see(self, reply: Reply[Any]) -> None:
+    def see(self, reply: Dated) -> None:
         """Bring `end` forward by the `Date` of the first answer.
 
         Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,9 @@ from typing import Generic, TypeVar
 import msgspec
 
 T = TypeVar("T")
+
+_PATH = re.compile(r" - at `\$([^`]*)`$")
+_MISSING = re.compile(r"Object missing required field `([^`]*)`")
 
 
 @dataclass(frozen=True)
@@ -53,3 +57,10 @@ def is_json(body: bytes) -> bool:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
+
+
+def spot_in(why: str) -> str:
+    """Where a shape was another one, of what msgspec says: ", at webinars[...].duration". Names of our own structs only, no values."""
+    path, missing = _PATH.search(why), _MISSING.match(why)
+    spot = f"{path[1] if path else ''}{f'.{missing[1]}' if missing else ''}"
+    return f", at {spot.removeprefix('.')}" if spot else ""

@@ -21,7 +21,7 @@ from syncd.clock import Clock
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 from syncd.http.answers import Answer as Answer
 from syncd.http.answers import Reply as Reply
-from syncd.http.answers import is_json
+from syncd.http.answers import is_json, spot_in
 from syncd.http.failures import Call, Received, lost, refusal
 from syncd.http.failures import place_of as place_of
 from syncd.http.limiter import Limiter
@@ -288,7 +288,7 @@ class Caller:
             why = ""
         if why and is_json(body):
             raise ContractError(
-                f"{call.place} answered with JSON of another shape than its documentation promises.",
+                f"{call.place} answered with JSON of another shape than its documentation promises{spot_in(why)}.",
                 advice="The API may have changed; the page is kept.",
                 detail=why,
                 page=body,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -70,7 +71,8 @@ def lost(call: Call, error: Exception) -> SyncdError:
 def refusal(call: Call, received: Received, refused: type[SyncdError] | SyncdError, now: datetime) -> SyncdError:
     """The error for an answer that `judged` found to be one."""
     if isinstance(refused, SyncdError):
-        return refused
+        # A row may hold one error for ever; raised itself, it would gather the frames of every call, with what they hold.
+        return copy.copy(refused)
     said = f"{call.place} answered {received.status}."
     wish = retry_after_seconds(received.headers, now, float("inf"))
     if issubclass(refused, RateLimitedError):

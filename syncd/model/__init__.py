@@ -5,16 +5,23 @@ instants are ISO 8601 text in UTC ending in `Z`, days are `YYYY-MM-DD`.
 """
 
 from syncd.model.action import NOT_CARRIED_OUT as NOT_CARRIED_OUT
+from syncd.model.action import RETRACTED as RETRACTED
 from syncd.model.action import ActionOutcome as ActionOutcome
 from syncd.model.action import ActionState as ActionState
 from syncd.model.action import Conversion as Conversion
 from syncd.model.action import ConversionOutcome as ConversionOutcome
+from syncd.model.action import ConversionTerms as ConversionTerms
+from syncd.model.action import Deal as Deal
+from syncd.model.action import DealState as DealState
+from syncd.model.action import MailStop as MailStop
+from syncd.model.action import OptOuts as OptOuts
 from syncd.model.action import SourceAction as SourceAction
 from syncd.model.action import SourceActionKind as SourceActionKind
 from syncd.model.lead import ADDRESS_GROUP as ADDRESS_GROUP
 from syncd.model.lead import CONSENT_FIELDS as CONSENT_FIELDS
 from syncd.model.lead import GROUPS as GROUPS
 from syncd.model.lead import NAME_GROUP as NAME_GROUP
+from syncd.model.lead import OPT_OUT_FIELD as OPT_OUT_FIELD
 from syncd.model.lead import FieldValue as FieldValue
 from syncd.model.lead import Lead as Lead
 from syncd.model.lead import LeadTask as LeadTask
@@ -31,8 +38,10 @@ from syncd.model.operation import Operation as Operation
 from syncd.model.operation import OperationKind as OperationKind
 from syncd.model.operation import OperationState as OperationState
 from syncd.model.operation import Provenance as Provenance
+from syncd.model.org import FIRST_LOOK as FIRST_LOOK
 from syncd.model.org import FieldSchema as FieldSchema
 from syncd.model.org import ObjectSchema as ObjectSchema
+from syncd.model.org import OptOutHold as OptOutHold
 from syncd.model.org import OrgFault as OrgFault
 from syncd.model.org import OrgIdentity as OrgIdentity
 from syncd.model.org import OrgRecord as OrgRecord

@@ -48,6 +48,58 @@ class SourceActionKind(StrEnum):
     TRIGGER = "trigger"
     OPT_OUT = "opt_out"
     SEND = "send"
+    REGISTER = "register"
+    CONVERSION = "conversion"
+
+
+RETRACTED = "retracted"
+"""The event of a conversion that takes an earlier one back; its `retracts` is the id of that action."""
+
+
+class DealState(StrEnum):
+    """What became of an opportunity."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+    DELETED = "deleted"
+
+
+class Deal(msgspec.Struct, frozen=True, gc=False):
+    """An opportunity whose primary contact a person is.
+
+    Attributes:
+        at: When it came to this state, as far as the org tells: its last change, and not after the day it closed.
+        amount, currency: None and "" where the org says nothing.
+    """
+
+    sf_id: str
+    state: DealState
+    at: datetime
+    amount: float | None = None
+    currency: str = ""
+
+
+class ConversionTerms(msgspec.Struct, frozen=True, gc=False):
+    """What a platform that takes conversions knows people by, and when it takes what.
+
+    Attributes:
+        click_ids: Names of its click ids, the best one first.
+        knows_leads: By the id of a lead of its own, which is the key of the record that it brought.
+        takes_email: By the hash of an e-mail address.
+        max_age_days: What happened longer ago is not told.
+        after_click_seconds: So long after the click nothing is taken.
+        retracts: Whether a conversion can be taken back; not within `retract_after_seconds`, nor after `retract_within_days`.
+    """
+
+    click_ids: tuple[str, ...] = ()
+    knows_leads: bool = False
+    takes_email: bool = False
+    max_age_days: int = 90
+    after_click_seconds: float = 0.0
+    retracts: bool = False
+    retract_after_seconds: float = 0.0
+    retract_within_days: int = 0
 
 
 class SourceAction(msgspec.Struct, frozen=True, gc=False):
@@ -59,8 +111,10 @@ class SourceAction(msgspec.Struct, frozen=True, gc=False):
         email: Whom it is about; "" for `send` without one.
         options: The admin's options of this action, checked by the connector when the policy is loaded; its page lists them.
         decided_at: When the policy decided it (aware UTC); stable over repetitions.
-        fields: Values that go along (merge fields, the body of what is sent): personal data, never logged.
-        consent_at: When the person opted in to the very list, with stored proof (aware UTC); None without proof.
+        fields: Values that go along (merge fields, the body of what is sent): personal data, never logged. Of a conversion: `event`,
+            `event_at`, `value` with `currency`, click ids by their names, `lead_id`, `retracts`.
+        consent_at: When the person opted in to the very list, asked for the very event, or agreed to what a conversion needs, with stored proof
+            (aware UTC); None without proof.
     """
 
     action_id: str
@@ -74,6 +128,29 @@ class SourceAction(msgspec.Struct, frozen=True, gc=False):
     def __repr__(self) -> str:
         """Without the person."""
         return f"<SourceAction {self.kind} {self.action_id}>"
+
+
+class OptOuts(StrEnum):
+    """How far an opt-out travels at a source: to the lists of the records that get mail, to all of the account, or not at all."""
+
+    LIST = "list"
+    GLOBAL = "global"
+    NONE = "none"
+
+
+class MailStop(msgspec.Struct, frozen=True, gc=False):
+    """What an `opt_out` must say to end the mail that comes of one record: the address there, and the options of the action.
+
+    `opted_in_at`: since when the vendor holds a yes to just this mail, where a record tells it; otherwise the mapping's evidence counts.
+    """
+
+    email: str
+    options: dict[str, str] = {}
+    opted_in_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        """Without the person."""
+        return f"<MailStop {self.options}>"
 
 
 class ActionState(StrEnum):

@@ -14,7 +14,8 @@ ADDRESS_GROUP = ("Street", "City", "PostalCode", "State", "Country")
 GROUPS: tuple[tuple[str, ...], ...] = (NAME_GROUP, ADDRESS_GROUP)
 """Fields that are one diff and survivorship unit: an edit in one member keeps the whole group (DESIGN 3.4)."""
 
-CONSENT_FIELDS = ("HasOptedOutOfEmail", "HasOptedOutOfFax", "DoNotCall")
+OPT_OUT_FIELD = "HasOptedOutOfEmail"
+CONSENT_FIELDS = (OPT_OUT_FIELD, "HasOptedOutOfFax", "DoNotCall")
 """Checkboxes where True withdraws consent. They never take part in ordinary field diffs (G6)."""
 
 

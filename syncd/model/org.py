@@ -106,13 +106,32 @@ class OrgRow(msgspec.Struct, frozen=True, gc=False):
     contact_id: str = ""
 
 
+FIRST_LOOK = "first_look"
+"""Stands for who made an opt-out that was there when the mirror was filled: nobody knows."""
+
+
+class OptOutHold(StrEnum):
+    """Whether an opt-out that somebody made in the org travels to the sources (see `syncd.run.storms`).
+
+    `new`: nobody has counted it yet. `calm`: it may go. `held`: one user made too many in an hour, a person is asked. `let`: that person
+    has agreed. `kept`: that person has not, it never goes.
+    """
+
+    NEW = "new"
+    CALM = "calm"
+    HELD = "held"
+    LET = "let"
+    KEPT = "kept"
+
+
 class OrgRecord(msgspec.Struct, frozen=True, gc=False):
     """One record of the mirror: the org's row, the person it belongs to, and base per field (DESIGN 5.1).
 
     `person_id` is `""` while nobody knows whose it is. `is_survivor` is False for a second record of a
     person that is linked and left alone. `deleted_by_us` tells an undo from a person's deletion. `sent` holds what syncd last wrote
     per field (base is what the org made of it), `repeats` how often in a row it wrote that same value. `other_by` changed the record last before its last change by somebody else,
-    at `other_at` (None: nobody is known).
+    at `other_at` (None: nobody is known). `opted_out_by` had changed the record last when the mirror first saw its opt-out of e-mail
+    (FIRST_LOOK: it was there when the mirror was filled), at `opted_out_at` (None: it shows none), and `opt_out_hold` says what has become of it ("" without one).
     """
 
     row: OrgRow
@@ -124,6 +143,9 @@ class OrgRecord(msgspec.Struct, frozen=True, gc=False):
     repeats: dict[str, int] = {}
     other_by: str = ""
     other_at: datetime | None = None
+    opted_out_at: datetime | None = None
+    opted_out_by: str = ""
+    opt_out_hold: str = ""
 
 
 class Recovery(StrEnum):

@@ -23,7 +23,11 @@ class PersonState(StrEnum):
 
 
 class PersonRecord(msgspec.Struct, frozen=True, gc=False):
-    """The latest version of one source record of a person, mapped. `lane`: a record of a back-fill is no news."""
+    """The latest version of one source record of a person, mapped. `lane`: a record of a back-fill is no news.
+
+    `withdrawn_at` is the source's time of the first version since which it has stated an opt-out of e-mail without a break; None if the
+    latest does not, or nobody noted it.
+    """
 
     ref: RecordRef
     lead: Lead
@@ -32,6 +36,7 @@ class PersonRecord(msgspec.Struct, frozen=True, gc=False):
     locator: str = ""
     mapping: str = ""
     lane: Lane = Lane.INCREMENT
+    withdrawn_at: datetime | None = None
 
 
 class Hold(msgspec.Struct, frozen=True, gc=False):

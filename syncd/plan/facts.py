@@ -77,6 +77,7 @@ def facts_of(
         next_event_at=activity.next_event_at,
         last_activity_at=activity.last_at,
         open_opportunities=len(stored.account_opportunities | stored.contact_opportunities) if stored is not None else 0,
+        deals=stored.deals if stored is not None else (),
         fired=stored.fired if stored is not None else {},
         waiting=stored.waiting if stored is not None else {},
         archived={} if record is None else _archived(view, record, policy),

@@ -25,6 +25,7 @@ from syncd.plan.deletions import kept_opt_outs, last_expired
 from syncd.plan.facts import standing_record
 from syncd.plan.fields import diff, fitting
 from syncd.plan.observed import kept_notes
+from syncd.plan.opt_outs import OPT_OUT, OptOutSettings, copies
 from syncd.plan.source_actions import ActionWrite
 from syncd.plan.standards import CONVERT, Carried
 from syncd.plan.survivorship import Golden, golden, provenance_of
@@ -53,13 +54,15 @@ def plan_person(
     at: datetime,
     run_id: str,
     carry_out: Callable[[OrgRecord | None], Carried] | None = None,
+    opt_outs: OptOutSettings | None = None,
 ) -> PersonPlan:
     """Plan one person; empty operations when nothing is to be written.
 
     Consent comes first and alone: while a consent write is planned for a record, its other fields wait for the next plan. What the
     company's standards want comes last: `carry_out` is asked once nothing else is to be written to the record; None without programs.
+    An opt-out travels to the sources besides, where `opt_outs` names any.
     """
-    return _Planner(view, decision, schema, settings, make_id, at, run_id, carry_out).plan()
+    return _Planner(view, decision, schema, settings, make_id, at, run_id, carry_out, opt_outs).plan()
 
 
 class _Planner:
@@ -73,8 +76,10 @@ class _Planner:
         at: datetime,
         run_id: str,
         carry_out: Callable[[OrgRecord | None], Carried] | None,
+        opt_outs: OptOutSettings | None,
     ) -> None:
         self._carry_out = carry_out
+        self._opt_outs = opt_outs
         self._carried: Carried | None = None
         self._view = view
         self._decision = decision
@@ -93,7 +98,7 @@ class _Planner:
 
     def plan(self) -> PersonPlan:
         busy = self._plan_consent()
-        stays_dirty = bool(busy)
+        stays_dirty = self._plan_copies() or bool(busy)
         if self._view.state is PersonState.ACTIVE:
             target = self._target()
             if target is not None:
@@ -228,6 +233,16 @@ class _Planner:
                 busy.add((row.object, row.sf_id))
         return busy
 
+    def _plan_copies(self) -> bool:
+        """An opt-out that travels to the sources; gives whether they must be asked first what ends the mail there."""
+        if self._opt_outs is None or not self._opt_outs.sources:
+            return False
+        found = copies(self._view, self._opt_outs, self._at, self._run_id)
+        if found.word:
+            self._notes[OPT_OUT] = found.word
+        self._add_actions(found.writes, is_guarded=found.is_guarded)
+        return found.waits
+
     def _consent_operation(self, write: ConsentWrite) -> Operation:
         row = write.record.row
         return self._operation(
@@ -310,9 +325,11 @@ class _Planner:
             operation = self._operation(OperationKind.TASK, TASK, "", one.fields, {}, one.provenance)
             self._operations.append(msgspec.structs.replace(operation, own_id=one.external_id, attempt=one.attempt, state=state))
 
-    def _add_actions(self, writes: Iterable[ActionWrite]) -> None:
+    def _add_actions(self, writes: Iterable[ActionWrite], *, is_guarded: bool = False) -> None:
         for one in writes:
-            operation = self._operation(OperationKind.ACTION, f"source:{one.source}", "", one.fields, {}, one.provenance)
+            operation = self._operation(
+                OperationKind.ACTION, f"source:{one.source}", "", one.fields, {}, one.provenance, is_guarded=is_guarded
+            )
             state = OperationState.SUPERSEDED if one.is_postponed else OperationState.PLANNED
             self._operations.append(msgspec.structs.replace(operation, own_id=one.action_id, source=one.source, state=state))
 

@@ -1,12 +1,12 @@
 """Actions at sources that the policy's rules ask for: what is planned, what is owed, and how an operation holds one. Pure.
 
 An operation of kind `action` holds in its fields: `action` (what to do), `number` (its place in the rule), `email`, `decided_at`,
-`consent_at`, and under `option.NAME` and `value.NAME` the admin's options and the values that go along.
+`consent_at`, and under `option.NAME` and `value.NAME` the admin's options and the values that go along. Those of conversions are in
+`syncd.plan.feedback`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -14,6 +14,9 @@ import msgspec
 
 from syncd.model import (
     OPEN_STATES,
+    RETRACTED,
+    ConversionTerms,
+    Deal,
     Operation,
     OperationState,
     OrgRecord,
@@ -24,16 +27,25 @@ from syncd.model import (
     Value,
 )
 from syncd.plan.facts import has_opted_out
+from syncd.plan.feedback import Feedback, Told, is_conversion
 from syncd.plan.once import is_owed, occasion_id, rule_name, rule_of
-from syncd.plan.own_echo import instants_in
+from syncd.plan.proof import opted_in_at
+from syncd.plan.registering import NO_PROOF, asked_at, is_registration, why_not_registered
 from syncd.policy import FOR_MAILING, Action, ActionKind, Enforcement, Policy, Section, Wanted
 
-AT_SOURCES = (ActionKind.ENROL, ActionKind.TAG, ActionKind.TRIGGER, ActionKind.OPT_OUT, ActionKind.SEND)
+AT_SOURCES = (
+    ActionKind.ENROL,
+    ActionKind.TAG,
+    ActionKind.TRIGGER,
+    ActionKind.OPT_OUT,
+    ActionKind.SEND,
+    ActionKind.REGISTER,
+    ActionKind.CONVERSION,
+)
 """Kinds that a source carries out."""
 
 _OPTION, _VALUE = "option.", "value."
 _ON_STATUS = (Section.NURTURE, Section.RECYCLE, Section.SLA)
-_NO_OPT_IN = ("unsubscribed", "pending", "cleaned", "archived", "transactional", "false", "no", "0")
 _OF_PERSON = ("email", "consent_at")
 
 
@@ -69,6 +81,8 @@ class AskingSources:
         self._tries: dict[str, list[Operation]] = {}
         self._slots: dict[tuple[str, Value], list[Operation]] = {}
         for one in view.actions:
+            if is_conversion(one):
+                continue
             self._tries.setdefault(one.own_id, []).append(one)
             self._slots.setdefault(slot_of(one), []).append(one)
 
@@ -90,11 +104,21 @@ class AskingSources:
             if is_out and write.fields["action"] in FOR_MAILING:
                 notes[f"action:{rule_id}"] = "opted_out"
                 continue
+            word = self._why_not_registered(write) if is_registration(write.fields) and not write.is_postponed else ""
+            if word:
+                notes[f"action:{rule_id}"] = word
+                continue
             if write.is_postponed:
                 notes[f"action:{rule_id}"] = "no_email"
             if not write.is_postponed or write.action_id not in self._tries:
                 found.append(write)
-        return SourceActions(tuple(found), tuple(dict.fromkeys(one.rule_id for one in wanted)), notes)
+        # Who has not asked yet may do so later: the rule is asked again.
+        rules = dict.fromkeys(one.rule_id for one in wanted if notes.get(f"action:{one.rule_id}") != NO_PROOF)
+        return SourceActions(tuple(found), tuple(rules), notes)
+
+    def _why_not_registered(self, write: ActionWrite) -> str:
+        options = {name.removeprefix(_OPTION): str(text) for name, text in write.fields.items() if name.startswith(_OPTION)}
+        return why_not_registered(self._view, write.source, self._email, options, write.action_id)
 
     def _owed_again(self) -> list[tuple[str, Value]]:
         """Places in rules whose action never got to its source; of each the newest occasion only."""
@@ -130,15 +154,18 @@ class AskingSources:
         self, action_id: str, source: str, fields: dict[str, Value], options: Mapping[str, str], why: Provenance
     ) -> ActionWrite:
         """With the person as they are now; nothing but a message can do without an address."""
-        fields |= {f"{_OPTION}{name}": text for name, text in options.items()}
         if self._email:
             fields["email"] = self._email
         if fields["action"] == ActionKind.ENROL and options.get("status") == "subscribed":
             proof = opted_in_at(self._view, options.get("audience", ""))
             if proof is not None:
                 fields["consent_at"] = proof.isoformat()
+        if is_registration(fields):
+            asked = asked_at(self._view, source, self._email, options)
+            if asked is not None:
+                fields["consent_at"] = asked.isoformat()
         is_postponed = not self._email and fields["action"] != ActionKind.SEND
-        return ActionWrite(action_id, source, fields, dict.fromkeys(fields, why), is_postponed)
+        return action_write(action_id, source, fields, options, why, is_postponed=is_postponed)
 
 
 def ask_sources(
@@ -151,14 +178,72 @@ def ask_sources(
     run_id: str,
     *,
     may_act: bool,
+    deals: Sequence[Deal] = (),
+    terms: Mapping[str, ConversionTerms] = {},
 ) -> SourceActions:
-    """The actions at sources among `actions`, and those that are owed; none where sources may not be asked (a sandbox org)."""
+    """The actions at sources among `actions`, and those that are owed; none where sources may not be asked (a sandbox org).
+
+    `deals` are the person's opportunities, and `terms` what sources that take conversions ask for, by source.
+    """
     wanted = [one for one in actions if one.kind in AT_SOURCES]
     if not wanted and not view.actions:
         return SourceActions()
     if not may_act:
         return SourceActions(notes={f"action:{one.rule_id}": "sandbox_org" for one in wanted})
-    return AskingSources(policy, view, record, secret, run_id).actions(wanted, now)
+    to_do = [one for one in wanted if one.kind is not ActionKind.CONVERSION]
+    asked = AskingSources(policy, view, record, secret, run_id).actions(to_do, now)
+    to_tell = [one for one in wanted if one.kind is ActionKind.CONVERSION]
+    if not to_tell and not any(is_conversion(one) for one in view.actions):
+        return asked
+    told, reasons = Feedback(policy, view, record, deals, terms).told(to_tell, secret, now, run_id)
+    writes = [write for one in told if (write := _told_write(policy, one, now)) is not None]
+    # A rule whose conversion cannot be told yet (no consent, nobody to match) is asked again.
+    rules = [one.rule_id for one in to_tell if one.deal is None and one.rule_id not in reasons]
+    rules += [one.wanted.rule_id for one in told if one.wanted is not None]
+    return SourceActions(
+        (*asked.writes, *writes),
+        tuple(dict.fromkeys((*asked.rules, *rules))),
+        asked.notes | {f"action:{rule_id}": word for rule_id, word in reasons.items()},
+    )
+
+
+def _told_write(policy: Policy, told: Told, now: datetime) -> ActionWrite | None:
+    """A conversion as it is stored; None if its rule tells it no longer. What is taken back keeps the options that it was told with."""
+    fields: dict[str, Value] = {"action": str(ActionKind.CONVERSION)}
+    if told.wanted is not None:
+        source, why = told.wanted.source, Provenance(line=told.wanted.line, rule=rule_name(policy, told.wanted.rule_id))
+        fields |= {"number": told.wanted.number, "decided_at": now.isoformat()}
+        options: Mapping[str, str] = told.wanted.options
+    else:
+        assert told.again is not None  # noqa: S101 - one of the two is there
+        stated = stated_action(policy, told.again)
+        if stated is None:
+            return None
+        source, why = told.again.source, next(iter(told.again.provenance.values()))
+        fields |= {"number": told.again.fields["number"], "decided_at": told.again.fields["decided_at"]}
+        kept = {name.removeprefix(_OPTION): str(text) for name, text in told.again.fields.items() if name.startswith(_OPTION)}
+        options = kept if told.values["event"] == RETRACTED else stated.options
+    fields |= {f"{_OPTION}{name}": text for name, text in options.items()}
+    fields |= {f"{_VALUE}{name}": value for name, value in told.values.items()}
+    if told.email:
+        fields["email"] = told.email
+    if told.consent_at is not None:
+        fields["consent_at"] = told.consent_at.isoformat()
+    return ActionWrite(told.action_id, source, fields, dict.fromkeys(fields, why))
+
+
+def action_write(
+    action_id: str,
+    source: str,
+    fields: dict[str, Value],
+    options: Mapping[str, str],
+    why: Provenance,
+    *,
+    is_postponed: bool = False,
+) -> ActionWrite:
+    """An action as `action_of` reads it back."""
+    fields = fields | {f"{_OPTION}{name}": text for name, text in options.items()}
+    return ActionWrite(action_id, source, fields, dict.fromkeys(fields, why), is_postponed)
 
 
 def slot_of(operation: Operation) -> tuple[str, Value]:
@@ -189,20 +274,3 @@ def action_of(operation: Operation) -> SourceAction:
         fields={name.removeprefix(_VALUE): value for name, value in fields.items() if name.startswith(_VALUE)},
         consent_at=datetime.fromisoformat(str(consent_at)) if consent_at else None,
     )
-
-
-def opted_in_at(view: PersonView, audience: str) -> datetime | None:
-    """When the person last opted in to this very audience, by what is stored; None without proof.
-
-    Proof is the evidence of consent that a mapping keeps of a record (`touch.consent`) if it names the audience's id as a word of its
-    own and no part of it says otherwise. Evidence without the id may be a yes to something else.
-    """
-    if not audience or any(one.lead.opt_outs for one in view.records):
-        return None
-    found = []
-    for record in view.records:
-        said = record.lead.touch.consent
-        parts = {part.strip().lower() for part in said.split(";")}
-        if re.search(rf"(?<![\w-]){re.escape(audience)}(?![\w-])", said) and parts.isdisjoint(_NO_OPT_IN):
-            found.append(max(instants_in(said), default=record.source_at))
-    return max(found, default=None)

@@ -7,12 +7,12 @@ occasion.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
-from syncd.model import OperationKind, OrgRecord, OrgSchema, PersonView, Provenance, Value
+from syncd.model import ConversionTerms, Deal, OperationKind, OrgRecord, OrgSchema, PersonView, Provenance, Value
 from syncd.plan.canonical import same
 from syncd.plan.field_actions import field_actions, kept_of_old
 from syncd.plan.fields import fitting
@@ -38,6 +38,7 @@ class StandardsSettings(msgspec.Struct, frozen=True, gc=False):
         active: Ids of users that are active, of those that were asked for.
         secret: Behind the external ids.
         is_published: Whether people can read the policy: then leads that stand in a status say what comes next, too.
+        conversions: What sources that take conversions ask for, by source.
         may_act: Whether sources may be asked to do anything; not from a sandbox org, unless the configuration says so.
     """
 
@@ -46,6 +47,7 @@ class StandardsSettings(msgspec.Struct, frozen=True, gc=False):
     owners: Mapping[str, str] = {}
     active: frozenset[str] = frozenset()
     secret: bytes = b""
+    conversions: Mapping[str, ConversionTerms] = {}
     may_act: bool = True
     is_published: bool = False
 
@@ -105,11 +107,12 @@ def carry(
     run_id: str,
     *,
     account_owner: str = "",
+    deals: Sequence[Deal] = (),
     is_old: bool = False,
 ) -> Carried:
     """Turn the verdict about the person whose standing `record` is into writes.
 
-    `waiting` are hold periods that run. `account_owner` is the active user who owns the account, "" without one. Of somebody `is_old`
+    `waiting` are hold periods that run, `deals` the person's opportunities. `account_owner` is the active user who owns the account, "" without one. Of somebody `is_old`
     nothing is news: they get no tasks, no actions at sources and no escalation (DESIGN 5.3).
     """
     notes: dict[str, str] = {}
@@ -136,7 +139,18 @@ def carry(
     tasks = asked.tasks(actions, _who(record), "" if owner_id == settings.own_user_id else owner_id, now)
     if tasks.note:
         notes["task"] = tasks.note
-    at_sources = ask_sources(policy, actions, view, record, settings.secret, now, run_id, may_act=settings.may_act)
+    at_sources = ask_sources(
+        policy,
+        actions,
+        view,
+        record,
+        settings.secret,
+        now,
+        run_id,
+        may_act=settings.may_act,
+        deals=deals,
+        terms=settings.conversions,
+    )
     notes.update(at_sources.notes)
     # The hold period of a move stays until the org shows the move: one that never left must not wait all over again.
     over = set(verdict.stops) - ({verdict.rule_id} if is_moving else set())

@@ -23,8 +23,11 @@ from syncd.policy.explain import Explanation as Explanation
 from syncd.policy.explain import explain as explain
 from syncd.policy.load import load_policy as load_policy
 from syncd.policy.model import FOR_MAILING as FOR_MAILING
+from syncd.policy.model import OF_DEALS as OF_DEALS
+from syncd.policy.model import WITH_LEAVE as WITH_LEAVE
 from syncd.policy.model import Action as Action
 from syncd.policy.model import ActionKind as ActionKind
+from syncd.policy.model import ConversionEvent as ConversionEvent
 from syncd.policy.model import Enforcement as Enforcement
 from syncd.policy.model import Facts as Facts
 from syncd.policy.model import Section as Section

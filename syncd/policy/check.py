@@ -15,7 +15,7 @@ from syncd.policy.clauses import constant
 from syncd.policy.finding import Finding as Finding
 from syncd.policy.finding import Level as Level
 from syncd.policy.graph import loops, reached
-from syncd.policy.model import MOVING, Enforcement, Mover, Program, Rule, Section, Target
+from syncd.policy.model import MOVING, ActionKind, ConversionEvent, Enforcement, Mover, Program, Rule, Section, Target
 from syncd.policy.policy import Policy
 
 _TO_AND_FROM = (*MOVING, Section.CONVERT)
@@ -94,10 +94,26 @@ def _rule(policy: Policy, rule: Rule) -> Iterator[Finding]:
     if rule.section is Section.DELETE and rule.when is not None and "status" in rule.when.names:
         message = "may never fire: its condition asks for the status, which is the archived one by then"
         yield _about(rule, Level.WARNING, message, "Write delete: {when: ...} with what must hold at deletion.")
+    yield from _conversions(policy, rule)
     if rule.section is Section.CONVERT and policy.standards.qualified is None:
         yield _about(
             rule, Level.ERROR, "converts nobody: standards.qualified says nothing", "Write standards: {qualified: CONDITION}."
         )
+
+
+def _conversions(policy: Policy, rule: Rule) -> Iterator[Finding]:
+    """What is told of a contact is asked of a contact, and an amount is in some currency."""
+    for action in rule.actions:
+        event = action.options.get("event", "")
+        if action.kind is not ActionKind.CONVERSION:
+            continue
+        if event != ConversionEvent.QUALIFIED and rule.target is not Target.CONTACT:
+            message = f'tells "{event}" of nobody: whom it is about is no contact'
+            yield _about(rule, Level.ERROR, message, "Write target: contact, in a rule of nurture:.")
+        is_valued = event == ConversionEvent.WON or "value" in action.fields
+        if is_valued and not (action.options.get("currency") or policy.currency):
+            message = f'tells "{event}" with a value in no currency'
+            yield _about(rule, Level.ERROR, message, "Write currency: in the action or at the top of the file.")
 
 
 def _is_converted(policy: Policy, rule: Rule) -> Iterator[bool]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from syncd.model import DealState
 from syncd.policy.compiled import ReadyRule
-from syncd.policy.model import FOR_MAILING, Section, Target, Wanted
+from syncd.policy.model import WITH_LEAVE, Action, ConversionEvent, Section, Target, Wanted
 from syncd.policy.moving import Move
 from syncd.policy.turn import Turn, later
 from syncd.policy.values import canonical, iso
@@ -93,11 +94,13 @@ def _act(turn: Turn, one: ReadyRule, moved: Move | None, wanted: list[Wanted]) -
     """Do what the rule says on the present status, unless something is against it; whether it fired."""
     word, occasion = _act_blocked(turn, one, moved)
     found = [] if word else _wanted(turn, one, occasion)
-    if not word and one.rule.actions and not found:
-        word = "consent"
+    # An opportunity is told of once for itself, however often the rule has fired.
+    told = _of_deals(turn, one) if word in ("", "done_before") else []
+    if not word and one.rule.actions and not found and not told:
+        word = "no_target" if _waits_for_deals(turn, one) else "consent"
     turn.asked.append(one.blocked[word] if word else one.fired)
-    if not word and one.is_enforced:
-        wanted += found
+    if one.is_enforced:
+        wanted += [*found, *told]
     return not word
 
 
@@ -156,9 +159,7 @@ def _wanted(turn: Turn, one: ReadyRule, occasion: str) -> list[Wanted]:
     """The rule's actions that consent allows, with their values worked out."""
     found = []
     for number, action in enumerate(one.rule.actions):
-        if action.kind in FOR_MAILING and turn.facts.has_opted_out:
-            continue
-        if not turn.holds(turn.policy.limits.get(action.kind)):
+        if action.is_of_deals or not _is_allowed(turn, action):
             continue
         values = {name: canonical(expression(turn.values)) for name, expression in action.fields.items()}
         found.append(
@@ -168,3 +169,41 @@ def _wanted(turn: Turn, one: ReadyRule, occasion: str) -> list[Wanted]:
             )
         )  # fmt: skip
     return found
+
+
+def _is_allowed(turn: Turn, action: Action) -> bool:
+    """Whether consent allows an action."""
+    is_out = action.kind in WITH_LEAVE and turn.facts.has_opted_out
+    return not is_out and turn.holds(turn.policy.limits.get(action.kind))
+
+
+_TOLD = {ConversionEvent.WON: DealState.WON, ConversionEvent.LOST: DealState.LOST}
+
+
+def _of_deals(turn: Turn, one: ReadyRule) -> list[Wanted]:
+    """What the rule tells of opportunities: of each that stands so, also of those that it was told of before."""
+    found = []
+    for number, action in enumerate(one.rule.actions):
+        if not action.is_of_deals:
+            continue
+        state = _TOLD[ConversionEvent(action.options["event"])]
+        deals = [deal for deal in turn.facts.deals if deal.state is state]
+        if not deals or not _is_allowed(turn, action):
+            continue
+        values = {name: canonical(expression(turn.values)) for name, expression in action.fields.items()}
+        found += [
+            Wanted(
+                rule_id=one.rule.rule_id, kind=action.kind, line=action.line, source=action.source, options=action.options,
+                values=values, occasion=iso(deal.at), number=number, deal=deal,
+            )
+            for deal in deals
+        ]  # fmt: skip
+    return found
+
+
+def _waits_for_deals(turn: Turn, one: ReadyRule) -> bool:
+    """Whether the rule does nothing but tell of opportunities, and there is none that stands so."""
+    states = {deal.state for deal in turn.facts.deals}
+    return all(
+        action.is_of_deals and _TOLD[ConversionEvent(action.options["event"])] not in states for action in one.rule.actions
+    )

@@ -70,7 +70,7 @@ FIELDS = _keys(
 
 CONSENT = _keys(
     ("allow_clear", "flag", "may an explicit, newer opt-in clear an opt-out that syncd set?", "`false`", "true"),
-    ("actions", "mapping", "action to a condition without which it is not done; besides, `enrol`, `tag` and `trigger` never reach who has opted out", "", "{task: 'not lead.DoNotCall'}"),
+    ("actions", "mapping", "action to a condition without which it is not done; besides, `enrol`, `tag`, `trigger`, `register` and `conversion` never reach who has opted out", "", "{task: 'not lead.DoNotCall'}"),
 )  # fmt: skip
 
 PROGRAM = _keys(
@@ -223,7 +223,17 @@ SOURCE_ACTION = _keys(
     ("source", "text", "name of a source in syncd.yaml that can do it", "required", "newsletter"),
     ("fields", "mapping", "what goes along: name to expression", "", "{FNAME: lead.FirstName}"),
 )  # fmt: skip
-"""What `enrol`, `tag`, `trigger`, `opt_out` and `send` share; everything else is for the source's connector to know."""
+"""What `enrol`, `tag`, `trigger`, `opt_out`, `send` and `register` share; everything else is for the source's connector to know."""
+
+CONVERSION = _keys(
+    ("source", "text", "name of a source of type `google_ads`, `meta` or `linkedin` in syncd.yaml", "required", "ads"),
+    ("event", "event", "what is told: `qualified`, `converted`, `won` or `lost`; each once for a person and source, `won` and `lost` once for each opportunity", "required", "won"),
+    ("consent", "text", "words that the evidence of consent must hold, as a mapping keeps it with the touch: the key of a box, the id of a form", "required, but with `needs_consent: false`", "marketing_opt_in"),
+    ("needs_consent", "flag", "is it told only with that consent? `false` only where the connector's page says so", "`true`", "false"),
+    ("currency", "currency", "of the value; an opportunity's own goes before it where the org has several", "the policy's", "EUR"),
+    ("fields", "mapping", "`value`: an expression for the value", "the opportunity's amount for `won`, else none", "{value: lead.AnnualRevenue / 100}"),
+)  # fmt: skip
+"""What every `conversion` knows; everything else is for the source's connector to know."""
 
 TEST = _keys(
     ("name", "text", "a sentence", "required", "a demo request is called"),

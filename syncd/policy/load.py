@@ -23,9 +23,9 @@ from syncd.policy.check import Finding, Level, check_policy
 from syncd.policy.keys import CONSENT, FIELDS, TOP, names
 from syncd.policy.model import ActionKind, Enforcement, PolicyFields
 from syncd.policy.policy import Policy as Policy
+from syncd.policy.read_actions import read_currency
 from syncd.policy.read_programs import names_of_criteria, read_programs, read_standards
 from syncd.policy.read_rules import RuleReader
-from syncd.policy.read_sections import read_currency
 from syncd.policy.read_tests import read_tests
 from syncd.policy.reading import MAX_NUMBER, MAX_POLICY_CHARACTERS, Reader, is_blank
 from syncd.policy.variables import Variables

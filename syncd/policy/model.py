@@ -11,7 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from syncd.expressions import Expression
-from syncd.model import Value
+from syncd.model import Deal, Value
 
 
 class Mover(StrEnum):
@@ -71,10 +71,27 @@ class ActionKind(StrEnum):
     TRIGGER = "trigger"
     OPT_OUT = "opt_out"
     SEND = "send"
+    REGISTER = "register"
+    CONVERSION = "conversion"
 
 
-FOR_MAILING = (ActionKind.ENROL, ActionKind.TAG, ActionKind.TRIGGER)
+FOR_MAILING = (ActionKind.ENROL, ActionKind.TAG, ActionKind.TRIGGER, ActionKind.REGISTER)
 """Actions that lead to mail: never for somebody who has opted out, whatever a policy says."""
+WITH_LEAVE = (*FOR_MAILING, ActionKind.CONVERSION)
+"""What is not done with somebody who has opted out: mail, and telling a platform of them."""
+
+
+class ConversionEvent(StrEnum):
+    """What an advertising platform is told of a person."""
+
+    QUALIFIED = "qualified"
+    CONVERTED = "converted"
+    WON = "won"
+    LOST = "lost"
+
+
+OF_DEALS = (ConversionEvent.WON, ConversionEvent.LOST)
+"""Events of an opportunity: told once for each, not once for a rule."""
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -83,9 +100,10 @@ class Action(msgspec.Struct, frozen=True):
     Attributes:
         kind: What to do.
         line: Line of the policy file.
-        source: The source that carries it out (enrol, tag, trigger, opt_out, send); "" for the org.
+        source: The source that carries it out (enrol, tag, trigger, opt_out, send, register, conversion); "" for the org.
         options: The admin's words: `task`: subject, priority, description; `owner`: `to` (previous, account, user:NAME,
-            queue:NAME); `flag`: `field`, `value`; for a source what its connector knows (`audience`, `tag`, `journey` ...).
+            queue:NAME); `flag`: `field`, `value`; for a source what its connector knows (`audience`, `tag`, `journey` ...); `conversion`: `event`, `consent`,
+            `needs_consent` (`false` or absent), `currency`, and what its connector knows.
         fields: Field of the action to the expression that gives its value (merge fields, the body of `send`, text of a task).
         due_in_days: Of a task.
     """
@@ -96,6 +114,11 @@ class Action(msgspec.Struct, frozen=True):
     options: dict[str, str] = {}
     fields: dict[str, Expression] = {}
     due_in_days: int | None = None
+
+    @property
+    def is_of_deals(self) -> bool:
+        """Whether it tells of opportunities."""
+        return self.kind is ActionKind.CONVERSION and self.options.get("event") in OF_DEALS
 
 
 class Status(msgspec.Struct, frozen=True, gc=False):
@@ -358,6 +381,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         account: Fields of the account; empty if there is none or it is not mirrored.
         open_tasks, next_event_at, last_activity_at: Activities in the org of the lead or contact.
         open_opportunities: Of the contact or account.
+        deals: Opportunities whose primary contact the person is, deleted ones too, by id.
         fired: Rule id to when it last fired (enforced ones).
         waiting: Rule id to when the hold period of its condition ends.
         archived: The archive rule that moved the lead last, and when; empty if another rule did, or none.
@@ -379,6 +403,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     next_event_at: datetime | None = None
     last_activity_at: datetime | None = None
     open_opportunities: int = 0
+    deals: tuple[Deal, ...] = ()
     fired: dict[str, datetime] = {}
     waiting: dict[str, datetime] = {}
     archived: dict[str, datetime] = {}
@@ -432,6 +457,8 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
     """What makes it once: the instant of entering the status, of the touch or of the breach (ISO)."""
     number: int = 0
     """Its place among the actions of its rule."""
+    deal: Deal | None = None
+    """The opportunity that a conversion tells of."""
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):

@@ -76,6 +76,8 @@ def _of_rule(rule: Rule) -> Iterator[str]:
         yield "Opportunity"
     if any(action.kind is ActionKind.TASK for action in rule.actions):
         yield "Task"
+    if any(action.is_of_deals for action in rule.actions):
+        yield "Opportunity"
     owners = [rule.owner, *(action.options.get("to", "") for action in rule.actions if action.kind is ActionKind.OWNER)]
     if rule.converting is not None:
         owners.append(rule.converting.owner)

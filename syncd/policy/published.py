@@ -11,7 +11,7 @@ from datetime import date
 import msgspec
 
 from syncd.errors import ConfigError
-from syncd.policy.model import Enforcement, IllegalDo, Mover, Program, Rule, Section, Status
+from syncd.policy.model import ActionKind, Enforcement, IllegalDo, Mover, Program, Rule, Section, Status
 from syncd.policy.policy import Policy
 from syncd.policy.published_rules import (
     WATCHES,
@@ -280,11 +280,17 @@ _ACTIONS = {
     "trigger": "A journey is started",
     "opt_out": "Somebody is unsubscribed",
     "send": "Something is sent",
+    "register": "Somebody is registered for a webinar",
+    "conversion": "An advertising platform is told",
 }
 
 
 def _consent(policy: Policy) -> Iterator[str]:
     yield "Whoever has opted out of e-mail is never put on a list, tagged or sent a journey, whatever a rule says."
+    if any(one.kind is ActionKind.REGISTER for rule in policy.rules for one in rule.actions):
+        yield "Nobody is registered for a webinar who has not asked for it themselves, who was registered before, or who has opted out of e-mail."
+    if any(one.kind is ActionKind.CONVERSION for rule in policy.rules for one in rule.actions):
+        yield "No advertising platform is told of them either."
     for kind, limit in policy.limits.items():
         yield f"{_ACTIONS[kind]} only if {in_words(limit)}."
     if policy.allow_clear:

@@ -247,7 +247,14 @@ def _action(action: Action) -> str:
         value = options.get("value", "true")
         named = field_name(options.get("field", ""))
         return f"{named} is ticked" if value == "true" else f"{named} is set to {value}"
-    rest = {name: value for name, value in options.items() if name not in ("audience", "tag", "journey", "step", "automation")}
+    if action.kind is ActionKind.CONVERSION:
+        leave = "" if "needs_consent" in options else ", of those who have agreed to that"
+        return f"{source} is told: {options.get('event', '')}{leave}"
+    rest = {
+        name: value
+        for name, value in options.items()
+        if name not in ("audience", "tag", "journey", "step", "automation", "webinar", "asked")
+    }
     more = f" ({', '.join(f'{name} {value}' for name, value in rest.items())})" if rest else ""
     begins = f"automation {options['automation']}" if "automation" in options else f"journey {options.get('journey', '')}"
     said = {
@@ -256,6 +263,7 @@ def _action(action: Action) -> str:
         ActionKind.TRIGGER: f"{begins} of {source} begins",
         ActionKind.OPT_OUT: f"they are unsubscribed in {source}",
         ActionKind.SEND: f"{source} is told",
+        ActionKind.REGISTER: f"whoever asked for it is registered for the webinar {options.get('webinar', '')} of {source}",
     }[action.kind]
     return " ".join(said.split()) + more
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from syncd.document import Node, suggest
 from syncd.policy.keys import ACTIONS, SOURCE_ACTION, names
-from syncd.policy.model import Action, ActionKind, Target
+from syncd.policy.model import Action, ActionKind, ConversionEvent, Target
 from syncd.policy.reading import MAX_LONG_TEXT_CHARACTERS, Reader, is_blank
 
 MAX_ACTIONS = 10
@@ -26,6 +26,15 @@ def read_owner(reader: Reader, node: Node, key: str, words: tuple[str, ...]) -> 
     legal = (*words, "user:NAME", "queue:NAME")
     reader.problems.add(node.entries[key], f"{key} is one of {', '.join(legal)}.", suggest(text, words))
     return ""
+
+
+def read_currency(reader: Reader, node: Node) -> str:
+    """An ISO 4217 code; "" if there is none."""
+    text = reader.text(node, "currency")
+    if text and not (len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()):
+        reader.problems.add(node.entries["currency"], "currency is a code of three capital letters.", "For example EUR.")
+        return ""
+    return text
 
 
 class ActionReader:
@@ -96,13 +105,27 @@ class ActionReader:
         elif source and self._sources is not None:
             reader.known(source, node.entries["source"], self._sources, f'syncd.yaml has no source "{source}".')
         options = {key: self._option(node, key) for key in node.entries if key not in names(SOURCE_ACTION)}
-        return Action(
-            kind,
-            node.line,
-            source,
-            {key: text for key, text in options.items() if text},
-            reader.expressions(node, "fields", MAX_ACTION_FIELDS),
-        )
+        fields = reader.expressions(node, "fields", MAX_ACTION_FIELDS)
+        if kind is ActionKind.CONVERSION:
+            self._check_conversion(node, options, fields)
+        return Action(kind, node.line, source, {key: text for key, text in options.items() if text}, fields)
+
+    def _check_conversion(self, node: Node, options: dict[str, str], fields: Collection[str]) -> None:
+        """What every conversion has; `options` get what is said, without what goes without saying."""
+        reader = self._reader
+        if is_blank(node.get("event")):
+            reader.problems.add(node, "conversion needs event:.", f"One of {', '.join(ConversionEvent)}.")
+        else:
+            reader.word(node, "event", ConversionEvent, "")
+        read_currency(reader, node)
+        if reader.flag(node, "needs_consent", default=True):
+            options["needs_consent"] = ""
+            if is_blank(node.get("consent")):
+                advice = "Write the key of a box or the id of a form, as your mapping keeps it under touch: consent:."
+                reader.problems.add(node, "conversion needs consent:, words that the evidence of consent must hold.", advice)
+        for name in sorted(set(fields) - {"value"}):
+            advice = "syncd adds what the platform knows people by."
+            reader.problems.add_key(node.entries["fields"], name, f'A conversion takes no "{name}" along, only value.', advice)
 
     def _option(self, node: Node, key: str) -> str:
         """One value of an action as text; a list of texts is joined by commas, as connectors read it."""

@@ -11,7 +11,7 @@ from syncd.expressions import Kind
 from syncd.expressions.tree import Compare, Literal, Logic, Term, Variable
 from syncd.policy.keys import DELETE, MEANS
 from syncd.policy.model import MIN_DELETE_DAYS, ArchiveMeans, Converting, Enforcement, Opening, Rule, Section, Target
-from syncd.policy.read_actions import MAX_ACTION_FIELDS, read_owner
+from syncd.policy.read_actions import MAX_ACTION_FIELDS, read_currency, read_owner
 from syncd.policy.reading import Reader, is_blank
 
 FOR_CONTACTS = (Section.OPPORTUNITY, Section.NURTURE, Section.SLA)
@@ -210,15 +210,6 @@ class SectionReader:
 
 
 MAX_MINUTES = 365 * 24 * 60
-
-
-def read_currency(reader: Reader, node: Node) -> str:
-    """An ISO 4217 code; "" if there is none."""
-    text = reader.text(node, "currency")
-    if text and not (len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()):
-        reader.problems.add(node.entries["currency"], "currency is a code of three capital letters.", "For example EUR.")
-        return ""
-    return text
 
 
 def _needs(term: Term, name: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from syncd.expressions import Expression
-from syncd.policy.model import FOR_MAILING, Asked, Rule, Section
+from syncd.policy.model import WITH_LEAVE, Asked, Rule, Section
 from syncd.policy.policy import Policy
 
 NEWS = "news"
@@ -128,6 +128,6 @@ def _guards(rule: Rule, worked_out: dict[str, Names]) -> Names:
         found.add("activity.open_opportunities")
     if rule.section is Section.SLA:
         found.add("status_at" if rule.clock == "status" else NEWS)
-    if any(action.kind in FOR_MAILING for action in rule.actions):
+    if any(action.kind in WITH_LEAVE for action in rule.actions):
         found.add("person.has_opted_out")
     return frozenset(found)

@@ -6,7 +6,7 @@ import sys
 
 from syncd.policy import keys, read_actions, read_programs, read_rules, read_tests, reading
 from syncd.policy.keys import Key
-from syncd.policy.model import FOR_MAILING, ActionKind
+from syncd.policy.model import WITH_LEAVE, ActionKind
 from syncd.policy.read_sections import FOR_CONTACTS
 from syncd.policy.variables import MEANINGS, SYSTEM
 
@@ -111,7 +111,7 @@ def _actions() -> list[str]:
     lines = ["## Actions", "", "`do: [{task: {subject: Call back today, due_in_days: 0}}]`, each with one key:", ""]
     for kind, known in keys.ACTIONS.items():
         lines += [f"### {kind}", "", *_table(known)]
-    others = [kind.value for kind in ActionKind if kind.value not in keys.ACTIONS]
+    others = [kind.value for kind in ActionKind if kind.value not in keys.ACTIONS and kind is not ActionKind.CONVERSION]
     lines += [
         f"### {', '.join(others)}",
         "",
@@ -119,8 +119,16 @@ def _actions() -> list[str]:
         "",
     ]
     lines += _table(keys.SOURCE_ACTION)
-    mailing = ", ".join(f"`{kind.value}`" for kind in FOR_MAILING)
-    return [*lines, f"{mailing} never reach somebody who has opted out, whatever the policy says.", ""]
+    lines += [
+        "### conversion",
+        "",
+        "Tells an advertising platform what became of a person who came by it; what else it takes is on the page of the connector.",
+        "",
+        *_table(keys.CONVERSION),
+    ]
+    barred = ", ".join(f"`{kind.value}`" for kind in WITH_LEAVE)
+    lines += [f"{barred} never reach somebody who has opted out, whatever the policy says.", ""]
+    return [*lines, "`register` reaches only who has asked for it by a record of their own, and nobody twice.", ""]
 
 
 def _variables() -> list[str]:

@@ -38,6 +38,7 @@ SHAPES: Mapping[str, dict[str, Any]] = {
     "on_deleted": {"enum": ["skip", "review", "create"]},
     "mover": {"enum": ["syncd", "rep", "both"]},
     "target": {"enum": ["lead", "contact"]},
+    "event": {"enum": ["qualified", "converted", "won", "lost"]},
     "clock": {"enum": ["status", "arrival"]},
     "one_open_per": {"enum": ["account", "contact"]},
     "object": {"enum": ["Lead", "Contact"]},
@@ -116,6 +117,9 @@ def _action(kind: ActionKind) -> dict[str, Any]:
     asked = (
         _object(keys.ACTIONS[kind.value])
         if kind.value in keys.ACTIONS
-        else {**_object(keys.SOURCE_ACTION), "additionalProperties": True}
+        else {
+            **_object(keys.CONVERSION if kind is ActionKind.CONVERSION else keys.SOURCE_ACTION),
+            "additionalProperties": True,
+        }
     )
     return {"type": "object", "additionalProperties": False, "required": [kind.value], "properties": {kind.value: asked}}

@@ -12,15 +12,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 
-from syncd.model import Operation, OperationState, PersonState, PersonView
-from syncd.plan import action_of, has_opted_out, standing_record, stated_action
-from syncd.policy import FOR_MAILING
+from syncd.model import Deal, Operation, OperationState, OrgRecord, PersonState, PersonView
+from syncd.plan import (
+    Feedback,
+    action_of,
+    has_opted_out,
+    is_conversion,
+    is_copy,
+    is_early,
+    is_registration,
+    standing_record,
+    stated_action,
+    why_not_copied,
+    why_not_registered,
+)
+from syncd.policy import FOR_MAILING, WITH_LEAVE, Action
 from syncd.ports import OperationResult, Store
 from syncd.run.context import IDS_PER_READ, Actor, OrgSession, PassContext
 from syncd.run.errand import Errand
 from syncd.run.mirror import put_rows
+from syncd.run.opt_outs import OptOuts
 from syncd.run.rest import is_resting
 from syncd.run.standards import may_act
+from syncd.run.storms import hold_storms
 
 _PER_LOOK = 200
 """Actions of one source between two looks at the people they are for: a withdrawal of consent must not come too late by much."""
@@ -48,6 +62,7 @@ class _Acting:
     def __init__(self, ctx: PassContext, session: OrgSession, actors: Mapping[str, Actor]) -> None:
         self._ctx = ctx
         self._session = session
+        self._opt_outs = OptOuts(ctx, session)
         self._errands = {name: Errand(ctx, actor, ctx.clock.monotonic() + _SECONDS) for name, actor in actors.items()}
 
     def work(self) -> None:
@@ -88,14 +103,17 @@ class _Acting:
         """Those that may still be carried out; the others end, or are planned anew. The last look before the write."""
         people = sorted({one.person_id for one in operations})
         views = self._ctx.store.person_views(people)
-        if any(_is_mailing(one) for one in operations):
+        if any(one.fields["action"] in WITH_LEAVE or is_copy(one) for one in operations):
             self._look(views)
+            hold_storms(self._ctx, self._session)
             views = self._ctx.store.person_views(people)
+        self._opt_outs.look(views)
+        deals = self._deals(operations)
         by_id = {view.person_id: view for view in views}
         may, results = [], []
         for one in operations:
             view = by_id.get(one.person_id)
-            word = "person_gone" if view is None else self._why_not(one, view)
+            word = "person_gone" if view is None else self._why_not(one, view, deals.get(one.person_id, ()))
             if not word:
                 may.append(one)
             elif word != "waits":
@@ -106,8 +124,16 @@ class _Acting:
                 self._ctx.count_note(code, count)
         return may
 
-    def _why_not(self, one: Operation, view: PersonView) -> str:
+    def _deals(self, operations: Sequence[Operation]) -> dict[str, tuple[Deal, ...]]:
+        """The opportunities of those of whom a platform is to be told."""
+        people = sorted({one.person_id for one in operations if is_conversion(one)})
+        facts = self._ctx.store.person_facts(people, (), self._ctx.clock.now()) if people else {}
+        return {person_id: one.deals for person_id, one in facts.items()}
+
+    def _why_not(self, one: Operation, view: PersonView, deals: Sequence[Deal]) -> str:
         """Why an action is not carried out: "" if it is, `waits`, `anew` if it is planned anew, else the word with which it ends."""
+        if is_copy(one):
+            return why_not_copied(one, view, self._opt_outs.settings(), self._ctx.clock.now())
         stated = stated_action(self._ctx.policy, one)
         record = standing_record(view.org_records)
         if stated is None:
@@ -116,11 +142,27 @@ class _Acting:
             return "waits"
         if view.state is not PersonState.ACTIVE or record is None:
             return "person_gone"
-        if _is_mailing(one) and has_opted_out(view):
+        if one.fields["action"] in FOR_MAILING and has_opted_out(view):
             return "opted_out"
-        email = str(record.row.fields.get("Email") or "")
-        is_same = email.lower() == str(one.fields.get("email") or "").lower() and action_of(one).options == stated.options
-        return "" if is_same else "anew"
+        if is_registration(one.fields):
+            asked = action_of(one)
+            word = why_not_registered(view, one.source, asked.email, asked.options, one.own_id)
+            if word:
+                return word
+        if is_conversion(one):
+            return self._why_not_told(one, view, record, deals, stated)
+        return "" if _is_as_stated(one, record, stated) else "anew"
+
+    def _why_not_told(self, one: Operation, view: PersonView, record: OrgRecord, deals: Sequence[Deal], stated: Action) -> str:
+        """The same of a conversion: consent and opportunity as they are now; what is taken back is as it was told."""
+        word = Feedback(self._ctx.policy, view, record, deals, {}).why_not(one)
+        if word:
+            return "anew" if word == "not_so_now" else word
+        if is_early(one, self._ctx.clock.now()):
+            return "waits"
+        if "value.retracts" in one.fields or _is_as_stated(one, record, stated):
+            return ""
+        return "anew"
 
     def _look(self, views: Sequence[PersonView]) -> None:
         """Read the people's records anew: somebody may have opted out in the org a moment ago."""
@@ -131,6 +173,15 @@ class _Acting:
             for start in range(0, len(ids), IDS_PER_READ):
                 rows = self._session.org.retrieve(name, ids[start : start + IDS_PER_READ], self._session.fields[name])
                 put_rows(self._ctx, [row for row in rows.values() if row is not None])
+
+
+def _is_as_stated(one: Operation, record: OrgRecord, stated: Action) -> bool:
+    """Whether it goes to the address that the person has now, as the policy words it now; a conversion may go without an address."""
+    if action_of(one).options != stated.options:
+        return False
+    if is_conversion(one) and "email" not in one.fields:
+        return True
+    return str(record.row.fields.get("Email") or "").lower() == str(one.fields.get("email") or "").lower()
 
 
 def _leave_behind(ctx: PassContext, sources: AbstractSet[str]) -> None:
@@ -154,7 +205,3 @@ def _superseded(one: Operation, word: str) -> OperationResult:
     return OperationResult(
         one.operation_id, OperationState.SUPERSEDED, code="" if is_anew else word, dirty=is_anew, operation=one
     )
-
-
-def _is_mailing(one: Operation) -> bool:
-    return one.fields["action"] in FOR_MAILING

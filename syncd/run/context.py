@@ -13,7 +13,7 @@ from syncd.clock import Clock
 from syncd.connector import ActingConnector, Connector, PullConnector, Session
 from syncd.log import Log
 from syncd.mapping import Mapping as LeadMapping
-from syncd.model import Assignment, Lane, OrgIdentity, OrgSchema
+from syncd.model import Assignment, Lane, OptOuts, OrgIdentity, OrgSchema
 from syncd.policy import Policy
 from syncd.ports import Journal, Org, Store
 from syncd.run.stopwatch import Stopwatch
@@ -61,7 +61,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Actor:
-    """A source that takes actions, with everything it needs. `call_seconds`: after this a call is over at the vendor, heard of or not."""
+    """A source that takes actions, with everything it needs. `call_seconds`: after this a call is over at the vendor, heard of or not.
+
+    `opt_outs`: how far somebody's opt-out elsewhere travels there.
+    """
 
     name: str
     connector: ActingConnector
@@ -69,6 +72,7 @@ class Actor:
     session: Session
     call_seconds: float = 120.0
     is_paused: bool = False
+    opt_outs: OptOuts = OptOuts.LIST
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ class PassSettings:
     request_timeout_seconds: float = 30.0
     max_settle_wait_seconds: float = 60.0
     may_act_from_sandbox: bool = False
+    max_opt_outs_per_user_per_hour: int = 50
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,7 @@ class PassContext:
 
     `unread` are sources that were not read to their end, `sliced` those of them that only ran out of time. `lane` says how urgent the pass is beside others in its `company`. `guarded_before`: guarded writes of earlier slices of the same
     work, so that a guard judges the whole. `actors`: sources that may be asked to act, whatever sources the pass reads; None: nobody is
-    asked (a rehearsal). `journal`: where a pass finds what a daemon had received; None where that is another's business.
+    asked (a rehearsal). `takers` are those among them that take opt-outs; a rehearsal knows them, too. `journal`: where a pass finds what a daemon had received; None where that is another's business.
     """
 
     run_id: str
@@ -196,6 +201,7 @@ class PassContext:
     lane: Lane = Lane.INCREMENT
     guarded_before: int = 0
     actors: Mapping[str, Actor] | None = None
+    takers: Mapping[str, Actor] = field(default_factory=dict)
     journal: Journal | None = None
     company: Company = field(kw_only=True)
     turn: Turn = field(init=False)

@@ -15,7 +15,7 @@ from syncd import events
 from syncd.connector import NOT_CARRIED_OUT, ActionOutcome, ActionState
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
 from syncd.model import Operation, OperationState
-from syncd.plan import action_of
+from syncd.plan import action_of, is_conversion
 from syncd.ports import OperationResult, Review
 from syncd.run.context import Actor, PassContext
 from syncd.run.judge import refused_record
@@ -124,7 +124,8 @@ class Errand:
             self._refuse(one, outcome.code, outcome.message)
             return
         code = (outcome.code or "unchanged") if outcome.state is ActionState.UNCHANGED else ""
-        self._commit(OperationResult(one.operation_id, OperationState.DONE, code=code, operation=one))
+        # An opportunity may have been lost while it was under way that it is won: it is looked at once more.
+        self._commit(OperationResult(one.operation_id, OperationState.DONE, code=code, dirty=is_conversion(one), operation=one))
         self._ctx.log.debug(events.ACTION_DONE, source=self._actor.name, stage="act", count=1)
         if not self._has_taken:
             self._has_taken = True

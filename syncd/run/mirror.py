@@ -14,6 +14,7 @@ from syncd.model import CONSENT_FIELDS, OrgIdentity, OrgRow, OrgSchema
 from syncd.policy import Policy, needs, written_fields
 from syncd.ports import Key, Org, Store
 from syncd.run.context import OrgSession, PassContext
+from syncd.run.storms import hold_storms
 
 KEY_FIELDS = ("FirstName", "LastName", "Email", "Phone", "MobilePhone")
 """What identity needs of every Lead and Contact."""
@@ -26,7 +27,7 @@ _RELATED_FIELDS = {
     "Task": ("WhoId", "IsClosed", "CompletedDateTime", "ActivityDate", "CreatedDate"),
     "Event": ("WhoId", "StartDateTime", "ActivityDateTime", "ActivityDate", "CreatedDate"),
     "Opportunity": (
-        "AccountId", "ContactId", "IsClosed", "CloseDate", "Name", "StageName", "Amount", "CurrencyIsoCode", "RecordTypeId",
+        "AccountId", "ContactId", "IsClosed", "IsWon", "CloseDate", "Name", "StageName", "Amount", "CurrencyIsoCode", "RecordTypeId",
     ),
     "User": ("Name", "IsActive"),
 }  # fmt: skip
@@ -151,11 +152,12 @@ def refresh_mirror(ctx: PassContext, session: OrgSession) -> None:
     since = {name: ctx.store.mirror_cursor(name) if is_same else None for name in session.fields}
     count = 0
     for page in session.org.changes(session.fields, since):
-        count += put_rows(ctx, page.rows)
+        count += put_rows(ctx, page.rows, is_fill=None in since.values())
         if page.covered_until is not None:
             for name in session.fields:
                 ctx.store.set_mirror_cursor(name, page.covered_until)
             ctx.store.put_setting("mirror_fields", digest)
+    hold_storms(ctx, session)
     session.mirrored_at = ctx.clock.monotonic()
     ctx.log.debug(events.MIRROR_REFRESHED, stage="mirror", count=count)
 
@@ -165,8 +167,8 @@ def _converts(policy: Policy) -> bool:
     return any(one.converting is not None for one in policy.rules)
 
 
-def put_rows(ctx: PassContext, rows: Sequence[OrgRow]) -> int:
-    """Store rows of the org in slices with the keys that identity finds them by; gives how many changed."""
+def put_rows(ctx: PassContext, rows: Sequence[OrgRow], *, is_fill: bool = False) -> int:
+    """Store rows of the org in slices with the keys that identity finds them by; gives how many changed. `is_fill` as in the store."""
     changed = 0
     converts = _converts(ctx.policy)
     for start in range(0, len(rows), _ROWS_PER_COMMIT):
@@ -174,7 +176,7 @@ def put_rows(ctx: PassContext, rows: Sequence[OrgRow]) -> int:
         key_sets: Mapping[str, Sequence[Key]] = {
             row.sf_id: (*org_keys(row), *domain_keys(row)) if converts else org_keys(row) for row in part
         }
-        changed += ctx.store.put_org_rows(part, key_sets, ctx.clock.now())
+        changed += ctx.store.put_org_rows(part, key_sets, ctx.clock.now(), is_fill=is_fill)
     return changed
 
 

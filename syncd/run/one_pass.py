@@ -21,6 +21,7 @@ from syncd.run.fetch import Fetcher
 from syncd.run.ingest import PATIENCE_SECONDS, Ingest
 from syncd.run.mapper import Batches
 from syncd.run.mirror import Look, is_filled, open_org
+from syncd.run.opt_outs import mark_opted_out
 from syncd.run.outage import ORG_LOST, lose_org, note_guard, note_well, regain_org
 from syncd.run.planning import MakeId, Planning
 from syncd.run.push import Pusher
@@ -136,6 +137,7 @@ def _stages(ctx: PassContext, make_id: MakeId) -> Planning | None:
     """The order of things. A lost org never stops pulling: what came is durable and waits."""
     recover(ctx)
     mark_people(ctx)
+    mark_opted_out(ctx)
     pushed = [name for name, source in ctx.sources.items() if isinstance(source.connector, PushConnector)]
     while ctx.journal is not None and receive(ctx, ctx.journal, pushed):
         pass

@@ -14,6 +14,7 @@ from syncd.plan import is_old as nothing_is_news
 from syncd.policy import decide
 from syncd.ports import PersonPlan, StoredFacts
 from syncd.run.context import OrgSession, PassContext
+from syncd.run.opt_outs import OptOuts
 from syncd.run.standards import Standards
 
 MakeId = Callable[[], str]
@@ -40,6 +41,8 @@ class Planning:
         )
         self.standards = Standards(ctx, session, self._starts) if ctx.policy.programs else None
         """The company's policy at work; None where it has no programs."""
+        self.opt_outs = OptOuts(ctx, session)
+        """Who must be looked at (`look`) before they are planned."""
         self.unchanged = 0
 
     def plan(self, view: PersonView, stored: StoredFacts | None = None) -> PersonPlan:
@@ -61,6 +64,7 @@ class Planning:
             at=ctx.clock.now(),
             run_id=ctx.run_id,
             carry_out=carry_out,
+            opt_outs=self.opt_outs.settings(),
         )
         if not plan.operations:
             return plan
@@ -74,6 +78,9 @@ class Planning:
         # Of a policy that was changed nobody knows yet how many it moves, or mails.
         is_unsettled = self.standards is not None and self.standards.is_new
         if operation.kind in (OperationKind.OPPORTUNITY, OperationKind.ACTION) and operation.state is OperationState.PLANNED:
+            # An opt-out that travels is counted like any other.
+            if operation.is_guarded and operation.kind is OperationKind.ACTION:
+                return msgspec.structs.replace(operation, state=OperationState.HELD)
             return msgspec.structs.replace(operation, state=OperationState.HELD) if is_unsettled else operation
         if operation.is_beside or operation.object == "Opportunity":
             return operation

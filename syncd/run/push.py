@@ -188,6 +188,7 @@ class Pusher:
         """A plan each; what a policy asks of people is read for all of them at once."""
         standards = self._planning.standards
         stored = standards.facts(views) if standards is not None else {}
+        self._planning.opt_outs.look(views)
         return [self._planning.plan(view, stored.get(view.person_id)) for view in views]
 
     def _reread(self, operations: Sequence[Operation]) -> None:

@@ -8,8 +8,9 @@ from datetime import datetime
 import msgspec
 
 from syncd import events
+from syncd.connector import TellingConnector
 from syncd.errors import ConfigError
-from syncd.model import OrgRecord, PersonView
+from syncd.model import ConversionTerms, OrgRecord, PersonView
 from syncd.plan import (
     StandardsSettings,
     carry,
@@ -61,6 +62,7 @@ class Standards:
             own_user_id=session.identity.user_id,
             owners=_owners(ctx, session, lacks),
             secret=ctx.secret,
+            conversions=terms_of(ctx),
             may_act=may_act(ctx, session),
             is_published=ctx.store.setting(PUBLISHED) == ctx.policy.digest,
         )
@@ -126,6 +128,7 @@ class Standards:
                 now,
                 self._ctx.run_id,
                 account_owner=account.owner_id if account is not None and account.owner_id in self._settings.active else "",
+                deals=facts.deals,
                 is_old=is_old(view, self._starts) and not is_led_by_person(facts),
             )
             if carried.fields:
@@ -178,6 +181,12 @@ def settle_policy(ctx: PassContext) -> None:
         return
     if store.setting(MARKING) == f"{ctx.policy.digest} end":
         store.put_setting(SETTLED, ctx.policy.digest)
+
+
+def terms_of(ctx: PassContext) -> dict[str, ConversionTerms]:
+    """What the sources that take conversions ask for, by source."""
+    actors = (ctx.actors or {}).items()
+    return {name: one.connector.conversions for name, one in actors if isinstance(one.connector, TellingConnector)}
 
 
 def may_act(ctx: PassContext, session: OrgSession) -> bool:

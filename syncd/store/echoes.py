@@ -15,7 +15,7 @@ from syncd.ports import OperationResult
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, insert_rows, micros
 from syncd.store.inbox import dumps
-from syncd.store.mirror import org_row_values
+from syncd.store.mirror import opt_out_turn, org_row_values
 from syncd.store.shared import org_rows
 from syncd.store.standing import RELATED, Change, note_statuses, put_related
 
@@ -79,6 +79,8 @@ def settle_records(
         if one.echo is not None and (echo["stamp"] >= record["stamp"] or target not in known):
             if target in known and record["modified_by"] != echo["modified_by"]:
                 record.update(other_by=record["modified_by"], other_at=record["stamp"])
+            turn = opt_out_turn(one.echo, msgspec.json.decode(record["fields"]))
+            record.update(turn, **({"opted_out_at": echo["stamp"]} if turn.get("opted_out_at") else {}))
             record.update(echo)
             newest[sf_id] = one.echo
         if row.kind == "create" and not record["person_id"]:
@@ -97,7 +99,9 @@ def settle_records(
 
 def _instants_of(row: Any) -> dict[str, int | None]:
     """The instants of a mirror row as stored."""
-    return {"stamp": micros(row.stamp), "other_at": None if row.other_at is None else micros(row.other_at)}
+    return {"stamp": micros(row.stamp)} | {
+        name: None if (at := getattr(row, name)) is None else micros(at) for name in ("other_at", "opted_out_at")
+    }
 
 
 def _change(row: OrgRow, old: Any) -> Change:
@@ -125,4 +129,7 @@ def _stub(row: Any, sf_id: str) -> dict[str, Any]:
         "account_id": "",
         "other_by": "",
         "other_at": None,
+        "opted_out_at": None,
+        "opted_out_by": "",
+        "opt_out_hold": "",
     }

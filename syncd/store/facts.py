@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, and_, case, func, null, select, text
 
-from syncd.model import OrgRow, PersonView
+from syncd.model import Deal, DealState, OrgRow, PersonView
 from syncd.ports import StoredActivity, StoredFacts, StoredStatus, StoredTouch
 from syncd.store import tables as t
 from syncd.store.bulk import among, instant
@@ -79,6 +79,19 @@ _NONE: frozenset[str] = frozenset()
 _TOUCH = msgspec.json.Decoder(_Touch)
 
 
+class _Deal(msgspec.Struct, frozen=True, gc=False):
+    """What is read of an opportunity, by its names in the org."""
+
+    IsClosed: bool | None = None
+    IsWon: bool | None = None
+    Amount: float | None = None
+    CurrencyIsoCode: str | None = None
+
+
+_DEAL = msgspec.json.Decoder(_Deal)
+_DAY = timedelta(days=1)
+
+
 def standings_of(connection: Connection, people: Sequence[Person]) -> dict[str, list[Standing]]:
     """Living records in the org by person."""
     o = t.org_record.c
@@ -127,6 +140,7 @@ def facts_of(
     by_contact = opportunities_of(
         connection, t.related.c.contact_id, contact_ids | {r.sf_id for r in records if r.object != LEAD}
     )
+    deals = _deals(connection, contact_ids | {r.sf_id for r in records if r.object != LEAD})
     owners = _owners(connection, {one.owner_id for one in records})
     fired = _fired(connection, numbers)
     waiting = _waiting(connection, list(numbers.values()))
@@ -148,6 +162,7 @@ def facts_of(
             {r.owner_id: owners[r.owner_id] for r in mine if r.owner_id in owners},
             fired.get(person.number, {}),
             waiting.get(one, {}),
+            tuple(sorted((deal for sf_id in ids for deal in deals.get(sf_id, ())), key=lambda deal: deal.sf_id)) if deals else (),
         )
     return found
 
@@ -226,6 +241,31 @@ def opportunities_of(connection: Connection, parent: Any, parent_ids: set[str]) 
     for parent_id, sf_id in connection.execute(select(parent, t.related.c.sf_id).where(here)).all():
         found.setdefault(parent_id, []).append(sf_id)
     return found
+
+
+def _deals(connection: Connection, contact_ids: set[str]) -> dict[str, list[Deal]]:
+    """Opportunities by their primary contact, deleted ones too."""
+    if not contact_ids:
+        return {}
+    r = t.related.c
+    columns = (r.sf_id, r.contact_id, r.at, r.fields, r.stamp, r.is_deleted)
+    here = and_(among(connection, r.contact_id, contact_ids), text(t.DEALS_SQL))
+    found: dict[str, list[Deal]] = {}
+    for sf_id, contact_id, closes_at, fields, stamp, is_deleted in connection.execute(select(*columns).where(here)).all():
+        found.setdefault(contact_id, []).append(_deal(sf_id, _DEAL.decode(fields), closes_at, stamp, is_deleted=is_deleted))
+    return found
+
+
+def _deal(sf_id: str, said: _Deal, closes_at: datetime | None, stamp: datetime, *, is_deleted: bool) -> Deal:
+    """One of them: closed at its last change, or at the end of the day that it says where that was before."""
+    state = DealState.OPEN
+    if is_deleted:
+        state = DealState.DELETED
+    elif said.IsClosed:
+        state = DealState.WON if said.IsWon else DealState.LOST
+    is_closed = closes_at is not None and state in (DealState.WON, DealState.LOST)
+    at = min(stamp, closes_at + _DAY) if is_closed and closes_at is not None else stamp
+    return Deal(sf_id, state, at, said.Amount, said.CurrencyIsoCode or "")
 
 
 def _owners(connection: Connection, user_ids: set[str]) -> dict[str, bool]:

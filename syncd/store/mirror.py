@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, delete, exists, select, text, update
 
-from syncd.model import Candidate, Lane, OrgRecord, OrgRow
+from syncd.model import FIRST_LOOK, OPT_OUT_FIELD, Candidate, Lane, OptOutHold, OrgRecord, OrgRow
 from syncd.ports import Key, Review
 from syncd.store import tables as t
 from syncd.store.bulk import among
@@ -38,6 +38,33 @@ def org_row_values(row: OrgRow) -> dict[str, Any]:
     }
 
 
+def opt_out_turn(row: OrgRow, known: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What to note where a record shows an opt-out of e-mail for the first time, or no longer; `known` are its fields before."""
+    is_out = row.fields.get(OPT_OUT_FIELD) is True
+    if is_out == (known is not None and known.get(OPT_OUT_FIELD) is True):
+        return {}
+    if not is_out:
+        return {"opted_out_at": None, "opted_out_by": "", "opt_out_hold": ""}
+    return {"opted_out_at": row.stamp, "opted_out_by": row.modified_by, "opt_out_hold": OptOutHold.NEW.value}
+
+
+def _new_row(row: OrgRow, *, is_fill: bool = False) -> dict[str, Any]:
+    """A row that was not there. In a fill nobody knows who opted it out, or when: its stamp is the latest that it can be."""
+    noted = {"opted_out_at": None, "opted_out_by": "", "opt_out_hold": "", **opt_out_turn(row, None)}
+    if is_fill and noted["opt_out_hold"]:
+        noted["opted_out_by"] = FIRST_LOOK
+    return {
+        **org_row_values(row),
+        **noted,
+        "object": row.object,
+        "sf_id": row.sf_id,
+        "person_number": None,
+        "base": "{}",
+        "is_survivor": True,
+        "deleted_by_us": False,
+    }
+
+
 def put_row(db: Database, connection: Connection, row: OrgRow, known: Any) -> bool:
     """Replace one mirror row by a higher or equal stamp; gives whether anything a plan could care about changed."""
     o = t.org_record.c
@@ -46,16 +73,7 @@ def put_row(db: Database, connection: Connection, row: OrgRow, known: Any) -> bo
         known = connection.execute(select(t.org_record).where(here)).first()
     values = org_row_values(row)
     if known is None:
-        new = {
-            **values,
-            "object": row.object,
-            "sf_id": row.sf_id,
-            "person_number": None,
-            "base": "{}",
-            "is_survivor": True,
-            "deleted_by_us": False,
-        }
-        db.add_missing(connection, t.org_record, [new], ("object", "sf_id"))
+        db.add_missing(connection, t.org_record, [_new_row(row)], ("object", "sf_id"))
         return True
     if row.stamp < known.stamp:
         return False
@@ -67,7 +85,9 @@ def put_row(db: Database, connection: Connection, row: OrgRow, known: Any) -> bo
     changed = any(
         values[name] != getattr(known, name) for name in ("is_deleted", "merged_into", "is_converted", "contact_id", "account_id")
     )
-    changed = changed or msgspec.json.decode(known.fields) != row.fields
+    before = msgspec.json.decode(known.fields)
+    values |= opt_out_turn(row, before)
+    changed = changed or before != row.fields
     if changed or row.stamp != known.stamp or values["modified_by"] != known.modified_by or values["owner_id"] != known.owner_id:
         connection.execute(update(t.org_record).where(here).values(**values))
     return changed
@@ -139,9 +159,12 @@ class MirrorStore:
         """Everything of `object` up to `stamp` is in the mirror."""
         self.put_setting(f"mirror:{object}", stamp.astimezone(UTC).isoformat())
 
-    def put_org_rows(self, rows: Sequence[OrgRow], key_sets: Mapping[str, Sequence[Key]], at: datetime) -> int:
+    def put_org_rows(
+        self, rows: Sequence[OrgRow], key_sets: Mapping[str, Sequence[Key]], at: datetime, *, is_fill: bool = False
+    ) -> int:
         """Store rows with the keys they are found by; people whose record changed are planned again. Gives how many changed.
 
+        `is_fill`: they come because everything is read, not because they have changed.
         Tasks, events, opportunities and users have tables of their own. Accounts are stored as Leads and Contacts are, but belong to nobody.
         """
         others = [row for row in rows if row.object in RELATED or row.object == USER]
@@ -157,7 +180,7 @@ class MirrorStore:
             for part in chunks([(row.object, row.sf_id) for row in rows]):
                 known |= org_rows(connection, part)
             fresh = [row for row in rows if (row.object, row.sf_id) not in known]
-            self._add(connection, fresh)
+            self._add(connection, fresh, is_fill=is_fill)
             changed += len(fresh)
             handed_over = {
                 old.person_id for row in rows if (old := known.get((row.object, row.sf_id))) and _is_handed_over(old, row)
@@ -192,25 +215,9 @@ class MirrorStore:
             mark_dirty(connection, dirty)
         return changed
 
-    def _add(self, connection: Connection, rows: Sequence[OrgRow]) -> None:
-        new = {(row.object, row.sf_id): row for row in rows}
-        self.db.add_missing(
-            connection,
-            t.org_record,
-            [
-                {
-                    **org_row_values(row),
-                    "object": row.object,
-                    "sf_id": row.sf_id,
-                    "person_number": None,
-                    "base": "{}",
-                    "is_survivor": True,
-                    "deleted_by_us": False,
-                }
-                for row in new.values()
-            ],
-            ("object", "sf_id"),
-        )
+    def _add(self, connection: Connection, rows: Sequence[OrgRow], *, is_fill: bool) -> None:
+        new = {(row.object, row.sf_id): _new_row(row, is_fill=is_fill) for row in rows}
+        self.db.add_missing(connection, t.org_record, list(new.values()), ("object", "sf_id"))
 
     @staticmethod
     def _forget_keys(connection: Connection, rows: Sequence[OrgRow]) -> None:

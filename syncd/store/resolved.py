@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, text, update
+from sqlalchemy import Connection, and_, or_, select, text, tuple_, update
 
 from syncd.errors import ClaimConflictError
 from syncd.identity import RECORD_CLAIM
-from syncd.model import InboxOutcome, Lane
+from syncd.model import OPT_OUT_FIELD, InboxOutcome, Lane
 from syncd.ports import PersonPlan, ResolvedRecord, Review
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, Rows, among, insert_rows, micros, pairs, update_rows
 from syncd.store.decisions import decision_rows, due_rows, put_decisions
 from syncd.store.documents import golden_text
-from syncd.store.engine import Database, pack
+from syncd.store.engine import Database, chunks, pack
 from syncd.store.inbox import OUTCOME_COUNTS, digest_of, dumps
 from syncd.store.outbox import insert_operations, operation_rows
 from syncd.store.prepared import Prepared, given, listed
@@ -66,6 +66,7 @@ class ResolvedStore:
                 self._check_claims(connection, batch.wanted)
             insert_rows(connection, t.block_key, batch.shared_keys, keys=("kind", "value", "subject_kind", "subject_id"))
             self._link_org_records(connection, batch.org_links)
+            _keep_withdrawals(connection, batch.records)
             insert_rows(connection, t.record, batch.records, keys=_REF, replacing=ALL)
             insert_rows(connection, t.link, batch.links)
             insert_rows(connection, t.touch, batch.touches, keys=("person_number", "source", "stream", "key", "at"))
@@ -131,6 +132,20 @@ class ResolvedStore:
             mark_dirty(connection, {person_id})
 
 
+def _keep_withdrawals(connection: Connection, records: Rows) -> None:
+    """A withdrawal that a record has stated before is as old as it was, whatever else of the record has changed since."""
+    places = {tuple(row[:3]): index for index, row in enumerate(records) if row[-1] is not None}
+    if not places:
+        return
+    r = t.record.c
+    columns = select(r.source, r.stream, r.key, r.withdrawn_at)
+    for part in chunks(sorted(places)):
+        here = and_(tuple_(r.source, r.stream, r.key).in_(part), r.withdrawn_at.is_not(None))
+        for *ref, at in connection.execute(columns.where(here)):
+            index = places[tuple(ref)]
+            records[index] = (*records[index][:-1], micros(at))
+
+
 class _Prepared:
     """A batch as rows of the tables. Made before the transaction begins: nobody else writes while one is open."""
 
@@ -182,7 +197,9 @@ class _Prepared:
             source_at = now if row.source_at is None else micros(row.source_at)
             content = (row.digest or digest_of(row.payload), *(row.packed or pack(row.payload)))
             mapped = (row.mapping, row.mapping_digest, dumps(row.lead))
-            self.records.append((*ref, *content, *mapped, row.person_id, source_at, row.position, row.locator, int(row.lane)))
+            withdrawn_at = source_at if row.lead is not None and OPT_OUT_FIELD in row.lead.opt_outs else None
+            place = (row.position, row.locator, int(row.lane))
+            self.records.append((*ref, *content, *mapped, row.person_id, source_at, *place, withdrawn_at))
             if row.is_new_person or row.link_evidence != "record":
                 self.links.append((*ref, row.person_id, row.link_evidence, run_id, now))
             touch = row.lead.touch if row.lead else None
@@ -208,7 +225,7 @@ class _Prepared:
                 content = (row.digest, *(row.packed or pack(row.payload)))
                 mapped = (row.mapping, row.mapping_digest, dumps(row.lead))
                 place = (micros(row.source_at), row.position, row.locator, int(row.lane))
-                self.seen.append((*row.ref, *content, *mapped, "", *place))
+                self.seen.append((*row.ref, *content, *mapped, "", *place, None))
                 self.seen_again.append((*place, *row.ref))
             elif row.outcome is InboxOutcome.DEAD and row.lane is Lane.REMAP:
                 self.refused.append((row.mapping_digest, *row.ref))

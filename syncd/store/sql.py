@@ -24,6 +24,7 @@ from syncd.store.inbox import InboxStore
 from syncd.store.lanes import LaneStore
 from syncd.store.lookup import LookupStore
 from syncd.store.mirror import MirrorStore
+from syncd.store.opt_outs import OptOutStore
 from syncd.store.outbox import OutboxStore
 from syncd.store.people import PeopleStore
 from syncd.store.policy import FactStore
@@ -55,6 +56,7 @@ class SqlStore(
     SearchStore,
     OutboxStore,
     ActionStore,
+    OptOutStore,
     MirrorStore,
     DeskStore,
     DaemonStore,

@@ -27,7 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
 
-SCHEMA_VERSION = "0008"
+SCHEMA_VERSION = "0010"
 """The newest revision of `migrations/versions` that this program knows; revisions are four digits in order."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -124,6 +124,7 @@ record = Table(
     Column("position", BigInteger, nullable=False),
     Column("locator", String, nullable=False),
     Column("lane", Integer, nullable=False, server_default="2"),  # how its latest version came
+    Column("withdrawn_at", Instant),  # since when it has stated an opt-out of e-mail
 )
 Index("record_person", record.c.person_number)
 Index("record_mapping", record.c.source, record.c.mapping_digest)
@@ -263,6 +264,24 @@ org_record = Table(
     Column("account_id", String, nullable=False, server_default=""),  # of a contact, or of a converted lead
     Column("other_by", String, nullable=False, server_default=""),  # who changed it last before modified_by did
     Column("other_at", Instant),  # and when: our own write must not hide a person's edit
+    Column("opted_out_at", Instant),  # when it was first seen to be opted out of e-mail: its stamp then
+    Column("opted_out_by", String, nullable=False, server_default=""),  # who had changed it last then
+    Column("opt_out_hold", String, nullable=False, server_default=""),  # model.OptOutHold
+)
+UNJUDGED_SQL = "org_record.opt_out_hold = 'new'"
+Index(
+    "org_record_unjudged",
+    org_record.c.opted_out_at,
+    sqlite_where=text("opt_out_hold = 'new'"),
+    postgresql_where=text("opt_out_hold = 'new'"),
+)
+OPTED_OUT_SQL = "org_record.opted_out_at IS NOT NULL"
+Index(
+    "org_record_opted_out",
+    org_record.c.opted_out_by,
+    org_record.c.opted_out_at,
+    sqlite_where=text("opted_out_at IS NOT NULL"),
+    postgresql_where=text("opted_out_at IS NOT NULL"),
 )
 Index("org_record_person", org_record.c.person_number)
 OF_ACCOUNTS_SQL = "org_record.account_id <> ''"
@@ -294,6 +313,9 @@ _OPEN_OPPORTUNITIES = text("object = 'Opportunity' AND is_open")
 Index("related_who", related.c.who_id, sqlite_where=text("who_id <> ''"), postgresql_where=text("who_id <> ''"))
 Index("related_account", related.c.account_id, sqlite_where=_OPEN_OPPORTUNITIES, postgresql_where=_OPEN_OPPORTUNITIES)
 Index("related_contact", related.c.contact_id, sqlite_where=_OPEN_OPPORTUNITIES, postgresql_where=_OPEN_OPPORTUNITIES)
+DEALS_SQL = "related.object = 'Opportunity' AND related.contact_id <> ''"
+_DEALS = text("object = 'Opportunity' AND contact_id <> ''")
+Index("related_deal", related.c.contact_id, sqlite_where=_DEALS, postgresql_where=_DEALS)
 
 # The mirror: a user.
 org_user = Table(

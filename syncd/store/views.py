@@ -41,13 +41,15 @@ _PEOPLE = Prepared(
 # By their numbers from here on: ids are spread over their index.
 _RECORDS = Prepared(
     lambda connection: select(
-        _r.person_number, _r.source, _r.stream, _r.key, _r.lead, _r.source_at, _r.position, _r.locator, _r.mapping, _r.lane
+        _r.person_number, _r.source, _r.stream, _r.key, _r.lead, _r.source_at, _r.position, _r.locator, _r.mapping, _r.lane,
+        _r.withdrawn_at,
     ).where(among(connection, _r.person_number, given("numbers")))
-)
+)  # fmt: skip
 _ORG_RECORDS = Prepared(
     lambda connection: select(
         _o.person_number, _o.base, _o.is_survivor, _o.deleted_by_us, _o.object, _o.sf_id, _o.fields, _o.stamp, _o.modified_by,
         _o.owner_id, _o.external_id, _o.is_deleted, _o.merged_into, _o.is_converted, _o.contact_id, _o.other_by, _o.other_at,
+        _o.opted_out_at, _o.opted_out_by, _o.opt_out_hold,
     ).where(among(connection, _o.person_number, given("numbers")))
 )  # fmt: skip
 _HOLDS = Prepared(
@@ -106,11 +108,11 @@ def views_of_rows(connection: Connection, people: Sequence[PersonRow]) -> list[P
 def _records(connection: Connection, people: Mapping[int, str], numbers: str) -> dict[str, list[PersonRecord]]:
     """Records by person id; `people` are ids by number."""
     found: dict[str, list[PersonRecord]] = {}
-    for number, source, stream, key, lead, source_at, position, locator, mapping, lane in _RECORDS.rows(
+    for number, source, stream, key, lead, source_at, position, locator, mapping, lane, withdrawn_at in _RECORDS.rows(
         connection, numbers=numbers
     ):
-        ref = RecordRef(source, stream, key)
-        one = PersonRecord(ref, LEAD.decode(lead), instant(source_at), position, locator, mapping, LANES[lane])
+        ref, told = RecordRef(source, stream, key), (instant(source_at), position, locator, mapping, LANES[lane])
+        one = PersonRecord(ref, LEAD.decode(lead), *told, None if withdrawn_at is None else instant(withdrawn_at))
         found.setdefault(people[number], []).append(one)
     return found
 
@@ -121,6 +123,7 @@ def _org_records(connection: Connection, people: Mapping[int, str], numbers: str
     for (
         number, base, is_survivor, deleted_by_us, name, sf_id, fields, stamp, modified_by,
         owner_id, external_id, is_deleted, merged_into, is_converted, contact_id, other_by, other_at,
+        opted_out_at, opted_out_by, opt_out_hold,
     ) in _ORG_RECORDS.rows(connection, numbers=numbers):  # fmt: skip
         row = OrgRow(
             name, sf_id, _decoded(fields), instant(stamp), modified_by, owner_id, external_id, bool(is_deleted), merged_into,
@@ -134,6 +137,9 @@ def _org_records(connection: Connection, people: Mapping[int, str], numbers: str
             bool(deleted_by_us),
             other_by=other_by,
             other_at=None if other_at is None else instant(other_at),
+            opted_out_at=None if opted_out_at is None else instant(opted_out_at),
+            opted_out_by=opted_out_by,
+            opt_out_hold=opt_out_hold,
         )
         found.setdefault(one.person_id, []).append(one)
     return found
@@ -241,6 +247,9 @@ def org_record_of(row: Any) -> OrgRecord:
         deleted_by_us=row.deleted_by_us,
         other_by=row.other_by,
         other_at=row.other_at,
+        opted_out_at=row.opted_out_at,
+        opted_out_by=row.opted_out_by,
+        opt_out_hold=row.opt_out_hold,
     )
 
 

@@ -30,6 +30,7 @@ from syncd.model import (
 )
 from syncd.ports import DeadLetter, OperationResult, PersonPlan, ResolvedRecord, Review
 from syncd.store import SqlStore, open_store
+from tests.stores import empty_store_url
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
@@ -301,7 +302,16 @@ def test_a_store_of_a_newer_program_is_refused(store: SqlStore, store_url: str) 
 def test_check_finds_nothing_in_a_sound_store(store: SqlStore) -> None:
     put(store, Page(records(3), {}))
     assert store.check() == []
-    assert store.migrate() == "0008"
+    assert store.migrate() == "0009"
+
+
+def test_where_nothing_is_yet_a_store_is_made(engine: str, tmp_path: Path) -> None:
+    """Without tables or without a file; all other tests begin with a copy of what this makes."""
+    url = empty_store_url(engine, tmp_path)
+    for _ in range(2):
+        opened = open_store(url, clock=FixedClock(NOW))
+        assert (opened.setting("schema"), opened.check(), opened.runs(1)) == ("0008", [], [])
+        opened.close()
 
 
 def test_a_sqlite_that_is_too_old_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -297,26 +297,40 @@ def test_the_schema_goes_up_and_down_with_what_is_in_it(store: SqlStore) -> None
     before = everything(store)
     steps: list[Any] = [
         importlib.import_module(f"{versions}.{name}")
-        for name in ("0008_xactly", "0007_retention", "0006_wanted", "0005_policy", "0004_live", "0003_numbers", "0002_lanes")
+        for name in (
+            "0010_feedback",
+            "0009_opt_outs",
+            "0008_xactly",
+            "0007_retention",
+            "0006_wanted",
+            "0005_policy",
+            "0004_live",
+            "0003_numbers",
+            "0002_lanes",
+        )
     ]
     with store.db.write() as connection, Operations.context(MigrationContext.configure(connection)):
         steps[0].downgrade()
-        assert not {"xactly_batch", "xactly_row"} & set(inspect(connection).get_table_names())
+        assert "related_deal" not in {index["name"] for index in inspect(connection).get_indexes("related")}
         steps[1].downgrade()
+        assert "opt_out_hold" not in {column["name"] for column in inspect(connection).get_columns("org_record")}
+        steps[2].downgrade()
+        assert not {"xactly_batch", "xactly_row"} & set(inspect(connection).get_table_names())
+        steps[3].downgrade()
         assert not {"lead_export", "exported_lead"} & set(inspect(connection).get_table_names())
         assert "other_by" not in {column["name"] for column in inspect(connection).get_columns("org_record")}
-        steps[2].downgrade()
-        assert "wanted" not in inspect(connection).get_table_names()
-        steps[3].downgrade()
-        assert not {"decision", "status_change", "related"} & set(inspect(connection).get_table_names())
         steps[4].downgrade()
-        assert not {"schedule", "arrival"} & set(inspect(connection).get_table_names())
+        assert "wanted" not in inspect(connection).get_table_names()
         steps[5].downgrade()
+        assert not {"decision", "status_change", "related"} & set(inspect(connection).get_table_names())
+        steps[6].downgrade()
+        assert not {"schedule", "arrival"} & set(inspect(connection).get_table_names())
+        steps[7].downgrade()
         assert connection.execute(text("SELECT person_id, document FROM operation")).one().person_id == "p"
         assert [row[0] for row in connection.execute(text("SELECT person_id FROM record ORDER BY key"))] == ["p", ""]
         assert connection.execute(text("SELECT person_id FROM org_record")).scalars().all() == ["p"]
         assert connection.execute(text("SELECT person_id FROM touch")).scalars().all() == ["p"]
-        steps[6].downgrade()
+        steps[8].downgrade()
         assert "lane" not in {column["name"] for column in inspect(connection).get_columns("record")}
         for step in reversed(steps):
             step.upgrade()

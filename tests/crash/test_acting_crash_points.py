@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.acting import STANDARDS, Acting
-from tests.conftest import store_url_for
 from tests.crash import oracle
 from tests.crash.machine import deaths, points_of, run_to_the_end
 from tests.hot import tasks
 from tests.newsletter import mail
+from tests.stores import store_url_for
 from tests.world import World, row
 
 POLICY = STANDARDS + (

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import store_url_for
 from tests.crash.machine import deaths, points_of, run_to_the_end
 from tests.hot import with_owner
 from tests.integration.test_conversions import DAY, account, living, policy
+from tests.stores import store_url_for
 from tests.world import MAPPING, World, row
 
 POLICY = (

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import store_url_for
 from tests.crash import oracle
 from tests.crash.machine import points_of, run_to_the_end, shared_out
+from tests.stores import store_url_for
 from tests.world import World, row
 
 REP_TITLE = "set by a rep"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import store_url_for
 from tests.crash import oracle
 from tests.crash.machine import Death, Reaper, shared_out
 from tests.site import Site
+from tests.stores import store_url_for
 from tests.world import row
 
 

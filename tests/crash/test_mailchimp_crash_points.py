@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import store_url_for
 from tests.crash import oracle
 from tests.crash.machine import points_of, run_to_the_end, shared_out
 from tests.newsletter import EDITED, SHORT_MAPPING, WITH_TITLE, Newsletter, mail
+from tests.stores import store_url_for
 from tests.world import START, World, row
 
 CHAOS = bool(os.environ.get("SYNCD_CHAOS"))

@@ -21,9 +21,9 @@ from syncd.sandbox import (
     SandboxOrg,
     SandboxServer,
 )
-from tests.conftest import store_url_for
 from tests.crash.process import SETTINGS, start_pass
 from tests.newsletter import IMPORTABLE, STOCK_MAPPING
+from tests.stores import store_url_for
 from tests.world import POLICY
 
 MEMBERS = {"sqlite": 10_000, "postgres": 4_000}

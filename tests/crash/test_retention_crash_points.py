@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import store_url_for
 from tests.crash import oracle
 from tests.crash.machine import Death, Reaper, deaths, run_to_the_end
 from tests.integration.test_retention import card, deleted, due, export, policy, ready
+from tests.stores import store_url_for
 from tests.world import MAPPING, World, row
 
 NAMES = (1, 2, 3)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from syncd.sandbox import CONSUMER_KEY, CONSUMER_SECRET, SandboxOrg, SandboxServer
-from tests.conftest import store_url_for
 from tests.crash.process import SETTINGS, start_pass
+from tests.stores import store_url_for
 from tests.world import COLUMNS, MAPPING, POLICY, row
 
 KILLS = 400 if os.environ.get("SYNCD_CHAOS") else 50

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import store_url_for
 from tests.crash import oracle
 from tests.crash.machine import deaths, points_of, run_to_the_end
 from tests.hot import tasks
 from tests.integration.test_standards import DAY, PROGRAM, ready
+from tests.stores import store_url_for
 from tests.world import MAPPING, World, row
 
 EXPECTED = {f"person{n}@example.com" for n in (1, 2, 3, 4)}

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import store_url_for
 from tests.crash import oracle
 from tests.crash.machine import points_of, run_to_the_end, shared_out
 from tests.hot import TASK, bring, tasks, with_owner
+from tests.stores import store_url_for
 from tests.world import MAPPING, World, row
 
 EXPECTED = {f"person{n}@example.com" for n in (1, 2, 3, 4)}

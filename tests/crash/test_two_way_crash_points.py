@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.adforms import Ads
-from tests.conftest import store_url_for
 from tests.crash import oracle
 from tests.crash.machine import Death, Reaper, deaths
+from tests.stores import store_url_for
 
 WAY = (
     "store.put_wanted",

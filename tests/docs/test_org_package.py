@@ -41,7 +41,7 @@ projects retrieved from their orgs (compared 2026-11): none lists one of these."
 
 SYSTEM = {
     "Id", "OwnerId", "IsDeleted", "MasterRecordId", "SystemModstamp", "LastModifiedById", "IsConverted", "ConvertedContactId",
-    "ConvertedAccountId", "ConvertedOpportunityId", "CreatedDate", "IsClosed", "CurrencyIsoCode", "RecordTypeId",
+    "ConvertedAccountId", "ConvertedOpportunityId", "CreatedDate", "IsClosed", "IsWon", "CurrencyIsoCode", "RecordTypeId",
 }  # fmt: skip
 """Fields that come with read on the object. Source: as above."""
 

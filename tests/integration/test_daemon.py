@@ -15,8 +15,8 @@ import pytest
 
 from syncd.sandbox import SandboxMailchimp
 from syncd.wiring import open_house
-from tests.conftest import store_url_for
 from tests.daemon import BOOTH, Daemon, Outside, is_alive, until
+from tests.stores import store_url_for
 from tests.world import MAPPING, POLICY
 
 

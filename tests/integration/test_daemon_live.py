@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.conftest import store_url_for
 from tests.daemon import BOOTH, SITE, Daemon, Outside, until
 from tests.integration.test_standards import PROGRAM, ready_org
+from tests.stores import store_url_for
 
 
 @pytest.fixture

@@ -186,6 +186,21 @@ def test_four_writes_are_in_flight_at_the_org_and_never_a_fifth(make_world: Call
     check_population(world)
 
 
+def test_a_long_audience_is_asked_for_four_pages_at_a_time_and_no_page_twice(make_world: Callable[..., World]) -> None:
+    """The pages that the overlap demands and no other, while the vendor takes its time."""
+    world: Any = make_world(Newsletter, has_booth=False, page_size=100, options="reconcile_hours: 0")
+    world.mailchimp.populate("L1", 3_000)
+    world.settle()
+    crowd = Crowd(expected=4)
+    world.mailchimp.between_pages(lambda _, __, offset: crowd.write(lambda: None) if offset else None)
+    assert world.run().status is RunStatus.OK
+    listed = world.member_calls()
+    assert (world.mailchimp.most_open, crowd.most_open) == (4, 4)
+    assert len(listed) == len({str(sorted(one.items())) for one in listed})
+    members = sum(one["status"] != "archived" for one in world.people("L1"))
+    assert len(listed) <= members / 95 + 1
+
+
 def test_mailchimp_never_sees_more_than_four_connections(make_world: Callable[..., World]) -> None:
     """Neither while several audiences are filled nor while calls are tried again."""
     world: Any = make_world(Newsletter, has_booth=False, audiences=("L1", "L2", "L3", "L4", "L5", "L6"), page_size=50)

@@ -7,6 +7,7 @@ The oracle reads the org, the ledger and the population of the account. SQLite g
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -44,9 +45,14 @@ class Meanwhile:
         self.alive = [one["email_address"] for one in world.people("L1", *IMPORTABLE)]
         self.number = 0
         self.left: set[str] = set()
+        self._lock = threading.Lock()
 
     def page_served(self, mailchimp: SandboxMailchimp, list_id: str, offset: int) -> None:
-        """Between two pages, at the front of the list as well as behind the place of reading."""
+        """Between two pages, at the front of the list as well as behind the place of reading; several pages may be under way."""
+        with self._lock:
+            self._live(mailchimp, list_id)
+
+    def _live(self, mailchimp: SandboxMailchimp, list_id: str) -> None:
         now = self.world.clock.now()
         for one in self._some(20):
             self._edit(one, None)

@@ -7,6 +7,7 @@ from tests.mutants.mutant import Mutant
 LOSSES = "tests/integration/test_mailchimp_losses.py"
 LIMITS = "tests/integration/test_mailchimp_limits.py"
 LANES = "tests/integration/test_mailchimp_lanes.py"
+AHEAD = "tests/unit/connectors/test_walk_ahead.py"
 WALK = "syncd/connector/walk.py"
 
 MUTANTS = [
@@ -18,8 +19,23 @@ MUTANTS = [
         (LOSSES, "edited_and_deleted_between_two_pages"),
         (
             (WALK, "if self._offset and self._is_astray(listing.rows):", "if False:"),
-            (WALK, "self._offset += len(rows) - self._overlap", "self._offset += len(rows)"),
+            (WALK, "self._offset = offset + len(rows) - self._overlap", "self._offset = offset + len(rows)"),
+            (WALK, "if self._at_once > 1 and", "if False and"),
         ),
+    ),
+    Mutant(
+        "a page asked for ahead is taken wherever it begins",
+        WALK,
+        "if not self._goes_on(listing, offset):",
+        "if False:",
+        (AHEAD, "more_leave_than_pages_overlap"),
+    ),
+    Mutant(
+        "a page asked for ahead may begin within the last second",
+        WALK,
+        "dated.second < self._place:",
+        "dated.second <= self._place:",
+        (AHEAD, "another_size"),
     ),
     Mutant(
         "cursor at the window's end before the window was read",

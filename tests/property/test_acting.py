@@ -27,7 +27,8 @@ from syncd.model import (
     Touch,
 )
 from syncd.plan.own_echo import SETTLE, own_echoes
-from syncd.plan.source_actions import ask_sources, opted_in_at
+from syncd.plan.proof import opted_in_at
+from syncd.plan.source_actions import ask_sources
 from syncd.policy import FOR_MAILING, Policy, Wanted
 from syncd.policy.model import Action, ActionKind, Program, Rule, Section
 
@@ -120,6 +121,13 @@ def test_only_a_change_of_the_same_source_right_after_our_action_is_our_echo(off
     assert echo.made(source, channel, at, "") is (near and channel in ("", "email") and source == "news")
     confirmed = f"subscribed; {(NOW + timedelta(seconds=1)).isoformat()}; 192.0.2.7"
     assert not echo.made(source, channel, at, confirmed), "who confirms in these seconds has done something"
+
+
+@given(st.integers(-600, 600), st.sampled_from(["", "email", "registration", "webinar"]))
+def test_the_echo_of_a_registration_is_a_registration(offset: int, channel: str) -> None:
+    (echo,) = own_echoes([done(fields={"action": "register"})])
+    near = -SETTLE.total_seconds() <= offset <= 2 + SETTLE.total_seconds()
+    assert echo.made("news", channel, NOW + timedelta(seconds=offset), "") is (near and channel in ("", "registration"))
 
 
 def test_what_changed_nothing_has_no_echo() -> None:

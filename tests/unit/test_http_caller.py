@@ -7,6 +7,7 @@ import http.server
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -185,12 +186,62 @@ def test_a_vendor_that_cannot_be_reached_is_not_asked_so_often_for_every_further
 # ---------------------------------------------------------------------- what an answer means
 
 
+class Person(msgspec.Struct):
+    """A listed person of the tests."""
+
+    id: str
+    age: int = 0
+
+
+class People(msgspec.Struct):
+    """A shape within which things can be odd."""
+
+    people: list[Person]
+    by_name: dict[str, int] = {}
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("body", "spot"),
+    [
+        (b'{"people": [{"id": "1"}, {"id": null}]}', ", at people[1].id."),
+        (b'{"people": [{"age": 7}]}', ", at people[0].id."),
+        (b'{"people": [7]}', ", at people[0]."),
+        (b'{"people": 7}', ", at people."),
+        (b"{}", ", at people."),
+        (b"7", "promises. "),
+        (b'{"people": [], "by_name": {"ada@example.com": "7"}}', ", at by_name[...]."),
+    ],
+)
+def test_an_error_says_where_a_shape_was_another_one_and_no_value(body: bytes, spot: str) -> None:
+    responses.get(URL, body=body)
+    with pytest.raises(ContractError) as changed:
+        caller().get(URL, People)
+    assert spot in str(changed.value)
+    assert "ada@" not in str(changed.value)
+
+
 @responses.activate
 def test_a_vendors_own_rows_go_before_the_table() -> None:
     responses.get(URL, status=404)
     mine = ContractError("There is no such thing.", advice="Choose another.")
-    assert refused(caller(), rows={404: mine}) is mine
+    error = refused(caller(), rows={404: mine})
+    assert type(error) is ContractError
+    assert str(error) == "There is no such thing. Choose another."
     assert type(refused(caller(), rows={404: AuthError})) is AuthError
+
+
+@responses.activate
+def test_a_vendors_own_error_keeps_nothing_of_the_calls_it_was_raised_for() -> None:
+    """A daemon whose token was revoked meets it for ever, in several threads and sources."""
+    responses.get(URL, status=401)
+    mine = RateLimitedError("Too much.", retry_after_seconds=7.0)
+    first, second = (refused(caller(), rows={401: mine}) for _ in range(2))
+    assert first is not second
+    assert mine.__traceback__ is None
+    assert len(traceback.extract_tb(first.__traceback__)) == len(traceback.extract_tb(second.__traceback__))
+    assert isinstance(second, RateLimitedError)
+    assert second.retry_after_seconds == 7.0
 
 
 @responses.activate

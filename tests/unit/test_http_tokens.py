@@ -195,10 +195,15 @@ def test_whoever_configures_another_token_has_logged_in_anew(open_again: Callabl
     store.close()
 
 
-def test_the_store_is_not_opened_for_who_has_nothing_to_keep(open_again: Callable[[], SqlStore]) -> None:
-    del open_again
+def test_the_store_is_opened_when_something_is_asked_of_it(open_again: Callable[[], SqlStore]) -> None:
+    opened: list[SqlStore] = []
 
-    def opened() -> SqlStore:
-        raise AssertionError("opened")
+    def opens() -> SqlStore:
+        opened.append(open_again())
+        return opened[0]
 
-    KeptToken(opened, "forms", FixedClock(NOW))
+    kept = KeptToken(opens, "forms", FixedClock(NOW))
+    assert not opened
+    assert kept.kept() is None
+    assert len(opened) == 1
+    opened[0].close()

@@ -6,12 +6,7 @@ what happens while it runs; one delivery is lost on its way, and one comes three
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -21,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from syncd.cli.demo.promises import Promise, mailbox
-from syncd.cli.demo.stage import wait_until, write_settings
+from syncd.cli.demo.stage import Daemon, post, start, write_settings
 from syncd.errors import ConfigError
 from syncd.sandbox import SandboxOrg, SandboxServer, VendorServer, populate
 from syncd.sandbox.vendors import all_vendors
@@ -33,6 +28,7 @@ _TAIL = "http: {port: 0}\nlog: {format: json}\n"
 _QUICK = {"poll_interval_seconds": 2, "jitter_seconds": 0, "settle_seconds": 0, "overlap_seconds": 30}
 """The demo does not wait for minutes."""
 _PATIENCE_SECONDS = 150.0
+_JSON = {"Content-Type": "application/json"}
 
 
 @dataclass
@@ -101,7 +97,7 @@ class ChannelsAct:
         return 3 if name == "typeform" else 600
 
     def _first_pass(self) -> None:
-        done = self._syncd("run", "--once", "--json")
+        done = start(self._folder, "run", "--once", "--json")
         out, _ = done.communicate(timeout=_PATIENCE_SECONDS)
         if done.returncode not in (0, 3):
             raise ConfigError(
@@ -116,27 +112,26 @@ class ChannelsAct:
         forms, webinars = self._vendors["typeform"], self._vendors["zoom"]
         assert isinstance(forms, SandboxTypeform)  # noqa: S101 - what the registry holds under these names
         assert isinstance(webinars, SandboxZoom)  # noqa: S101
-        daemon = self._syncd("run")
+        daemon = Daemon(self._folder, self._tick, _PATIENCE_SECONDS)
         try:
-            port = self._port(daemon)
+            port = daemon.port()
             forms.submit(CONTACT_FORM, {"email": "hedy.lamarr@example.org", "first_name": "Hedy", "last_name": "Lamarr"})
             body = forms.webhook_body(CONTACT_FORM, len(forms.forms[CONTACT_FORM]) - 1)
-            answers = [self._post(port, "typeform", body, {"Typeform-Signature": forms.signature(body)}) for _ in range(3)]
+            answers = [post(port, "typeform", body, {**_JSON, "Typeform-Signature": forms.signature(body)}) for _ in range(3)]
             self._say("a form is sent, and twice again by an impatient sender", f"answered {answers}")
             who = webinars.register(
                 WEBINAR, "HEDY.Lamarr@example.org", first_name="Hedy", last_name="Lamarr", org="Frequency Inc."
             )
             event = webinars.event(WEBINAR, who)
             stamp = datetime.now(UTC)  # noqa: TID251 - the demo lives in real time
-            answers.append(self._post(port, "zoom", event, webinars.signed(event, stamp)))
+            answers.append(post(port, "zoom", event, {**_JSON, **webinars.signed(event, stamp)}))
             self._say("she registers for a webinar: the event only names her, so she is asked for", f"answered [{answers[-1]}]")
             forms.submit(CONTACT_FORM, {"email": "emmy.noether@example.org", "first_name": "Emmy", "last_name": "Noether"})
             self._say("another form's delivery is lost on its way", "nothing was sent")
             self._late = [("hedy.lamarr@example.org", "Hedy"), ("emmy.noether@example.org", "Emmy")]
-            self._until(self._has_arrived, daemon, "the late ones are in the org")
+            daemon.until(self._has_arrived, "the late ones are in the org")
         finally:
-            daemon.send_signal(signal.SIGTERM)
-            daemon.communicate()
+            daemon.stop()
         self._told.promises.append(
             Promise("what was sent was answered with 2xx, signed as each vendor signs", all(one < 300 for one in answers))
         )
@@ -197,40 +192,6 @@ class ChannelsAct:
         return [row for row in rows if not row.get("IsDeleted") and not row.get("IsConverted")]
 
     # ------------------------------------------------------------------ the machinery
-
-    def _syncd(self, *arguments: str) -> subprocess.Popen[str]:
-        with (self._folder / "syncd.log").open("a", encoding="utf-8") as log:
-            return subprocess.Popen(  # noqa: S603 - our own interpreter and program
-                [sys.executable, "-m", "syncd", "--config", str(self._folder / "syncd.yaml"), *arguments],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env={**os.environ, "NO_COLOR": "1", "PYTHONWARNINGS": "ignore"},
-            )
-
-    def _port(self, daemon: subprocess.Popen[str]) -> int:
-        found: list[int] = []
-
-        def look() -> bool:
-            for line in (self._folder / "syncd.log").read_text(encoding="utf-8").splitlines():
-                if '"process_ready"' in line and '"supervisor"' in line:
-                    found[:] = [int(json.loads(line)["count"])]
-            return bool(found)
-
-        self._until(look, daemon, "it is ready")
-        return found[-1]
-
-    def _until(self, condition: Callable[[], bool], daemon: subprocess.Popen[str], what: str) -> None:
-        if not wait_until(condition, daemon, self._tick, limit_seconds=_PATIENCE_SECONDS):
-            raise ConfigError(f"The daemon of the demo: {what} did not happen.", advice=f"See {self._folder}/syncd.log.")
-
-    @staticmethod
-    def _post(port: int, source: str, body: bytes, headers: dict[str, str]) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request("POST", f"/hooks/{source}", body, {"Content-Type": "application/json", **headers})
-        status = connection.getresponse().status
-        connection.close()
-        return status
 
     def _say(self, what: str, came: str) -> None:
         self._told.steps.append((what, came))

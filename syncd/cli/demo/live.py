@@ -8,10 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import http.client
 import json
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -20,14 +17,14 @@ from datetime import timedelta
 from functools import partial
 from urllib.parse import urlencode
 
-from syncd.cli.demo.stage import SITE_SECRET, Stage, wait_until
-from syncd.errors import ConfigError
+from syncd.cli.demo.stage import SITE_SECRET, Daemon, Stage, post, wait_until
 from syncd.sandbox import AUDIENCE
 
 _LATE_MEMBERS = 6_000
 _LATE_SEED = 99
 _TYPED_FORM = "application/x-www-form-urlencoded"
 _PATIENCE_SECONDS = 5.0
+_LIMIT_SECONDS = 90.0
 _BEGUN, _STEP = 300, 300
 """New leads of the back-fill before the first request, and between two: so all are sent while it runs, on any machine."""
 _NAMES = (
@@ -91,54 +88,33 @@ class LiveAct:
         stage.mailchimp.populate(AUDIENCE, _LATE_MEMBERS, start=now - timedelta(days=700), seconds=86_400 * 300, seed=_LATE_SEED)
         before = len(stage.org.audit)
         stage.org.faults.add_latency(0.05)
-        daemon = stage.syncd("run")
+        daemon = Daemon(stage.folder, self._tick, _LIMIT_SECONDS)
         try:
-            port = self._port(daemon)
+            port = daemon.port()
             asked = stage.syncd("source", "backfill", "newsletter", "--from", f"{now - timedelta(days=800):%Y-%m-%d}", "--yes")
             asked.communicate()
-            self._until(partial(self._has_filled, _BEGUN), daemon, "the back-fill has begun")
+            daemon.until(partial(self._has_filled, _BEGUN), "the back-fill has begun")
             for number, one in enumerate(_requests(known)):
-                wait_until(partial(self._has_filled, _BEGUN + number * _STEP), daemon, self._tick, _PATIENCE_SECONDS)
+                wait_until(partial(self._has_filled, _BEGUN + number * _STEP), daemon.process, self._tick, _PATIENCE_SECONDS)
                 self._send(port, *one)
             self._wait_for_the_end(daemon)
         finally:
-            daemon.send_signal(signal.SIGTERM)
-            daemon.communicate()
+            live.exit_code = daemon.stop()
         stage.org.faults.clear()
-        live.exit_code = daemon.returncode
         self._note_arrivals(before)
         return live
 
     def _has_filled(self, leads: int) -> bool:
         return self._stage.lead_count() - self._leads_before >= leads
 
-    def _until(self, condition: Callable[[], bool], daemon: subprocess.Popen[str], what: str) -> None:
-        if not wait_until(condition, daemon, self._tick, limit_seconds=90.0):
-            raise ConfigError(f"The daemon of the demo: {what} did not happen.", advice=f"See {self._stage.folder}/syncd.log.")
-
-    def _port(self, daemon: subprocess.Popen[str]) -> int:
-        found: list[int] = []
-
-        def look() -> bool:
-            for line in (self._stage.folder / "syncd.log").read_text(encoding="utf-8").splitlines():
-                if '"process_ready"' in line and '"supervisor"' in line:
-                    found[:] = [int(json.loads(line)["count"])]
-            return bool(found)
-
-        self._until(look, daemon, "it is ready")
-        return found[-1]
-
     def _send(self, port: int, what: str, email: str, body: bytes, headers: dict[str, str]) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         began = time.time()  # noqa: TID251 - compared with the sandbox's own clock
-        connection.request("POST", "/hooks/site", body, headers)
-        status = connection.getresponse().status
-        connection.close()
+        status = post(port, "site", body, headers)
         answered = time.time()  # noqa: TID251
         backfilled = self._stage.lead_count() - self._leads_before - len(self._live.sent)
         self._live.sent.append(Sent(what, email, status, answered, answered - began, backfilled=backfilled))
 
-    def _wait_for_the_end(self, daemon: subprocess.Popen[str]) -> None:
+    def _wait_for_the_end(self, daemon: Daemon) -> None:
         """Until the range is read and nothing waits any more, in the journal, the inbox or the outbox."""
         from syncd.app.lanes import ranges
         from syncd.wiring import open_house
@@ -149,7 +125,7 @@ class LiveAct:
                 queues = house.store.queues()
                 return not (ranges(house.store) or queues["waiting"] or queues["open_operations"] or house.journal.backlog())
 
-            self._until(is_done, daemon, "everything has arrived")
+            daemon.until(is_done, "everything has arrived")
 
     def _note_arrivals(self, before: int) -> None:
         """Ages by the org's history: the first write of each lead after it was sent."""

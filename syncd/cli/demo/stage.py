@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.resources import files
@@ -88,16 +90,7 @@ class Stage:
 
     def syncd(self, *arguments: str) -> subprocess.Popen[str]:
         """Start `syncd` as a user would, in a process of its own; stdout is its data, stderr goes to a log file."""
-        log = (self.folder / "syncd.log").open("a", encoding="utf-8")
-        environment = {**os.environ, "NO_COLOR": "1", "PYTHONWARNINGS": "ignore"}
-        with log:
-            return subprocess.Popen(  # noqa: S603 - our own interpreter and program
-                [sys.executable, "-m", "syncd", "--config", str(self.folder / "syncd.yaml"), *arguments],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env=environment,
-            )
+        return start(self.folder, *arguments)
 
     def result(self, process: subprocess.Popen[str]) -> Any:
         """Wait for a `--json` command and give its document; exit codes 0 and 3 are both results.
@@ -201,3 +194,65 @@ def wait_until(
             return condition()
         time.sleep(0.08)  # noqa: TID251 - the demo watches another process in real time
     return False
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """`syncd` with the configuration in `folder`, in a process of its own; stdout is its data, stderr goes to a log file there."""
+    with (folder / "syncd.log").open("a", encoding="utf-8") as log:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and program
+            [sys.executable, "-m", "syncd", "--config", str(folder / "syncd.yaml"), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, "NO_COLOR": "1", "PYTHONWARNINGS": "ignore"},
+        )
+
+
+class Daemon:
+    """`syncd run` while an act is played; `tick` is called whenever it is waited for."""
+
+    def __init__(self, folder: Path, tick: Callable[[], None], patience_seconds: float) -> None:
+        """Start it."""
+        self._folder = folder
+        self._tick = tick
+        self._patience_seconds = patience_seconds
+        self.process = start(folder, "run")
+
+    def port(self) -> int:
+        """Where it listens, once it is ready.
+
+        Raises:
+            ConfigError: It did not come up.
+        """
+        found: list[int] = []
+
+        def look() -> bool:
+            for line in (self._folder / "syncd.log").read_text(encoding="utf-8").splitlines():
+                if '"process_ready"' in line and '"supervisor"' in line:
+                    found[:] = [int(json.loads(line)["count"])]
+            return bool(found)
+
+        self.until(look, "it is ready")
+        return found[-1]
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait.
+
+        Raises:
+            ConfigError: The condition did not come true; the log says why.
+        """
+        if not wait_until(condition, self.process, self._tick, limit_seconds=self._patience_seconds):
+            raise ConfigError(f"The daemon of the demo: {what} did not happen.", advice=f"See {self._folder}/syncd.log.")
+
+    def stop(self) -> int:
+        """End it as `systemctl stop` does; gives its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.communicate()
+        return self.process.returncode
+
+
+def post(port: int, source: str, body: bytes, headers: Mapping[str, str]) -> int:
+    """Deliver to the daemon as a vendor does; gives the status."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request("POST", f"/hooks/{source}", body, dict(headers))
+        return connection.getresponse().status

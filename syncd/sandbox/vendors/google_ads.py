@@ -16,6 +16,7 @@ from typing import Any
 from syncd.sandbox.faults import Kind
 from syncd.sandbox.message import Request, Response
 from syncd.sandbox.vendor import route
+from syncd.sandbox.vendors.conversions import GoogleConversions
 from syncd.sandbox.vendors.google import GoogleVendor
 from syncd.sandbox.visitors import Visitor
 
@@ -56,6 +57,7 @@ class SandboxGoogleAds(GoogleVendor):
         delay_seconds: How long a fresh lead is not listed yet.
         direct: Accounts that the login reaches without the manager.
         exhausted: Account to (rateScope, seconds): what it is asked to wait; `*` for all.
+        conversions: What was sent back, and the clicks that it may be about.
         breaks_off: Streams end in an error behind status 200.
     """
 
@@ -71,6 +73,7 @@ class SandboxGoogleAds(GoogleVendor):
         self.direct: set[str] = set()
         self.exhausted: dict[str, tuple[str, float]] = {}
         self.breaks_off = False
+        self.conversions = GoogleConversions()
         self.queries: list[tuple[str, str]] = []
 
     def source(self, url: str) -> dict[str, Any]:
@@ -105,6 +108,8 @@ class SandboxGoogleAds(GoogleVendor):
             visible = self.now() + timedelta(seconds=self.delay_seconds) if self.delay_seconds else None
             lead = _Lead(f"lead{self.seed}{number:06d}", at, dict(fields), gclid, dict(questions or {}), visible)
             held.append(lead)
+            if gclid:
+                self.conversions.clicks[gclid] = at - timedelta(minutes=1)
             if gclid and keyword:
                 self.clicks[gclid] = (at.astimezone(self._zone(customer)).date(), keyword)
             return lead.id
@@ -170,6 +175,43 @@ class SandboxGoogleAds(GoogleVendor):
         del service
         query = str((request.json() or {}).get("query"))
         self.queries.append((customer, query))
+        refused = self._refused(request, version, customer)
+        if refused is not None:
+            return refused
+        is_of_clicks = "FROM click_view" in query
+        rows = self._click_rows(customer, query) if is_of_clicks else self._lead_rows(customer, query)
+        if rows is None:
+            return self._failure(400, "queryError", "BAD_ENUM_CONSTANT")
+        rows = rows[:1] if query.endswith("LIMIT 1") else rows
+        chunks: list[Any] = [
+            {"results": rows[place : place + _CHUNK], "requestId": "r1"} for place in range(0, len(rows), _CHUNK)
+        ]
+        if self.breaks_off:
+            chunks.append(self._failure(500, "internalError", "INTERNAL_ERROR").body[0])
+        self.read_page("leads")
+        return Response(200, chunks)
+
+    @route("POST", "/*/customers/*:uploadClickConversions")
+    def upload_conversions(self, request: Request, version: str, customer: str) -> Response:
+        """Conversions by gclid."""
+        return self._uploaded(request, version, customer, "conversions")
+
+    @route("POST", "/*/customers/*:uploadConversionAdjustments")
+    def upload_adjustments(self, request: Request, version: str, customer: str) -> Response:
+        """Conversions that are taken back."""
+        return self._uploaded(request, version, customer, "conversionAdjustments")
+
+    def _uploaded(self, request: Request, version: str, customer: str, key: str) -> Response:
+        refused = self._refused(request, version, customer.partition(":")[0])
+        body: dict[str, Any] = request.json() or {}
+        if refused is not None:
+            return refused
+        if body.get("partialFailure") is not True or not body.get(key):
+            return self._failure(400, "requestError", "PARTIAL_FAILURE_MODE_REQUIRED")
+        return self.conversions.answer(body, key, self.now())
+
+    def _refused(self, request: Request, version: str, customer: str) -> Response | None:
+        """Of a question to an account that is not let in."""
         if not self.may(request, _SCOPE):
             return self._failure(403, "authorizationError", "ACTION_NOT_PERMITTED")
         if request.headers.get("developer-token") != DEVELOPER_TOKEN:
@@ -185,18 +227,7 @@ class SandboxGoogleAds(GoogleVendor):
             scope, seconds = wait
             message = f"Too many requests. Retry in {seconds:.0f} seconds."
             return self._failure(429, "quotaError", "RESOURCE_EXHAUSTED", message, scope=scope, delay=f"{seconds:.0f}s")
-        is_of_clicks = "FROM click_view" in query
-        rows = self._click_rows(customer, query) if is_of_clicks else self._lead_rows(customer, query)
-        if rows is None:
-            return self._failure(400, "queryError", "BAD_ENUM_CONSTANT")
-        rows = rows[:1] if query.endswith("LIMIT 1") else rows
-        chunks: list[Any] = [
-            {"results": rows[place : place + _CHUNK], "requestId": "r1"} for place in range(0, len(rows), _CHUNK)
-        ]
-        if self.breaks_off:
-            chunks.append(self._failure(500, "internalError", "INTERNAL_ERROR").body[0])
-        self.read_page("leads")
-        return Response(200, chunks)
+        return None
 
     def _zone(self, customer: str) -> timezone:
         return timezone(timedelta(hours=self.zones.get(customer, 1.0)))

@@ -18,7 +18,8 @@ from urllib.parse import parse_qs
 
 from syncd.sandbox.faults import Kind
 from syncd.sandbox.message import Request, Response
-from syncd.sandbox.vendor import COMMON_KINDS, Tokens, Vendor, bearer, route
+from syncd.sandbox.vendor import COMMON_KINDS, Tokens, bearer, route
+from syncd.sandbox.vendors.conversions import LinkedInEvents
 from syncd.sandbox.visitors import Visitor
 
 LINKEDIN_TOKEN = "AQsandbox5a6d626f78"  # noqa: S105 - public on purpose
@@ -58,7 +59,7 @@ class _Lead:
     more: dict[str, Any] = field(default_factory=dict)
 
 
-class SandboxLinkedIn(Vendor):
+class SandboxLinkedIn(LinkedInEvents):
     """The account and the page.
 
     Attributes:
@@ -199,7 +200,7 @@ class SandboxLinkedIn(Vendor):
     @route("GET", "/rest/leadFormResponses")
     def lead_responses(self, request: Request) -> Response:
         """Leads of an owner and a type, in no order of time."""
-        refused = self._refused(request)
+        refused = self.refused(request)
         if refused is not None:
             return refused
         query = request.query
@@ -222,11 +223,12 @@ class SandboxLinkedIn(Vendor):
     @route("GET", "/rest/leadFormResponses/*")
     def lead_response(self, request: Request, key: str) -> Response:
         """One lead."""
-        refused = self._refused(request)
+        refused = self.refused(request)
         found = next((one for one in self._kept() if one.id == key), None)
         return refused or (self.missing() if found is None else Response(200, _shown(found)))
 
-    def _refused(self, request: Request) -> Response | None:
+    def refused(self, request: Request) -> Response | None:
+        """Of a version that has ended, or without Rest.li's own."""
         version = request.headers.get("linkedin-version", "")
         if version < _OLDEST_VERSION:
             said = f"Requested version {version} is not active"

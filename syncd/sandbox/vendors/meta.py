@@ -18,7 +18,8 @@ from typing import Any
 
 from syncd.sandbox.faults import Kind
 from syncd.sandbox.message import Request, Response
-from syncd.sandbox.vendor import COMMON_KINDS, Vendor, bearer, route
+from syncd.sandbox.vendor import COMMON_KINDS, bearer, route
+from syncd.sandbox.vendors.conversions import PIXEL_ID, MetaEvents
 from syncd.sandbox.visitors import Visitor
 
 META_TOKEN = "EAAsandbox5a6d626f78"  # noqa: S105 - public on purpose
@@ -48,7 +49,7 @@ class _Lead:
     more: dict[str, Any] = field(default_factory=dict)
 
 
-class SandboxMeta(Vendor):
+class SandboxMeta(MetaEvents):
     """The page.
 
     Attributes:
@@ -77,7 +78,7 @@ class SandboxMeta(Vendor):
     def source(self, url: str) -> dict[str, Any]:
         """With the token, the page, and the secrets of webhooks."""
         given = {"base_url": url, "token": META_TOKEN, "app_secret": META_APP_SECRET, "verify_token": META_VERIFY_TOKEN}
-        return {"type": "meta", **given, "pages": [PAGE_ID], "mapping": "meta"}
+        return {"type": "meta", **given, "pages": [PAGE_ID], "pixel_id": PIXEL_ID, "mapping": "meta"}
 
     def populate(self, people: Sequence[Visitor]) -> None:
         """They fill in the lead form of an ad, some on Instagram, and some that of an old ad."""

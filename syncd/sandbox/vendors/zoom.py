@@ -24,6 +24,7 @@ ZOOM_SECRET = "sandbox-zoom-secret-token"  # noqa: S105 - public on purpose
 WEBINAR = "98765432101"
 """Id of the webinar of `populate`; more than 32 bits hold."""
 _MAX_PAGE = 300
+_MOST_PER_DAY = 3
 _HOUR = 3600.0
 
 
@@ -44,6 +45,8 @@ class SandboxZoom(Vendor):
         report_delay: How long after its end a report is empty.
         goes_in_circles: The token of the next page is always the same.
         says_iso_date: Retry-After of a throttle is an ISO date, as for daily limits.
+        approves: Who is registered by the API is approved at once; else they wait for the host.
+        sent: When somebody was registered by the API, by webinar, address and day.
     """
 
     name = "Zoom"
@@ -57,6 +60,8 @@ class SandboxZoom(Vendor):
         self.report_delay = timedelta(minutes=20)
         self.goes_in_circles = False
         self.says_iso_date = False
+        self.approves = True
+        self.sent: dict[tuple[str, str, str], list[datetime]] = {}
 
     def source(self, url: str) -> dict[str, Any]:
         """With the app, and the secret of events."""
@@ -200,6 +205,27 @@ class SandboxZoom(Vendor):
         return self._page(
             request, "registrants", [one for one in self.webinars[webinar_id].registrants if one["status"] == status]
         )
+
+    @route("POST", "/v2/webinars/*/registrants")
+    def registered(self, request: Request, webinar_id: str) -> Response:
+        """Registers somebody, three times a day at most; who is registered gets what they have."""
+        if webinar_id not in self.webinars:
+            return self._gone()
+        held, given = self.webinars[webinar_id], request.json()
+        email = str(given.get("email") or "") if isinstance(given, dict) else ""
+        if "@" not in email or not given.get("first_name"):
+            return Response(400, {"code": 300, "message": "Invalid user name."})
+        if held.start + timedelta(minutes=held.minutes) < self.now():
+            return Response(400, {"code": 3038, "message": "Webinar is over, you can not register now."})
+        sent = self.sent.setdefault((webinar_id, email.lower(), self.now().date().isoformat()), [])
+        if len(sent) >= _MOST_PER_DAY:
+            return Response(429, {"code": 429, "message": f"Daily rate limit (3) for ({email}) this particular registrant."})
+        sent.append(self.now())
+        known = next((one for one in held.registrants if one["email"].lower() == email.lower()), None)
+        if known is None:
+            self.register(webinar_id, status="approved" if self.approves else "pending", **given)
+            known = held.registrants[-1]
+        return Response(201, {**self._shown(webinar_id), "registrant_id": known["id"], "join_url": known["join_url"]})
 
     @route("GET", "/v2/webinars/*/registrants/*")
     def registrant(self, request: Request, webinar_id: str, who: str) -> Response:

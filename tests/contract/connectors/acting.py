@@ -19,12 +19,14 @@ from urllib3 import HTTPResponse
 from connectors.activecampaign import CONNECTOR as ACTIVECAMPAIGN
 from connectors.mailchimp import CONNECTOR as MAILCHIMP
 from connectors.webhook_out import CONNECTOR as WEBHOOK_OUT
+from connectors.zoom import CONNECTOR as ZOOM
 from syncd.clock import FixedClock
 from syncd.connector import ActingConnector, Secret, Session, SourceAction, SourceActionKind
 from syncd.http import Caller, make_session
 from syncd.sandbox import MAILCHIMP_KEY, SandboxMailchimp
 from syncd.sandbox.adapter import SandboxAdapter
 from syncd.sandbox.vendors.activecampaign import ACTIVECAMPAIGN_KEY, SandboxActiveCampaign
+from syncd.sandbox.vendors.zoom import WEBINAR, ZOOM_ACCOUNT, ZOOM_CLIENT, ZOOM_CLIENT_SECRET, SandboxZoom
 from syncd.standard_webhooks import key_of, read_headers
 from tests.contract.connectors.cases import NOW
 
@@ -44,6 +46,8 @@ def response(request: requests.PreparedRequest, status: int, body: bytes = b"", 
 class Line(BaseAdapter):
     """The way to a system; each write takes the next of `troubles`: "", unsent, vanished, lost, throttled, denied, error, page.
 
+    To log in is no write.
+
     `writes` are the methods of those that arrived.
     """
 
@@ -56,7 +60,7 @@ class Line(BaseAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """As the network would."""
-        if request.method == "GET":
+        if request.method == "GET" or str(request.url).endswith("/oauth/token"):
             return self.system.send(request, *args, **kwargs)
         trouble = self.troubles.pop(0) if self.troubles else ""
         if trouble == "unsent":
@@ -76,6 +80,23 @@ class Line(BaseAdapter):
         if trouble == "page":
             return response(request, 200, b"<html>Please wait</html>")
         return answer
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@dataclass
+class Odd(BaseAdapter):
+    """A system that answers questions whose address holds `words` with `body`, and is itself otherwise."""
+
+    system: BaseAdapter
+    words: str
+    body: bytes
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """As itself, or oddly."""
+        is_odd = request.method == "GET" and self.words in str(request.url)
+        return response(request, 200, self.body) if is_odd else self.system.send(request, *args, **kwargs)
 
     def close(self) -> None:
         """Nothing to close."""
@@ -132,6 +153,7 @@ def mailchimp() -> ActingCase:
             "tag": action(kind.TAG, tag="Nurture A"),
             "trigger": action(kind.TRIGGER, fields={"LINK": LINK}, journey="7", step="70"),
             "opt_out": action(kind.OPT_OUT, audience="L1"),
+            "opt_out_of_all": action(kind.OPT_OUT, scope="account"),
         },
         action(kind.ENROL, "left@example.com"),
         [
@@ -180,6 +202,7 @@ def activecampaign() -> ActingCase:
             "tag": action(kind.TAG, tag="20"),
             "trigger": action(kind.TRIGGER, fields={"5": LINK}, automation="3"),
             "opt_out": action(kind.OPT_OUT, audience="list-1"),
+            "opt_out_of_all": action(kind.OPT_OUT, scope="account"),
         },
         action(kind.ENROL, "left@example.com", status="subscribed"),
         [
@@ -193,6 +216,9 @@ def activecampaign() -> ActingCase:
             (kind.TAG, {"tag": "20", "remove": "true"}),
             (kind.TRIGGER, {}),
             (kind.TRIGGER, {"automation": "3/../x"}),
+            (kind.OPT_OUT, {"scope": "list"}),
+            (kind.OPT_OUT, {"scope": "account", "audience": "list-1"}),
+            (kind.TRIGGER, {"automation": "3", "scope": "account"}),
             (kind.OPT_OUT, {"tag": "20"}),
             (kind.SEND, {"type": "lead.qualified"}),
         ],
@@ -258,9 +284,51 @@ def webhook_out() -> ActingCase:
     )
 
 
+def zoom() -> ActingCase:
+    """A webinar to come, for which one person registered whom the host has turned down."""
+    model = SandboxZoom(clock=FixedClock(NOW))
+    model.add_webinar(WEBINAR, "Pumps", NOW + timedelta(days=3))
+    model.register(WEBINAR, "other@example.com", at=NOW - timedelta(days=1))
+    model.register(WEBINAR, "denied@example.com", at=NOW - timedelta(days=1), status="denied")
+    line = Line(SandboxAdapter(model))
+    kind = SourceActionKind
+    asked = NOW - timedelta(days=3)
+    fields = {"first_name": "Ada", "org": None, "comments": LINK, "How many pumps?": 7}
+    return ActingCase(
+        ZOOM,
+        {
+            "account_id": ZOOM_ACCOUNT,
+            "client_id": ZOOM_CLIENT,
+            "client_secret": Secret(ZOOM_CLIENT_SECRET, "test"),
+            "base_url": "https://zoom.test/v2",
+            "token_url": "https://zoom.test/oauth/token",
+        },
+        session_over(line),
+        line,
+        {
+            "register": msgspec.structs.replace(
+                action(kind.REGISTER, fields=fields, webinar=WEBINAR, asked="pumps"), consent_at=asked
+            )
+        },
+        msgspec.structs.replace(
+            action(kind.REGISTER, "denied@example.com", fields={"first_name": "Dan"}, webinar=WEBINAR), consent_at=asked
+        ),
+        [
+            (kind.REGISTER, {}),
+            (kind.REGISTER, {"webinar": "987 6543 2101"}),
+            (kind.REGISTER, {"webinar": "98765432101/../x"}),
+            (kind.REGISTER, {"webinar": WEBINAR, "askd": "pumps"}),
+            (kind.ENROL, {"webinar": WEBINAR}),
+        ],
+        lambda: copy.deepcopy(model.webinars[WEBINAR].registrants),
+        (ZOOM_CLIENT_SECRET,),
+    )
+
+
 ACTING_CASES: dict[str, Callable[[], ActingCase]] = {
     "activecampaign": activecampaign,
     "mailchimp": mailchimp,
     "webhook_out": webhook_out,
+    "zoom": zoom,
 }
-"""Every acting connector of the `connectors` package; a test fails for one that is missing."""
+"""Acting connectors; those of advertising platforms are in `telling`. A test fails for one that is missing."""

@@ -9,11 +9,20 @@ from typing import Any
 
 import pytest
 
-from syncd.connector import NOT_CARRIED_OUT, ActingConnector, ActionOutcome, ActionState, SourceAction
+from syncd.connector import (
+    NOT_CARRIED_OUT,
+    ActingConnector,
+    ActionOutcome,
+    ActionState,
+    OptOutConnector,
+    OptOuts,
+    SourceAction,
+)
 from syncd.errors import AuthError, RateLimitedError, SourceUnavailableError, SyncdError
 from syncd.http.caller import ATTEMPTS
 from syncd.wiring import known_connectors
-from tests.contract.connectors.acting import ACTING_CASES, EMAIL, LINK, ActingCase
+from tests.contract.connectors.acting import EMAIL, LINK, ActingCase
+from tests.contract.connectors.telling import ACTING_CASES
 
 ACTIONS = [(name, one) for name, make in ACTING_CASES.items() for one in make().actions]
 WRITES = [
@@ -25,6 +34,8 @@ WRITES = [
 """Connector, action, and which of its writes is struck."""
 PREPARING = {("mailchimp", "trigger", 0), ("activecampaign", "enrol", 0), ("activecampaign", "trigger", 0)}
 """Writes that come before the action itself, and may be repeated."""
+ONCE = {("mailchimp", "trigger"), ("activecampaign", "trigger"), ("zoom", "register"), ("meta", "won"), ("linkedin", "won")}
+"""Actions of which nobody can say that they were not carried out."""
 HASH = hashlib.md5(EMAIL.encode(), usedforsecurity=False).hexdigest()
 SETTLED = (ActionState.DONE, ActionState.UNCHANGED)
 
@@ -127,8 +138,8 @@ def test_an_answer_that_is_lost_is_looked_up_and_nothing_is_done_twice(name: str
             assert found.code != NOT_CARRIED_OUT
         outcome = act(case, one) if may_repeat(case, found) else found
     if outcome.state is ActionState.UNKNOWN:  # nobody can tell: for a person to look at, and done at most once
-        assert (name, which) == ("mailchimp", "trigger")
-        assert case.line.writes.count("POST") <= 1
+        assert (name, which) in ONCE
+        assert len(case.line.writes) <= place + 1
         return
     assert outcome.state in SETTLED
     assert case.effects() == effects_of_one(name, which)
@@ -167,3 +178,22 @@ def test_no_error_outcome_or_repr_gives_anything_away(case: ActingCase, trouble:
             shown += " ".join(f"{part} {part!r}" for part in (error, error.__cause__, error.__context__, error.detail))
     for hidden in (*case.secrets, *(secret[:14] for secret in case.secrets), LINK, "@", "ada.lovelace", HASH):
         assert hidden not in shown
+
+
+def test_what_cannot_be_read_brings_no_mail_and_is_no_reason_to_fail(case: ActingCase) -> None:
+    """Of connectors to which opt-outs travel: payloads come from a store that may be years old."""
+    if not isinstance(case.connector, OptOutConnector):
+        return
+    options = case.connector.Options(**case.options)
+    for payload in (
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"email_address": null, "status": 7}',
+        b'{"email": "a@example.com", "lists": [7]}',
+        b"\xff\xfe",
+    ):
+        for scope in OptOuts:
+            assert list(case.connector.mail_stops(options, payload, scope)) == []
+    assert case.line.writes == []

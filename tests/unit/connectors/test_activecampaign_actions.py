@@ -16,18 +16,19 @@ from syncd.connector import (
     NOT_CARRIED_OUT,
     ActionOutcome,
     ActionState,
+    OptOuts,
     Record,
     Secret,
     SourceAction,
     SourceActionKind,
     Wanted,
 )
-from syncd.errors import SourceUnavailableError
+from syncd.errors import ContractError, SourceUnavailableError
 from syncd.mapping import load_mapping
 from syncd.plan.own_echo import OwnEcho
 from syncd.sandbox.adapter import SandboxAdapter
 from syncd.sandbox.vendors.activecampaign import ACTIVECAMPAIGN_KEY, SandboxActiveCampaign
-from tests.contract.connectors.acting import Line, response, session_over
+from tests.contract.connectors.acting import Line, Odd, response, session_over
 from tests.contract.connectors.kit import NOW
 
 ADA = "Ada@Example.com"
@@ -236,6 +237,16 @@ def test_an_automation_whose_answer_was_lost_is_looked_up_and_never_begun_twice(
     assert account.model.entries == [(who, "3")]
 
 
+def test_an_automation_that_is_not_listed_may_yet_begin_and_is_not_begun_again(account: Account) -> None:
+    one = action(K.TRIGGER, automation="3")
+    assert account.look_up(one) == ActionOutcome(ActionState.UNKNOWN, "not_listed")
+    account.put("1")
+    account.line.troubles = ["vanished"]
+    assert account.act(one).state is ActionState.UNKNOWN
+    assert account.look_up(one) == ActionOutcome(ActionState.UNKNOWN, "not_listed")
+    assert account.model.entries == []
+
+
 @pytest.mark.parametrize(("status", "code"), [("", "not_on_list"), ("0", "not_confirmed"), ("2", "opted_out"), ("3", "bounced")])
 def test_an_automation_is_for_those_who_are_active_on_the_list(account: Account, status: str, code: str) -> None:
     account.put(status)
@@ -311,3 +322,93 @@ def test_who_is_on_no_list_is_not_written_to_be_taken_off(account: Account, stat
     account.put(status)
     assert account.act(action(K.OPT_OUT)) == ActionOutcome(ActionState.UNCHANGED, code)
     assert account.wire.written == []
+
+
+@pytest.mark.parametrize("contact", [b"7", b'{"id": "1", "email": "\xff"}'])
+def test_nothing_is_written_when_the_contact_cannot_be_read(account: Account, contact: bytes) -> None:
+    """They may have left the list: who cannot be looked at is not written."""
+    body = b'{"contacts": [' + contact + b'], "meta": {"total": "1"}}'
+    account.line.system = Odd(account.wire, "/contacts?", body)
+    with pytest.raises(ContractError) as changed:
+        account.act(enrol())
+    assert changed.value.page == body
+    assert account.wire.written == []
+
+
+# ---------------------------------------------------------------------- opt-outs that travel
+
+
+def test_the_scope_of_the_account_is_every_list_also_those_that_the_source_does_not_act_on(account: Account) -> None:
+    one = action(K.OPT_OUT, scope="account")
+    assert account.act(one) == ActionOutcome(ActionState.UNCHANGED, "no_such_contact")
+    who = account.put()
+    assert account.act(one) == ActionOutcome(ActionState.UNCHANGED, "not_on_list")
+    for list_id, status in (("1", "3"), ("2", "0")):
+        account.model.set_list(who, list_id, status)
+    assert account.look_up(one).code == NOT_CARRIED_OUT
+    assert account.act(one).state is ActionState.DONE
+    assert (account.status("1"), account.status("2")) == ("3", "2")
+    assert [body["contactList"]["status"] for _, _, body in account.wire.written] == [2]
+    assert account.act(one) == ActionOutcome(ActionState.UNCHANGED, "already_unsubscribed")
+    assert account.look_up(one).state is ActionState.DONE
+
+
+def test_one_list_that_gives_no_answer_stops_none_of_the_others_and_is_told(account: Account) -> None:
+    """Done once more it only does what is missing."""
+    account.model.set_list(account.put("1"), "2", "1")
+    account.line.troubles = ["vanished", ""]
+    one = action(K.OPT_OUT, scope="account")
+    assert account.act(one).state is ActionState.UNKNOWN
+    assert (account.status("1"), account.status("2")) == ("1", "2")
+    assert account.look_up(one).code == NOT_CARRIED_OUT
+    assert account.act(one).state is ActionState.DONE
+    assert len(account.wire.written) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "scope", "stops"),
+    [
+        ("1", "", OptOuts.LIST, [{"audience": "list-1"}]),
+        ("0", "", OptOuts.LIST, [{"audience": "list-1"}]),
+        ("", "1", OptOuts.LIST, []),
+        ("2", "1", OptOuts.GLOBAL, [{"scope": "account"}]),
+        ("1", "1", OptOuts.NONE, []),
+        *((status, status, OptOuts.GLOBAL, []) for status in ("2", "3", "")),
+    ],
+)
+def test_a_contact_says_what_ends_its_mail(
+    account: Account, first: str, second: str, scope: OptOuts, stops: list[dict[str, str]]
+) -> None:
+    who = account.put(first)
+    if second:
+        account.model.set_list(who, "2", second)
+    found = CONNECTOR.mail_stops(account.options, payload_of(account, who), scope)
+    assert [(one.email, one.options) for one in found] == [("ada@example.com", one) for one in stops]
+    assert all(CONNECTOR.check_action(account.options, K.OPT_OUT, one.options) == [] for one in found)
+    assert "example" not in repr(found)
+
+
+def test_a_contact_says_since_when_it_wants_the_mail_of_which_list(account: Account) -> None:
+    """A yes to one list is none to another; whoever is asked to confirm has given none."""
+    who = account.put("1")
+    account.model.set_list(who, "2", "1", at=NOW - timedelta(hours=1))
+    options = account.options.model_copy(update={"audiences": []})
+    joined = {"list-1": NOW - timedelta(days=1), "list-2": NOW - timedelta(hours=1)}
+    found = CONNECTOR.mail_stops(options, payload_of(account, who), OptOuts.LIST)
+    assert {one.options["audience"]: one.opted_in_at for one in found} == joined
+    (whole,) = CONNECTOR.mail_stops(options, payload_of(account, who), OptOuts.GLOBAL)
+    assert whole.opted_in_at == joined["list-2"]
+    account.model.set_list(who, "2", "0")
+    found = CONNECTOR.mail_stops(options, payload_of(account, who), OptOuts.LIST)
+    assert [one.opted_in_at for one in found] == [joined["list-1"], None]
+
+
+def test_whoever_the_account_has_deleted_gets_no_mail(account: Account) -> None:
+    assert CONNECTOR.mail_stops(account.options, payload_of(account, account.put("1", deleted="1")), OptOuts.GLOBAL) == []
+
+
+def payload_of(account: Account, who: str) -> bytes:
+    """As a pull stores the contact."""
+    found = CONNECTOR.fetch(account.session, account.options, Wanted(who, b"{}"))
+    assert isinstance(found, Record)
+    return found.payload

@@ -204,3 +204,24 @@ def test_both_secrets_count_while_one_is_rotated_and_none_without() -> None:
 def test_ids_of_organizations_are_numbers() -> None:
     with pytest.raises(ValueError, match="is no id of an organization"):
         EventbriteOptions(**{**OPTIONS, "organizations": ["Pumps Ltd"]})
+
+
+@pytest.mark.parametrize(
+    ("odd", "field"), [(None, "organizations[0]"), ({"id": 7}, "organizations[0].id"), ({}, "organizations[0].id")]
+)
+def test_another_shape_of_an_organization_is_told_with_its_field_and_the_page_is_kept(
+    tmp_path: Path, odd: Any, field: str
+) -> None:
+    made = case(tmp_path)
+    made.fill(3)
+    assert made.vendor is not None
+
+    def distort(request: Any, body: bytes) -> bytes:
+        is_asked = "/users/me/organizations/" in request.url
+        return json.dumps({**json.loads(body), "organizations": [odd]}).encode() if is_asked else body
+
+    made.vendor.line.distort = distort
+    with pytest.raises(ContractError, match=r"/users/me/organizations/ answered with JSON of another shape") as changed:
+        pages(made)
+    assert f", at {field}." in str(changed.value)
+    assert b"organizations" in changed.value.page

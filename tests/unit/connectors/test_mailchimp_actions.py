@@ -11,11 +11,11 @@ import requests
 
 from connectors.mailchimp import CONNECTOR, MailchimpOptions
 from syncd.clock import FixedClock
-from syncd.connector import NOT_CARRIED_OUT, ActionOutcome, ActionState, Secret, SourceAction, SourceActionKind
+from syncd.connector import NOT_CARRIED_OUT, ActionOutcome, ActionState, OptOuts, Secret, SourceAction, SourceActionKind
 from syncd.errors import SourceUnavailableError
 from syncd.sandbox import MAILCHIMP_KEY, SandboxMailchimp
 from syncd.sandbox.adapter import SandboxAdapter
-from tests.contract.connectors.acting import Line, session_over
+from tests.contract.connectors.acting import Line, Odd, session_over
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ADA = "Ada@Example.com"
@@ -343,6 +343,59 @@ def test_a_stranger_has_nothing_to_opt_out_of(account: Account) -> None:
     assert account.model.members("L1") == []
 
 
+def test_the_scope_of_the_account_is_every_audience_also_those_that_the_source_does_not_use(account: Account) -> None:
+    one = action(K.OPT_OUT, scope="account")
+    assert account.act(one) == ActionOutcome(ActionState.UNCHANGED, "no_such_member")
+    account.put("archived")
+    account.model.put("L2", ADA)
+    assert account.look_up(one).code == NOT_CARRIED_OUT
+    assert account.act(one).state is ActionState.DONE
+    assert [(method, path.partition("?")[0][:9]) for method, path, _ in account.wire.written] == [("PATCH", "/lists/L2")]
+    assert account.act(one).state is ActionState.UNCHANGED
+    assert account.look_up(one).state is ActionState.DONE
+
+
+def test_one_audience_that_gives_no_answer_stops_none_of_the_others_and_is_told(account: Account) -> None:
+    """Done once more it only does what is missing."""
+    account.put()
+    account.model.put("L2", ADA)
+    account.line.troubles = ["vanished", ""]
+    one = action(K.OPT_OUT, scope="account")
+    assert account.act(one).state is ActionState.UNKNOWN
+    assert [one["status"] for name in ("L1", "L2") for one in account.model.members(name)] == ["subscribed", "unsubscribed"]
+    assert account.look_up(one).code == NOT_CARRIED_OUT
+    assert account.act(one).state is ActionState.DONE
+    assert len(account.wire.written) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "scope", "stops"),
+    [
+        ({}, OptOuts.LIST, [{"audience": "L1"}]),
+        ({"status": "pending"}, OptOuts.LIST, [{"audience": "L1"}]),
+        ({"list_id": "L2"}, OptOuts.LIST, []),
+        ({"list_id": "L2"}, OptOuts.GLOBAL, [{"scope": "account"}]),
+        ({"list_id": None}, OptOuts.LIST, []),
+        ({}, OptOuts.NONE, []),
+        ({"email_address": ""}, OptOuts.GLOBAL, []),
+        *(({"status": status}, OptOuts.GLOBAL, []) for status in ("unsubscribed", "cleaned", "archived", "transactional", None)),
+    ],
+)
+def test_a_member_says_what_ends_its_mail(
+    account: Account, changes: dict[str, Any], scope: OptOuts, stops: list[dict[str, str]]
+) -> None:
+    payload = json.dumps({"email_address": ADA, "status": "subscribed", "list_id": "L1", **changes}).encode()
+    found = CONNECTOR.mail_stops(account.options, payload, scope)
+    assert [(one.email, one.options) for one in found] == [("ada@example.com", one) for one in stops]
+    assert all(CONNECTOR.check_action(account.options, K.OPT_OUT, one.options) == [] for one in found)
+    assert "example" not in repr(found)
+
+
+def test_what_is_no_member_has_no_mail(account: Account) -> None:
+    for payload in (b"", b"[]", b'{"email_address": 7}', b"\xff"):
+        assert CONNECTOR.mail_stops(account.options, payload, OptOuts.GLOBAL) == []
+
+
 # ---------------------------------------------------------------------- options
 
 
@@ -373,3 +426,9 @@ def test_the_audience_may_be_left_out_only_where_there_is_one(account: Account) 
 
 def test_what_became_of_an_action_whose_options_are_wrong_by_now_nobody_looks_up(account: Account) -> None:
     assert account.look_up(action(K.ENROL, audience="L2")) == ActionOutcome(ActionState.UNKNOWN, "bad_options")
+
+
+@pytest.mark.parametrize("tag", [b"7", b'{"name": "\xff"}', b'{"name": 7}'])
+def test_a_tag_that_cannot_be_read_tells_nothing(account: Account, tag: bytes) -> None:
+    account.line.system = Odd(account.wire, "/tags", b'{"tags": [' + tag + b'], "total_items": 1}')
+    assert account.look_up(action(K.TAG, tag="x")) == ActionOutcome(ActionState.UNKNOWN, "unreadable_tags")

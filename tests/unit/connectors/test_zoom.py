@@ -11,7 +11,7 @@ import pytest
 
 from connectors.zoom import CONNECTOR, ZoomOptions
 from syncd.connector import Delivery, HttpRequest, Page, Secret
-from syncd.errors import RateLimitedError
+from syncd.errors import ContractError, RateLimitedError
 from tests.contract.connectors.cases.zoom import ID, OPTIONS, case
 from tests.contract.connectors.kit import NOW, Case
 
@@ -187,3 +187,86 @@ def test_an_event_without_a_registrant_is_kept_as_it_came() -> None:
     for body in (BODY, b"[]", b'{"payload": {"object": {"id": true, "registrant": {"id": "r"}}}}'):
         (one,) = CONNECTOR.parse(Delivery("webinars", NOW, body, sequence=3), KNOWN)
         assert (one.key, getattr(one, "reason", ""), one.payload) == ("delivery-3", "no_registrant", body)
+
+
+def distorted(made: Case, path: str, name: str, odd: Any) -> None:
+    """From now on the first of the listed things at a path is `odd`, or has its `odd` members."""
+
+    def distort(request: Any, body: bytes) -> bytes:
+        answer = json.loads(body)
+        if path in str(request.url) and answer.get(name):
+            first = answer[name][0]
+            answer[name][0] = {**first, **odd} if isinstance(odd, dict) else odd
+        return json.dumps(answer).encode()
+
+    assert made.vendor is not None
+    made.vendor.line.distort = distort
+
+
+@pytest.mark.parametrize("word", ["uuid", "topic", "start_time", "duration"])
+@pytest.mark.parametrize("stream", ["registrants", "participants"])
+def test_a_webinar_may_lack_whatever_is_optional(tmp_path: Path, word: str, stream: str) -> None:
+    made = case(tmp_path)
+    assert made.vendor is not None
+    model = made.vendor.model
+    model.webinars.clear()
+    model.add_webinar("77", "Over", NOW - timedelta(days=2))
+    model.register("77", "ada@example.com", at=NOW - timedelta(days=3))
+    distorted(made, "/users/user-1/webinars", "webinars", {word: None})
+    found = rows(pages(made, stream))
+    # Without a beginning nobody knows when it is over: who came is not asked for.
+    assert len(found) == (0 if (stream, word) == ("participants", "start_time") else 1)
+    assert all(isinstance(one["webinar"][name], str) for one in found for name in ("id", "topic", "start_time"))
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "odd", "field"),
+    [
+        ("/users?", "users", {"id": 7}, "users[0].id"),
+        ("/webinars?", "webinars", {"duration": "an hour"}, "webinars[0].duration"),
+        ("/webinars?", "webinars", "Pumps", "webinars[0]"),
+    ],
+)
+def test_another_shape_of_a_listed_thing_is_told_with_its_field_and_the_page_is_kept(
+    tmp_path: Path, path: str, name: str, odd: Any, field: str
+) -> None:
+    made = case(tmp_path)
+    made.fill(3)
+    distorted(made, path, name, odd)
+    with pytest.raises(ContractError, match=rf"{name} answered with JSON of another shape") as changed:
+        pages(made)
+    assert f", at {field}." in str(changed.value)
+    assert name.encode() in changed.value.page
+
+
+def test_an_end_beyond_the_calendar_is_no_end(tmp_path: Path) -> None:
+    made = case(tmp_path)
+    assert made.vendor is not None
+    made.vendor.model.add_webinar("77", "For ever", NOW - timedelta(days=2), minutes=10**10)
+    assert rows(pages(made, "participants")) == []
+
+
+@pytest.mark.parametrize(("path", "name"), [("/participants", "participants"), ("/absentees", "registrants")])
+def test_a_row_of_a_report_that_is_none_is_set_aside_alone(tmp_path: Path, path: str, name: str) -> None:
+    made = case(tmp_path)
+    assert made.vendor is not None
+    model = made.vendor.model
+    model.add_webinar("77", "Over", NOW - timedelta(hours=4))
+    came = model.register("77", "ada@example.com", at=NOW - timedelta(days=1))
+    model.register("77", "absent@example.com", at=NOW - timedelta(days=1))
+    model.attend("77", came, minutes=10)
+    distorted(made, path, name, 7)
+    found = pages(made, "participants")
+    (reject,) = [one for page in found for one in page.rejects]
+    assert (reject.reason, reject.payload) == (f"odd_{'participant' if name == 'participants' else 'absentee'}", b"7")
+    assert len(rows(found)) == 1
+
+
+def test_an_event_whose_payload_is_no_object_is_refused_or_kept_and_never_raises() -> None:
+    made = case(Path()).vendor
+    assert made is not None
+    for payload in ('"x"', "[1]", '{"object": [1]}', '{"object": {"registrant": 1}}', "null"):
+        body = f'{{"event": "endpoint.url_validation", "payload": {payload}}}'.encode()
+        headers = made.model.signed(body, AT, "zoom-secret-token")
+        assert CONNECTOR.verify(HttpRequest("POST", headers, {}, body), KNOWN, AT).status == 200
+        assert CONNECTOR.parse(Delivery("webinars", NOW, body, sequence=3), KNOWN)[0].key == "delivery-3"

@@ -182,6 +182,13 @@ ACTIONS: dict[str, Case] = {
     "enrol nowhere": (_SLA + "      - {enrol: {audience: L1}}\n", 5, 17, "needs source:"),
     "an unknown source": (_SLA + "      - {enrol: {source: newsleter, audience: L1}}\n", 5, 26, 'Did you mean "newsletter"?'),
     "an option that is a mapping": (_SLA + "      - {tag: {source: newsletter, tag: {a: b}}}\n", 5, 41, "a text, a number"),
+    "a conversion of nothing": (_SLA + "      - {conversion: {source: newsletter, consent: x}}\n", 5, 22, "needs event:"),
+    "a conversion to what": (_SLA + "      - {conversion: {source: newsletter, event: qualifed, consent: x}}\n", 5, 50, 'Did you mean "qualified"?'),
+    "a conversion without leave": (_SLA + "      - {conversion: {source: newsletter, event: qualified}}\n", 5, 22, "needs consent:"),
+    "a conversion that takes a name along": (_SLA + "      - {conversion: {source: newsletter, event: qualified, consent: x, fields: {name: lead.LastName}}}\n", 5, 82, "only value"),
+    "a conversion of a lead that is won": (_SLA + "      - {conversion: {source: newsletter, event: won, consent: x, currency: EUR}}\n", 2, 5, "target: contact"),
+    "a conversion in no currency": (_SLA + "      - {conversion: {source: newsletter, event: qualified, consent: x, fields: {value: '5 + 5'}}}\n", 2, 5, "no currency"),
+    "a currency of a conversion": (_SLA + "      - {conversion: {source: newsletter, event: qualified, consent: x, currency: euro}}\n", 5, 83, "three capital letters"),
     "a field that is no expression": (_SLA + "      - {enrol: {source: newsletter, fields: {FNAME: lead.FirstNam}}}\n", 5, 54, 'Did you mean "lead.FirstName"?'),
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ import pytest
 from syncd.app.publish import render
 from syncd.errors import ConfigError
 from syncd.policy import Enforcement, Policy
-from syncd.policy.model import Mover, Rule, Section, Standards, Status
+from syncd.policy.model import Action, ActionKind, Mover, Rule, Section, Standards, Status
 from syncd.policy.published import published
 from syncd.policy.published_diagram import MOST_STATUSES, diagram
 from syncd.policy.published_rules import span_of
@@ -191,3 +191,19 @@ def test_a_deletion_is_said_in_a_chapter_of_its_own() -> None:
     assert "A lead that outside_icp has archived, 730 days after anybody last did anything to it, if" in text
     assert "Never if you have edited it since" in text
     assert "What is deleted" not in render(full_policy(), DAY, "x.md")
+
+
+def test_who_is_registered_for_a_webinar_is_told_only_where_a_rule_does_it() -> None:
+    told = "Nobody is registered for a webinar who has not asked for it themselves"
+    assert told not in Parsed(render(full_policy(), DAY, "x.html")).text
+    options = {"webinar": "98765432101", "asked": "pumps-form"}
+    rule = Rule(
+        "pumps",
+        Section.NURTURE,
+        from_statuses=("Nurture",),
+        actions=(Action(ActionKind.REGISTER, source="zoom", options=options),),
+    )
+    text = Parsed(render(full_policy(rules=(*RULES, rule)), DAY, "x.html")).text
+    assert told in text
+    assert "whoever asked for it is registered for the webinar 98765432101 of zoom" in text
+    assert "pumps-form" not in text
