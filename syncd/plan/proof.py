@@ -8,21 +8,27 @@ from datetime import datetime
 from syncd.model import PersonView
 from syncd.plan.own_echo import instants_in
 
-_NO_OPT_IN = ("unsubscribed", "pending", "cleaned", "archived", "transactional", "false", "no", "0")
+_NO_OPT_IN = (
+    "unsubscribed", "pending", "cleaned", "archived", "transactional", "withdrawn", "denied", "declined", "false", "no", "0",
+)  # fmt: skip
 
 
 def opted_in_at(view: PersonView, audience: str) -> datetime | None:
     """When the person last opted in to this very audience, or in these very words, by what is stored; None without proof.
 
     Proof is the evidence of consent that a mapping keeps of a record (`touch.consent`) if it names the audience's id as a word of its
-    own and no part of it says otherwise. Evidence without the id may be a yes to something else.
+    own and no part of it says otherwise. Evidence without the id may be a yes to something else. What was said otherwise at the
+    same time or later, in any record, ends it.
     """
     if not audience or any(one.lead.opt_outs for one in view.records):
         return None
-    found = []
+    found: list[datetime] = []
+    otherwise: list[datetime] = []
     for record in view.records:
         said = record.lead.touch.consent
-        parts = {part.strip().lower() for part in said.split(";")}
-        if re.search(rf"(?<![\w-]){re.escape(audience)}(?![\w-])", said) and parts.isdisjoint(_NO_OPT_IN):
-            found.append(max(instants_in(said), default=record.source_at))
-    return max(found, default=None)
+        if re.search(rf"(?<![\w-]){re.escape(audience)}(?![\w-])", said):
+            parts = {part.strip().lower() for part in said.split(";")}
+            heard = found if parts.isdisjoint(_NO_OPT_IN) else otherwise
+            heard.append(max(instants_in(said), default=record.source_at))
+    last = max(found, default=None)
+    return last if last is not None and all(one < last for one in otherwise) else None

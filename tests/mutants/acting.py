@@ -15,7 +15,7 @@ MUTANTS = [
     Mutant(
         "nobody looks for an opt-out before the action is sent",
         RUN,
-        "if _is_mailing(one) and has_opted_out(view):",
+        'if one.fields["action"] in FOR_MAILING and has_opted_out(view):',
         "if False:",
         (ACTING, "nobody_who_has_opted_out"),
     ),
