@@ -218,12 +218,9 @@ class Passes(Works):
         ctx = self._context(self.store, self.org, sources, force=False, progress=no_progress)
         started = self.clock.monotonic()
         self.store.start_run(ctx.run_id, self.clock.now(), sorted(ctx.sources))
-        ingest = Ingest(ctx, [ctx.sources[name] for name in sorted(ctx.sources)])
-        try:
+        with Ingest(ctx, [ctx.sources[name] for name in sorted(ctx.sources)]) as ingest:
             while not ingest.is_over:
                 ingest.step(None)
-        finally:
-            ingest.close()
         counts = {name: found for name, found in self.store.source_counts(ctx.run_id).items() if name in ctx.sources}
         status = RunStatus.PARTIAL if ctx.unfinished or any(one.dead for one in counts.values()) else RunStatus.OK
         summary = Summary(ctx.run_id, status, counts, {}, 0, round(self.clock.monotonic() - started, 3), missed=ctx.unfinished)

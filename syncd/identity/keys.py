@@ -29,7 +29,10 @@ class LeadKeys(msgspec.Struct, frozen=True, gc=False):
     @property
     def email(self) -> Key | None:
         """The claim on a personal mailbox, if there is one."""
-        return next((key for key in self.claims if key[0] == "email"), None)
+        for key in self.claims:
+            if key[0] == "email":
+                return key
+        return None
 
 
 def lead_keys(ref: RecordRef, lead: Lead) -> LeadKeys:

@@ -31,14 +31,17 @@ class Names(msgspec.Struct, frozen=True, gc=False):
 
 def names_of(lead: Lead) -> Names:
     """What the lead says of itself; defaults are no evidence."""
-    first, last, email = (lead.evidence(name) for name in ("FirstName", "LastName", "Email"))
+    first, last, email = lead.evidence("FirstName"), lead.evidence("LastName"), lead.evidence("Email")
     return Names(str(first or ""), str(last or ""), str(email or ""))
 
 
 def group(candidates: Iterable[Candidate]) -> list[tuple[Candidate, ...]]:
     """Candidates that are one human: the same person, or a converted lead with its contact. In a fixed order."""
+    known = list(candidates)
+    if not known:
+        return []
     groups: dict[str, dict[tuple[str, str], Candidate]] = {}
-    for one in sorted(candidates, key=lambda one: (one.kind, one.subject_id)):
+    for one in sorted(known, key=lambda one: (one.kind, one.subject_id)):
         name = one.person_id or one.contact_id or one.subject_id
         # A contact that another candidate was converted into belongs to that candidate's group, and the other way round.
         home = next((key for key, members in groups.items() if key == name or _is_linked(one, members.values())), name)

@@ -11,18 +11,15 @@ import msgspec
 from syncd.errors import ConfigProblem
 from syncd.expressions import Expression
 from syncd.mapping.expected import differences
-from syncd.mapping.paths import Getter, getter_of
-from syncd.mapping.rules import SENTENCES, FieldRule, Path, TaskRule, TouchRule, find, find_all
+from syncd.mapping.paths import Getter, getter_of, values_getter
+from syncd.mapping.rules import FieldRule, Path, TaskRule, TouchRule
 from syncd.mapping.task import Line, TaskLine
-from syncd.model import FieldSchema, FieldValue, Lead, Problem, Touch, Value
-from syncd.normalise.places import country_code
+from syncd.mapping.values import problem_of, valuing
+from syncd.model import FieldValue, Lead, Problem, Touch
 from syncd.normalise.text import clean, one_line
-from syncd.normalise.transforms import TRANSFORMS, Bad
 
 _IDENTITY = ("Email", "LastName", "FirstName", "Phone", "MobilePhone")
-_UNCUTTABLE = frozenset({"email", "phone", "url", "picklist", "multipicklist", "id", "reference"})
 _BY_KIND = {"number": "number", "boolean": "boolean", "date": "date", "instant": "instant"}
-_MAX_TEXT = 131_072
 
 
 class Mapping:
@@ -69,6 +66,10 @@ class Mapping:
         self._click_ids = {name: _text_of(found) for name, found in touch.click_ids.items()}
         self._skip_when = skip_when
         self._create = create
+        asked = [one for one in (skip_when, create, task.when if task is not None else None) if isinstance(one, Expression)]
+        self._asks = bool(asked) or task is not None
+        # Conditions ask for a few values; which fields the lead has got is put together only for those that read them.
+        self._asks_lead = any(name.partition(".")[0] == "lead" for one in asked for name in one.names)
         self.task_line = 0 if task is None else task.line
         self._task = None if task is None else TaskLine(task, _compiled)
         self._tests = tuple(tests)
@@ -90,7 +91,7 @@ class Mapping:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             record = None
         if not isinstance(record, dict):
-            return Lead({}, problems=(_problem("", "not_an_object", 0, 0, is_fatal=True),), may_create=False)
+            return Lead({}, problems=(problem_of("", "not_an_object", 0, 0, is_fatal=True),), may_create=False)
         return self.map_record(record, source=source)
 
     def map_record(self, record: Document[str, Any], *, source: str = "") -> Lead:
@@ -106,11 +107,12 @@ class Mapping:
             if found is not None and not found.is_default and found.value is not None:
                 break
         else:
-            problems.append(_problem("", "no_identity", 0, 0, is_fatal=True))
+            problems.append(problem_of("", "no_identity", 0, 0, is_fatal=True))
         skipped, may_create = "", self._create is True
         task = None
-        if self._skip_when is not None or self._task is not None or not isinstance(self._create, bool):
-            values = {"record": record, "lead": {name: one.value for name, one in fields.items()}, "source": source}
+        if self._asks:
+            lead = {name: one.value for name, one in fields.items()} if self._asks_lead else {}
+            values = {"record": record, "lead": lead, "source": source}
             skipped = "skip_when" if self._skip_when is not None and self._skip_when(values) is True else ""
             may_create = may_create or (not isinstance(self._create, bool) and self._create(values) is True)
             if self._task is not None and not skipped and not any(problem.is_fatal for problem in problems):
@@ -149,16 +151,17 @@ def _compiled(rule: FieldRule) -> Line:
         has_constant = rule.constant is not None and rule.constant != ""
         constant = FieldValue(rule.constant, rule.overwrite, line=rule.line) if has_constant else fallback
         return lambda record, problems: constant  # noqa: ARG005 - the shape of a line
-    cleared = FieldValue(None, rule.overwrite, line=rule.line) if rule.clears else None
-    kind, overwrite, number = rule.kind, rule.overwrite, rule.line
-    transform = rule.transform or _BY_KIND.get(kind, "")
+    missing = FieldValue(None, rule.overwrite, line=rule.line) if rule.clears else fallback
+    transform = rule.transform or _BY_KIND.get(rule.kind, "")
     raw_of = _joined(rule) if transform == "join" else _first_filled([getter_of(path) for path in rule.paths])
+    value_of = valuing(rule, transform)
+    overwrite, number = rule.overwrite, rule.line
 
     def line(record: Document[str, Any], problems: list[Problem]) -> FieldValue | None:
         raw = raw_of(record)
         if raw is None:
-            return cleared or fallback
-        value = _value(rule, kind, transform, raw, record, problems)
+            return missing
+        value = value_of(raw, record, problems)
         return fallback if value is None or value == "" else FieldValue(value, overwrite, line=number)
 
     return line
@@ -166,6 +169,8 @@ def _compiled(rule: FieldRule) -> Line:
 
 def _first_filled(getters: Sequence[Getter]) -> Getter:
     """The first value that is not blank, None if all are."""
+    if len(getters) == 1:
+        return _filled(getters[0])
 
     def first(record: Document[str, Any]) -> Any:
         for get in getters:
@@ -177,17 +182,25 @@ def _first_filled(getters: Sequence[Getter]) -> Getter:
     return first
 
 
+def _filled(get: Getter) -> Getter:
+    """The value unless it is blank."""
+
+    def filled(record: Document[str, Any]) -> Any:
+        value = get(record)
+        return None if type(value) is str and (not value or value.isspace()) else value
+
+    return filled
+
+
 def _joined(rule: FieldRule) -> Getter:
     """All values that are not blank in one text, None if there are none."""
-    separator = rule.args.separator
+    separator, values_of = rule.args.separator, values_getter(rule.paths)
 
     def joined(record: Document[str, Any]) -> Any:
-        parts = (
-            one_line(str(value))
-            for path in rule.paths
-            for value in find_all(record, path)
-            if not _is_blank(value) and not isinstance(value, dict | list)
-        )
+        values = values_of(record)
+        if not values:
+            return None
+        parts = (one_line(str(value)) for value in values if not _is_blank(value) and not isinstance(value, dict | list))
         return separator.join(part for part in parts if part) or None
 
     return joined
@@ -195,81 +208,6 @@ def _joined(rule: FieldRule) -> Getter:
 
 def _is_blank(raw: Any) -> bool:
     return raw is None or (isinstance(raw, str) and not raw.strip())
-
-
-def _value(rule: FieldRule, kind: str, transform: str, raw: Any, record: Document[str, Any], problems: list[Problem]) -> Value:
-    """`raw` (never blank) cleaned, translated, transformed and fitted."""
-    if isinstance(raw, str):
-        is_plain = len(raw) <= _MAX_TEXT and raw.isascii() and raw.isprintable()
-        raw = raw.strip() if is_plain else _tidy(rule, raw, problems)
-        if not raw:
-            return None
-    elif isinstance(raw, dict | list):
-        problems.append(_note(rule, "invalid_text"))
-        return None
-    if rule.translate or rule.unknown == "reject":
-        folded = one_line(str(raw)).casefold()
-        if folded in rule.translate:
-            return rule.translate[folded]
-        if rule.unknown == "no_value":
-            return None
-        if rule.unknown == "reject" and rule.translate:
-            problems.append(_note(rule, "unknown_value", is_fatal=True))
-            return None
-    value = _transformed(rule, transform, raw, record, problems)
-    return value if value is None or rule.schema is None else _fit(rule, rule.schema, kind, value, problems)
-
-
-def _tidy(rule: FieldRule, raw: str, problems: list[Problem]) -> str:
-    if len(raw) > _MAX_TEXT:
-        raw = raw[:_MAX_TEXT]
-        problems.append(_note(rule, "cut_to_length"))
-    if raw.isprintable():
-        return clean(raw)
-    # Trimming and NFC go without saying; a character that no field can hold is worth a word.
-    if any((letter < "\x20" and letter not in "\t\n\r") or "\ud800" <= letter <= "\udfff" for letter in raw):
-        problems.append(_note(rule, "cleaned"))
-    return clean(raw)
-
-
-def _transformed(rule: FieldRule, name: str, raw: Value, record: Document[str, Any], problems: list[Problem]) -> Value:
-    if not name:
-        is_long = not isinstance(raw, str) or (rule.schema is not None and rule.schema.type == "textarea")
-        return raw if is_long else one_line(str(raw))
-    args = rule.args
-    if rule.region_path is not None:
-        found = find(record, rule.region_path)
-        args = msgspec.structs.replace(args, region=country_code(found) if isinstance(found, str) else "")
-    value = TRANSFORMS[name](raw, args)
-    if isinstance(value, Bad):
-        problems.append(_note(rule, value.reason))
-        return None
-    return value
-
-
-def _fit(rule: FieldRule, schema: FieldSchema, kind: str, value: Value, problems: list[Problem]) -> Value:
-    """`value` as the field can hold it; what had to be cut or left out is noted, never silent."""
-    if kind == "text" and not isinstance(value, str):
-        value = "true" if value is True else "false" if value is False else str(value)
-    if kind == "number" and (isinstance(value, str | bool) or _digits(value) > (schema.precision - schema.scale or 18)):
-        problems.append(_note(rule, "number_out_of_range" if not isinstance(value, str | bool) else "invalid_number"))
-        return None
-    if not isinstance(value, str):
-        return value
-    if schema.is_restricted and schema.picklist and schema.type == "picklist" and value not in schema.picklist:
-        problems.append(_note(rule, "not_in_picklist", is_fatal=rule.unknown == "reject"))
-        return None
-    if schema.length and len(value) > schema.length and kind == "text":
-        if schema.type in _UNCUTTABLE:
-            problems.append(_note(rule, "too_long"))
-            return None
-        problems.append(_note(rule, "cut_to_length"))
-        return value[: schema.length].rstrip()
-    return value
-
-
-def _digits(value: Value) -> int:
-    return len(str(abs(int(value)))) if isinstance(value, int | float) and abs(value) < 1e300 else 400
 
 
 def _text_of(found: Sequence[Path] | FieldRule | None) -> Callable[[Document[str, Any]], str]:
@@ -304,11 +242,3 @@ def _short(value: Any) -> str:
     if value is None or isinstance(value, dict | list | bool):
         return ""
     return clean(str(value)[:10_000])[:255]
-
-
-def _note(rule: FieldRule, reason: str, *, is_fatal: bool = False) -> Problem:
-    return _problem(rule.name, reason, rule.line, rule.column, is_fatal=is_fatal)
-
-
-def _problem(name: str, reason: str, line: int, column: int, *, is_fatal: bool = False) -> Problem:
-    return Problem(name, reason, SENTENCES[reason], line, column, is_fatal)

@@ -116,7 +116,7 @@ class Lead(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     @property
     def is_fatal(self) -> bool:
         """Whether a problem makes the record a dead letter."""
-        return any(problem.is_fatal for problem in self.problems)
+        return bool(self.problems) and any(problem.is_fatal for problem in self.problems)
 
     @property
     def opt_outs(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ _PLAIN_EMAIL = re.compile(r"[a-z0-9][a-z0-9_+-]*(?:\.[a-z0-9_+-]+)*@(?:[a-z0-9](
 _JUNK_LOCALS = frozenset({"test", "asdf", "noemail", "nomail", "none", "na", "n/a", "xxx", "nobody", "unknown"})
 _MANGLED = re.compile(r"^[+-]?\d+(?:[.,]\d+)?[eE]\+?\d+$")
 _DOTTED = re.compile(r"^\d{1,3}(?:\.\d{1,3}){1,3}$")
-_MAX_PHONE = 60
+_MAX_EMAIL, _MAX_PHONE = 254, 60
 _PLAIN_PHONE = re.compile(r"\+?\(?\d[\d ().-]{6,18}\d")
 _PUNCTUATION = str.maketrans("", "", " ().-")
 _COUNTED = frozenset({"1234567890", "123456789", "12345678"})
@@ -34,14 +34,17 @@ class PhoneNumber(NamedTuple):
 @lru_cache(maxsize=10_000)
 def email_of(text: str) -> tuple[str, str]:
     """(address in lower case, `""`) or (`""`, reason): `invalid_email`, `junk_email`. No DNS is asked."""
-    value = clean(text).strip("<>,;. \"'").removeprefix("mailto:").strip()
-    lowered = value.lower()
-    if not _PLAIN_EMAIL.fullmatch(lowered) or len(lowered) > 254:
-        try:
-            checked = validate_email(value, check_deliverability=False, test_environment=True)
-        except EmailNotValidError:
-            return "", "invalid_email"
-        lowered = checked.normalized.lower()
+    lowered = text
+    # As a rule it is plain as it stands, and there is nothing to take off.
+    if not _PLAIN_EMAIL.fullmatch(text) or len(text) > _MAX_EMAIL:
+        value = clean(text).strip("<>,;. \"'").removeprefix("mailto:").strip()
+        lowered = value.lower()
+        if not _PLAIN_EMAIL.fullmatch(lowered) or len(lowered) > _MAX_EMAIL:
+            try:
+                checked = validate_email(value, check_deliverability=False, test_environment=True)
+            except EmailNotValidError:
+                return "", "invalid_email"
+            lowered = checked.normalized.lower()
     local, _, domain = lowered.partition("@")
     # Reserved domains (example.com) are accepted: they cannot be reached, but they are what tests and demos use.
     if local in _JUNK_LOCALS or len(set(local + domain.partition(".")[0])) == 1:

@@ -61,13 +61,12 @@ _SIMPLE = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ß": "ss", "þ": "t
 @lru_cache(maxsize=10_000)
 def email_key(email: str) -> str:
     """A mailbox in comparison form: lower case, NFC, domain in punycode; dots and +tags ignored for Gmail only. `""` if it is none."""
-    text = unicodedata.normalize("NFC", email.strip().casefold())
+    text = email.strip().casefold()
+    text = text if text.isascii() else unicodedata.normalize("NFC", text)
     local, _, domain = text.rpartition("@")
     if not local or not domain:
         return ""
-    try:
-        domain = domain.encode("ascii").decode()
-    except UnicodeEncodeError:
+    if not domain.isascii():
         try:
             domain = domain.encode("idna").decode()
         except UnicodeError:
@@ -80,7 +79,11 @@ def email_key(email: str) -> str:
 def is_role_mailbox(email: str) -> bool:
     """Whether a mailbox belongs to a function (`info@`, `kontakt@`), not to a person."""
     local = email.strip().casefold().rpartition("@")[0].partition("+")[0]
-    return local in _ROLES or local.replace(".", "") in _ROLES or local.replace("_", "-") in _ROLES
+    return (
+        local in _ROLES
+        or ("." in local and local.replace(".", "") in _ROLES)
+        or ("_" in local and local.replace("_", "-") in _ROLES)
+    )
 
 
 def is_freemail(domain: str) -> bool:

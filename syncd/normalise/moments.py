@@ -23,7 +23,8 @@ def instant_of(text: str, formats: Sequence[str], zone: str) -> str:
             if not zone:
                 continue
             found = found.replace(tzinfo=ZoneInfo(zone), fold=0)
-        return f"{found.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z"
+        found = found if found.tzinfo is UTC else found.astimezone(UTC)
+        return f"{found.isoformat(timespec='seconds')[:19]}Z"
     return ""
 
 
@@ -45,7 +46,7 @@ def _read(text: str, form: str) -> datetime | None:
     try:
         if form == "iso":
             # 3.11 reads at most six fraction digits; some vendors send nine.
-            found = datetime.fromisoformat(_NANOSECONDS.sub(r"\1", text))
+            found = datetime.fromisoformat(_NANOSECONDS.sub(r"\1", text) if "." in text else text)
             return found if "T" in text or " " in text else None
         return datetime.strptime(text, form)  # noqa: DTZ007 - the zone is declared beside the format and added by the caller
     except ValueError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from functools import lru_cache
 from html.parser import HTMLParser
 
 _INVISIBLE = dict.fromkeys(
@@ -117,7 +116,6 @@ def plain_text(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
-@lru_cache(maxsize=10_000)
 def person_name(text: str) -> str:
     """A name with sane spacing; ALL CAPS and all lower case become Mixed Case, anything mixed stays as it was given."""
     name = one_line(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -95,6 +96,8 @@ _MAX_NUMBER = 40
 
 
 def _text(value: Value) -> str:
+    if type(value) is str:
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
@@ -103,7 +106,13 @@ def _text(value: Value) -> str:
 
 
 def _name(value: Value, _: Args) -> Value | Bad:
-    text = one_line(_text(value))
+    return _person(_text(value))
+
+
+@lru_cache(maxsize=10_000)
+def _person(text: str) -> Value | Bad:
+    """What is made of a name; the same ones come again and again."""
+    text = one_line(text)
     if text.casefold() in _NOTHING:
         return None
     return Bad("formula") if is_formula(text) else person_name(text) or None
@@ -111,10 +120,12 @@ def _name(value: Value, _: Args) -> Value | Bad:
 
 def _email(value: Value, _: Args) -> Value | Bad:
     text = one_line(_text(value))
-    if text.casefold() in _NOTHING:
-        return None
-    if is_formula(text):
-        return Bad("formula")
+    # What is nothing or a formula has no sign of an address, or does not begin like one.
+    if "@" not in text or not text[0].isalnum():
+        if text.casefold() in _NOTHING:
+            return None
+        if is_formula(text):
+            return Bad("formula")
     address, reason = email_of(text)
     return address or Bad(reason)
 

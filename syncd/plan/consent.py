@@ -24,6 +24,8 @@ def consent_writes(
     """What consent demands of each org record of the person, and notes on what it does not demand."""
     writes: list[ConsentWrite] = []
     notes: dict[str, str] = {}
+    if not view.org_records and not view.candidates:
+        return writes, notes
     known = {(record.row.object, record.row.sf_id): record for record in (*view.candidates, *view.org_records)}
     for key in sorted(known):
         record = known[key]

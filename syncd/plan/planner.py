@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -14,6 +14,7 @@ from syncd.model import (
     OperationState,
     OrgRecord,
     OrgSchema,
+    PersonRecord,
     PersonState,
     PersonView,
     Provenance,
@@ -31,6 +32,8 @@ from syncd.plan.survivorship import Golden, golden, provenance_of
 from syncd.plan.tasks import TASK, TaskSettings, TaskWrite, owed_tasks, wish_for_tasks
 from syncd.policy import Decision
 from syncd.ports import DeadLetter, GoldenValue, PersonPlan, Review
+
+_BY_RULE = Assignment()
 
 
 class PlanSettings(msgspec.Struct, frozen=True, gc=False):
@@ -174,6 +177,8 @@ class _Planner:
 
     def _target(self) -> OrgRecord | None:
         """The Lead that is written: living, not converted, the survivor; of several the first by id, always the same one."""
+        if not self._view.org_records:
+            return None
         living = [
             record
             for record in self._view.org_records
@@ -183,6 +188,8 @@ class _Planner:
 
     def _is_elsewhere(self) -> bool:
         """Whether the person is in the org as a Contact (or converted), or was deleted there; notes the reason."""
+        if not self._view.org_records:
+            return False
         living = [record for record in self._view.org_records if not record.row.is_deleted]
         if living:
             # Of what the sources say nothing but consent is written to Contacts.
@@ -271,7 +278,7 @@ class _Planner:
         if not self._golden.may_create:
             self._notes["create"] = "source_may_not_create"
             return
-        if not any(not one.is_default for one in self._golden.fields.values()):
+        if all(one.is_default for one in self._golden.fields.values()):
             # Known only through an opt-out (or through nothing but defaults): stored, never created.
             self._notes["create"] = "nothing_but_consent"
             return
@@ -294,13 +301,12 @@ class _Planner:
             self._notes["create"] = "missing_required"
             self._dead_letter = self._incomplete(sorted(missing))
             return
-        first = min(self._view.records, key=lambda record: (record.source_at, record.position, record.ref))
-        operation = self._operation(OperationKind.CREATE, "Lead", "", fields, {}, why)
-        source = first.ref.source
-        assignment = self._settings.assignments.get(source, Assignment())
+        source = _oldest(self._view.records).ref.source
+        assignment = self._settings.assignments.get(source, _BY_RULE)
         if assignment is not None and assignment.owner_id:
-            operation = msgspec.structs.replace(operation, fields={**fields, "OwnerId": assignment.owner_id})
-        self._add(msgspec.structs.replace(operation, assignment=assignment, source=source))
+            fields["OwnerId"] = assignment.owner_id
+        operation = self._operation(OperationKind.CREATE, "Lead", "", fields, {}, why, assignment=assignment, source=source)
+        self._add(operation)
 
     def _plan_tasks(self) -> bool:
         """What the owner is asked to do; gives whether some of it has to wait for what is under way."""
@@ -367,6 +373,8 @@ class _Planner:
         why: dict[str, Provenance],
         *,
         is_guarded: bool = False,
+        assignment: Assignment | None = None,
+        source: str = "",
     ) -> Operation:
         return Operation(
             operation_id=self._make_id(),
@@ -378,13 +386,14 @@ class _Planner:
             before=before,
             provenance=why,
             is_guarded=is_guarded,
-            source=next((one.source for one in why.values() if one.source), ""),
+            source=source or next((one.source for one in why.values() if one.source), ""),
+            assignment=assignment,
             run_id=self._run_id,
             planned_at=self._at,
         )
 
     def _add(self, operation: Operation) -> None:
-        if operation.target in self._open:
+        if self._open and operation.target in self._open:
             self._notes["person"] = "waits_for_open_operation"
         elif self._was_refused(operation):
             self._notes["person"] = "refused_before"
@@ -393,10 +402,18 @@ class _Planner:
 
     def _was_refused(self, operation: Operation) -> bool:
         """The same write was refused and nobody has replayed it: it is not tried again by itself."""
+        if not self._view.refused_operations:
+            return False
         return any(
             one.target == operation.target and one.kind is operation.kind and one.fields == operation.fields
             for one in self._view.refused_operations
         )
+
+
+def _oldest(records: Sequence[PersonRecord]) -> PersonRecord:
+    if len(records) == 1:
+        return records[0]
+    return min(records, key=lambda record: (record.source_at, record.position, record.ref))
 
 
 __all__ = ["PlanSettings", "plan_person", "provenance_of"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import msgspec
@@ -146,3 +146,31 @@ class Feed:
             self._room.release()
             return False
         return True
+
+
+def tasks_of(ctx: PassContext, source: Source, until: datetime) -> list[Task]:
+    """What is to be read of a source: every stream from its cursor, and the back-fills that were asked for and are not done.
+
+    As far as the pass takes them on; a source that sends by itself is not read at all.
+    """
+    tasks: list[Task] = []
+    if source.reader is None:
+        return tasks
+    for stream in source.reader.streams(source.options):
+        if ctx.scope.reads_live:
+            tasks.append(Task(source, stream, ctx.store.cursor(source.name, stream), until))
+        if not ctx.scope.reads_ranges:
+            continue
+        tasks.extend(
+            # A connector leaves out what is younger than its settling time: the range means what lay in it, settled since.
+            Task(
+                source,
+                stream,
+                one.cursor,
+                min(one.until + timedelta(seconds=source.session.settle_seconds), until),
+                one.partition,
+                Lane.BACKFILL,
+            )
+            for one in ctx.store.backfills(source.name, stream)
+        )
+    return tasks

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from typing import NamedTuple, Self
 
 import msgspec
 
 from syncd import events
 from syncd.connector import Page
 from syncd.errors import ContractError, SourceUnavailableError, SyncdError
-from syncd.model import Lane
-from syncd.ports import DeadLetter
+from syncd.ports import DeadLetter, StoredPage
 from syncd.run.context import PassContext, Source
-from syncd.run.feed import Arrival, Feed, Task
+from syncd.run.feed import Arrival, Feed, Task, tasks_of
 from syncd.run.rest import leave_alone, left_alone_until
 
 PATIENCE_SECONDS = 0.05
 """How long to wait for another page when there is something to do already, but less than a round of it."""
 
-
 _LOOK_SECONDS = 0.5
 """Who waits for a page looks as often whether the pass is to end."""
+
+
+class _Storing(NamedTuple):
+    """A page that is being stored."""
+
+    task: Task
+    page: Page
+    under_way: Future[StoredPage]
 
 
 class Ingested(msgspec.Struct):
@@ -36,10 +44,10 @@ class Ingested(msgspec.Struct):
 
 
 class Ingest:
-    """Reads every source of a pass once; `step` stores one page.
+    """Reads every source of a pass once; `step` stores one page. A thread stores them, one after the other in the order of coming.
 
     A stream's failure never stops the others: it is noted, and the pass will not end as ok. A source that asked for a little
-    patience (a file still being written) is read again after it, at most `max_settle_wait_seconds` in all.
+    patience (a file still being written) is read again after it, at most `max_settle_wait_seconds` in all. A context manager.
     """
 
     def __init__(self, ctx: PassContext, sources: Iterable[Source]) -> None:
@@ -50,6 +58,9 @@ class Ingest:
         self._waited = 0.0
         self._began = ctx.clock.monotonic()
         self._last: dict[tuple[str, str, str], Page] = {}
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="pages")
+        self._storing: _Storing | None = None
+        self._ahead: Arrival | None = None
         self.before_pause: Callable[[], None] = _nothing
         """Called before a pause of the pass, in which others may have their turn."""
         self._feed: Feed | None = self._begin(self._sources.values())
@@ -59,32 +70,64 @@ class Ingest:
         """Whether every source was read as far as it can be in this pass."""
         return self._feed is None
 
+    def __enter__(self) -> Self:
+        """Ready."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Stop reading. What went wrong with the page that is being stored is raised, unless something else did already."""
+        try:
+            if kind is None:
+                self._finish_page()
+        finally:
+            self._close()
+
     def step(self, patience_seconds: float | None) -> int | None:
         """Store the next page; gives how many records wait because of it, None when nothing came in time (None: wait for it).
+
+        The page behind it, if it has come already, is being stored from here on: the pass may do something else meanwhile.
 
         Raises:
             StoreError: Without state nothing is safe.
         """
-        arrival = self._next(patience_seconds)
-        if arrival is None or self._feed is None:
-            return None
-        waiting = 0
-        if arrival.page is not None:
-            with self._ctx.watch.stage("inbox"):
-                waiting = self._store(arrival.task, arrival.page)
-        else:
-            self._end_task(arrival)
-        if self._feed.is_over:
-            self._feed.close()
-            self._feed = self._again()
+        if self._storing is None:
+            arrival = self._next(patience_seconds)
+            if arrival is None or self._feed is None:
+                return None
+            if arrival.page is not None:
+                self._begin_page(arrival.task, arrival.page)
+            else:
+                self._end_task(arrival)
+                if self._feed.is_over:
+                    self._feed.close()
+                    self._feed = self._again()
+                return 0
+        waiting = self._finish_page()
+        self._look_ahead()
         return waiting
+
+    def _look_ahead(self) -> None:
+        """Begin with what has come already; how a stream ended is noted by the next step, for it may pause the pass."""
+        if self._feed is None or self._is_late or self._ctx.is_stopping:
+            return
+        arrival = self._feed.next(0.0)
+        if arrival is not None and arrival.page is not None:
+            self._begin_page(arrival.task, arrival.page)
+        else:
+            self._ahead = arrival
+
+    @property
+    def _is_late(self) -> bool:
+        limit = self._ctx.scope.slice_seconds
+        return limit is not None and self._ctx.clock.monotonic() - self._began >= limit
 
     def _next(self, patience_seconds: float | None) -> Arrival | None:
         """The next arrival; None when nothing came in time, or nothing more is to be read in this pass."""
-        limit = self._ctx.scope.slice_seconds
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            return ahead
         while self._feed is not None:
-            is_late = limit is not None and self._ctx.clock.monotonic() - self._began >= limit
-            if is_late or self._ctx.is_stopping:
+            if (is_late := self._is_late) or self._ctx.is_stopping:
                 self._break_off(is_late=is_late)
                 return None
             arrival = self._feed.next(_LOOK_SECONDS if patience_seconds is None else patience_seconds)
@@ -96,7 +139,7 @@ class Ingest:
         """Read no further; the cursors say where it goes on. Who has given nothing in all that time is lost, and not only slow."""
         unread = list(self._feed.unread) if self._feed is not None else []
         heard = {name for name, _, _ in self._last}
-        self.close()
+        self._close()
         for task in unread:
             name = task.source.name
             self._done[name].reached_end = False
@@ -109,8 +152,9 @@ class Ingest:
         for name, done in self._done.items():
             self._finish(name, done)
 
-    def close(self) -> None:
-        """Stop reading."""
+    def _close(self) -> None:
+        """Stop reading; the page that is being stored is let through."""
+        self._pool.shutdown(wait=True)
         if self._feed is not None:
             self._feed.close()
             self._feed = None
@@ -136,18 +180,33 @@ class Ingest:
         done.error = f"It asked to be left alone until {asked.isoformat()}."
         return False
 
-    def _store(self, task: Task, page: Page) -> int:
+    def _begin_page(self, task: Task, page: Page) -> None:
+        """Have a page stored by the thread, if there is anything to store: most of that is waiting for the disk and other writers."""
         ctx, name = self._ctx, task.source.name
         done = self._done[name]
         place = (name, task.stream, task.partition)
         before = self._last[place].cursor if place in self._last else task.cursor
         self._last[place] = page
         done.notices.extend([page.notice] if page.notice else [])
-        if not (page.records or page.rejects or page.cursor != before):
+        if page.records or page.rejects or page.cursor != before:
+            page = msgspec.structs.replace(page, partition=task.partition) if task.partition else page
+            self._storing = _Storing(task, page, self._pool.submit(self._put, task, page, ctx.clock.now()))
+
+    def _put(self, task: Task, page: Page, at: datetime) -> StoredPage:
+        """Runs in the thread."""
+        ctx, source = self._ctx, task.source
+        with ctx.watch.stage("inbox"):
+            return ctx.store.put_page(ctx.run_id, source.name, task.stream, page, task.lane, at, source.start_from)
+
+    def _finish_page(self) -> int:
+        """Wait for the page that is being stored; gives how many records wait because of it, 0 if there is none."""
+        if self._storing is None:
             return 0
-        page = msgspec.structs.replace(page, partition=task.partition) if task.partition else page
-        news_from = task.source.start_from
-        stored = ctx.store.put_page(ctx.run_id, name, task.stream, page, task.lane, ctx.clock.now(), news_from)
+        task, page, under_way = self._storing
+        self._storing = None
+        stored = under_way.result()
+        ctx, name = self._ctx, task.source.name
+        done = self._done[name]
         done.records += stored.held
         ctx.log.debug(events.PAGE_STORED, source=name, stream=task.stream, count=len(page.records))
         for reason, count in Counter(reject.reason for reject in page.rejects).items():
@@ -217,41 +276,12 @@ class Ingest:
             (ctx.log.warning if is_odd else ctx.log.info)(events.STREAM_UNFINISHED, source=name, stage="extract")
 
 
-def _nothing() -> None:
-    pass
+def _nothing() -> None: ...
 
 
 def notice_of(name: str) -> str:
     """The setting that holds what a source had to say when it was last read."""
     return f"notice:{name}"
-
-
-def tasks_of(ctx: PassContext, source: Source, until: datetime) -> list[Task]:
-    """What is to be read of a source: every stream from its cursor, and the back-fills that were asked for and are not done.
-
-    As far as the pass takes them on; a source that sends by itself is not read at all.
-    """
-    tasks: list[Task] = []
-    if source.reader is None:
-        return tasks
-    for stream in source.reader.streams(source.options):
-        if ctx.scope.reads_live:
-            tasks.append(Task(source, stream, ctx.store.cursor(source.name, stream), until))
-        if not ctx.scope.reads_ranges:
-            continue
-        tasks.extend(
-            # A connector leaves out what is younger than its settling time: the range means what lay in it, settled since.
-            Task(
-                source,
-                stream,
-                one.cursor,
-                min(one.until + timedelta(seconds=source.session.settle_seconds), until),
-                one.partition,
-                Lane.BACKFILL,
-            )
-            for one in ctx.store.backfills(source.name, stream)
-        )
-    return tasks
 
 
 def _unread_page(ctx: PassContext, task: Task, error: ContractError | SourceUnavailableError) -> DeadLetter:

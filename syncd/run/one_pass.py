@@ -144,8 +144,7 @@ def _stages(ctx: PassContext, make_id: MakeId) -> Planning | None:
     if ctx.journal is not None:
         Fetcher().finish(ctx, pushed)
     session = _connect(ctx)
-    ingest = Ingest(ctx, [ctx.sources[name] for name in sorted(ctx.sources)])
-    try:
+    with Ingest(ctx, [ctx.sources[name] for name in sorted(ctx.sources)]) as ingest:
         planning = None
         if session is not None:
             planning = Planning(ctx, session, make_id)
@@ -156,8 +155,6 @@ def _stages(ctx: PassContext, make_id: MakeId) -> Planning | None:
         while not ingest.is_over:
             with ctx.turn.aside():
                 ingest.step(None)
-    finally:
-        ingest.close()
     return planning
 
 

@@ -68,7 +68,10 @@ class Planning:
         )
         if not plan.operations:
             return plan
-        return msgspec.structs.replace(plan, operations=tuple(self._adapted(view, one) for one in plan.operations))
+        adapted = tuple([self._adapted(view, one) for one in plan.operations])
+        if all(one is before for one, before in zip(adapted, plan.operations, strict=True)):
+            return plan
+        return msgspec.structs.replace(plan, operations=adapted)
 
     def _adapted(self, view: PersonView, operation: Operation) -> Operation:
         """Hold what is guarded until the pass is counted; leave assignment off where it must not run (DESIGN 5.3)."""

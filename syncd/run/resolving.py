@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Any
 
 import msgspec
 
@@ -142,8 +143,13 @@ class Resolving:
 
     def _finish(self, one: _Mapped, facts: Facts) -> ResolvedRecord:
         row = one.row
+        lead = one.lead if _is_resolvable(one) else None
+        found: Resolution | None = None
+        if lead is not None and one.keys is not None:
+            found = resolve(row.ref, lead, one.keys, facts, self._ctx.secret)
+            facts.learn(lead, found)
         mapping = one.source.mapping
-        base = ResolvedRecord(
+        return ResolvedRecord(
             sequence=row.sequence,
             ref=row.ref,
             outcome=one.outcome,
@@ -158,25 +164,23 @@ class Resolving:
             source_at=row.source_at or row.received_at,
             position=row.position,
             locator=row.locator,
+            dead_letter=self._dead_letter(one) if one.outcome is InboxOutcome.DEAD else None,
+            **({} if found is None else self._answer(row, found)),
         )
-        if one.outcome is InboxOutcome.DEAD:
-            base = msgspec.structs.replace(base, dead_letter=self._dead_letter(one))
-        if not _is_resolvable(one) or one.lead is None or one.keys is None:
-            return base
-        resolution = resolve(row.ref, one.lead, one.keys, facts, self._ctx.secret)
-        facts.learn(one.lead, resolution)
-        return msgspec.structs.replace(
-            base,
-            person_id=resolution.person_id,
-            is_new_person=resolution.is_new,
-            person_state=resolution.state,
-            claims=resolution.claims,
-            evidence=resolution.evidence,
-            org_links=resolution.org_links,
-            link_evidence=resolution.rule,
-            dirty=True,
-            review=self._review(row, resolution),
-        )
+
+    def _answer(self, row: InboxRow, found: Resolution) -> dict[str, Any]:
+        """Who it is, as fields of a resolved record."""
+        return {
+            "person_id": found.person_id,
+            "is_new_person": found.is_new,
+            "person_state": found.state,
+            "claims": found.claims,
+            "evidence": found.evidence,
+            "org_links": found.org_links,
+            "link_evidence": found.rule,
+            "dirty": True,
+            "review": self._review(row, found),
+        }
 
     def _dead_letter(self, one: _Mapped) -> DeadLetter:
         lead = one.lead

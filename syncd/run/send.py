@@ -236,7 +236,7 @@ def _batches(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
         call = "create" if is_create else "delete" if is_delete else "update"
         call = "convert" if operation.kind is OperationKind.CONVERT else call
         rank = order.get(operation.kind, 2)
-        groups.setdefault((rank, operation.object, call, repr(operation.assignment)), []).append(operation)
+        groups.setdefault((rank, operation.object, call, operation.assignment), []).append(operation)
     for key in sorted(groups, key=repr):
         group = groups[key]
         size = LEADS_PER_CALL if key[2] == "convert" else ROWS_PER_CALL

@@ -112,6 +112,8 @@ def _unsendable(rows: Sequence[Row]) -> dict[int, OrgFault]:
     refused: dict[int, OrgFault] = {}
     for index, (_, fields) in enumerate(rows):
         for name, value in fields.items():
+            if type(value) is str and value.isascii():
+                continue
             if isinstance(value, float) and not math.isfinite(value):
                 refused[index] = OrgFault("NUMBER_OUTSIDE_VALID_RANGE", "Not a finite number.", (name,), Recovery.REFUSED)
             elif isinstance(value, str) and not _is_encodable(value):

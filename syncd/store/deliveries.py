@@ -57,7 +57,7 @@ _PRAGMAS = {
     "auto_vacuum": "2",
     # Whoever sends a webhook waits 15 s; after 5 s it is better told to come again.
     "busy_timeout": "5000",
-    # A commit now and then also copies the log back: 4 MB take milliseconds, the store's own 64 MB would be felt.
+    # A commit now and then also copies the log back: 4 MB take milliseconds, the store's own 128 MB would be felt.
     "wal_autocheckpoint": "1000",
     "journal_size_limit": str(16 * 1024 * 1024),
 }

@@ -32,8 +32,9 @@ _PRAGMAS = {
     "synchronous": "2",
     "foreign_keys": "1",
     "busy_timeout": "30000",
-    # Copying pages back to the file costs more than writing them: with 64 MB between two times each page is copied less often.
-    "wal_autocheckpoint": "16000",
+    # Copying pages back to the file costs more than writing them: with 128 MB between two times each page is copied less often.
+    # Writers wait for it, 0.2 s or so; with 256 MB the pages of a large store differ, and it would take twice as long for little.
+    "wal_autocheckpoint": "32000",
     # KiB (negative). Small: what a reader has cached is void after each commit, and there is one reader for each thread.
     "cache_size": "-1000",
 }

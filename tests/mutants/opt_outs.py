@@ -74,7 +74,7 @@ MUTANTS = [
     Mutant(
         "what nobody has counted travels",
         PLAN,
-        "elif record.opt_out_hold != OptOutHold.NEW.value:",
+        "elif is_ours or record.opt_out_hold != OptOutHold.NEW.value:",
         "else:",
         (UNIT, "not_counted_or_held"),
     ),

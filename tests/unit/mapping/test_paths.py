@@ -9,7 +9,7 @@ import pytest
 
 from syncd.errors import ConfigError
 from syncd.mapping import load_mapping
-from syncd.mapping.paths import find, find_all, path_of
+from syncd.mapping.paths import Joined, find, find_all, getter_of, path_of
 
 RECORD: dict[str, Any] = {
     "merge_fields": {"FNAME": "Ada", "a.b": "dotted", "EMPTY": "", "NULL": None},
@@ -75,6 +75,13 @@ def test_a_path_leads_to_its_values(text: str, first: Any, every: list[Any]) -> 
     path = path_of(text)
     assert find(RECORD, path) == first
     assert find_all(RECORD, path) == every
+
+
+def test_a_key_that_is_called_like_a_wide_path_and_holds_nothing_is_nothing() -> None:
+    record = {"a[b=true].c": None, "a": [{"b": True, "c": 1}]}
+    paths = (path_of("a[b=true].c"), path_of("a"))
+    assert find_all(record, paths[0]) == []
+    assert getter_of(Joined(paths, "; "))(record) is None
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from syncd import log
+from syncd import events, log
 from syncd.clock import FixedClock
-from syncd.connector import Health, Options, Page, Record, Session
-from syncd.errors import ContractError, RateLimitedError
-from syncd.run.context import Company, PassContext, Source
+from syncd.connector import Health, Options, Page, Record, Reject, Session
+from syncd.errors import ContractError, GuardError, RateLimitedError, StoreError
+from syncd.run.context import Company, PassContext, Scope, Source
 from syncd.run.ingest import Ingest, notice_of
 from syncd.store import SqlStore, open_store
 
@@ -28,6 +30,7 @@ class Vendor:
 
     def __init__(self) -> None:
         self.script: list[Page | Exception] = []
+        self.has_given_all = threading.Event()
         self.asked = 0
 
     def check(self, session: Any, options: Any) -> Health:
@@ -45,6 +48,7 @@ class Vendor:
             if isinstance(one, Exception):
                 raise one
             yield one
+        self.has_given_all.set()
 
 
 class Bench:
@@ -56,8 +60,8 @@ class Bench:
         self.vendor = Vendor()
         self.runs = 0
 
-    def read(self) -> PassContext:
-        """One pass of the extract stage; gives its context."""
+    def begin(self) -> tuple[Ingest, PassContext]:
+        """The extract stage of one pass, with nothing stored yet."""
         self.runs += 1
         nothing: Any = None
         mapping: Any = None
@@ -75,10 +79,27 @@ class Bench:
             company=Company(self.clock),
         )
         self.store.start_run(run, self.clock.now(), ["site"])
-        ingest = Ingest(ctx, [source])
-        while not ingest.is_over:
-            ingest.step(None)
+        return Ingest(ctx, [source]), ctx
+
+    def read(self) -> PassContext:
+        """One pass of the extract stage; gives its context."""
+        ingest, ctx = self.begin()
+        with ingest:
+            while not ingest.is_over:
+                ingest.step(None)
         return ctx
+
+    @property
+    def stored(self) -> list[str]:
+        """Keys of what waits, in the order of coming."""
+        return [row.ref.key for row in self.store.take_inbox(10)]
+
+    def refuse(self, key: str) -> None:
+        """Have the database refuse a record with that key."""
+        with self.store.db.write() as connection:
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER full BEFORE INSERT ON inbox WHEN NEW.key = '{key}' BEGIN SELECT RAISE(ABORT, 'full'); END"
+            )
 
 
 @pytest.fixture
@@ -126,6 +147,72 @@ def test_what_was_given_before_the_error_is_kept_with_its_cursor(bench: Bench) -
     assert [row.ref.key for row in bench.store.take_inbox(10)] == ["k1", "k2"]
     (letter,) = bench.store.dead_letters()
     assert (letter.kind, letter.reason) == ("page", "unreadable_page")
+
+
+def test_the_page_behind_is_stored_while_the_pass_does_something_else(bench: Bench) -> None:
+    """And a pass that ends in between lets it through, page and cursor, and says so as of any other."""
+    rejected = Reject("", "not_an_object", "It is no object.", b"")
+    bench.vendor.script = [page(1), msgspec.structs.replace(page(2), rejects=(rejected,)), page(3, is_last=True)]
+    ingest, _ = bench.begin()
+    told = log.counts().get(events.RECORD_DEAD_LETTERED, 0)
+    with ingest:
+        assert bench.vendor.has_given_all.wait(10)
+        assert ingest.step(None) == 1
+    assert bench.stored == ["k1", "k2"]
+    assert bench.store.cursor("site", "rows") == {"at": 2}
+    assert log.counts()[events.RECORD_DEAD_LETTERED] == told + 1
+
+
+def _one_step(bench: Bench, error: Exception | None = None) -> None:
+    """A pass that stores a page, has the one behind it begun, and ends; with `error` because of it."""
+    bench.vendor.has_given_all.clear()
+    ingest, _ = bench.begin()
+    with ingest:
+        assert bench.vendor.has_given_all.wait(10)
+        assert ingest.step(None) == 1
+        if error is not None:
+            raise error
+
+
+def test_a_page_that_cannot_be_stored_ends_the_pass(bench: Bench) -> None:
+    bench.vendor.script = [page(1), page(2), page(3, is_last=True)]
+    bench.refuse("k2")
+    with pytest.raises(StoreError):
+        bench.read()
+    assert bench.stored == ["k1"]
+    assert bench.store.cursor("site", "rows") == {"at": 1}
+
+
+def test_the_page_behind_that_cannot_be_stored_is_no_secret_at_the_end(bench: Bench) -> None:
+    """But of two things that went wrong the first one is told."""
+    bench.vendor.script = [page(1), page(2, is_last=True)]
+    bench.refuse("k2")
+    with pytest.raises(StoreError):
+        _one_step(bench)
+    bench.vendor.script = [page(3), page(2, is_last=True)]
+    with pytest.raises(GuardError, match="first"):
+        _one_step(bench, GuardError("The first."))
+    assert bench.store.cursor("site", "rows") == {"at": 3}
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["told to stop", "slice is over"])
+def test_pages_that_have_come_already_do_not_make_a_pass_go_on(bench: Bench, is_told: bool) -> None:
+    """One that is being stored when it is to stop, or its slice is over, is the last one."""
+    bench.vendor.script = [page(1), page(2), page(3), page(4, is_last=True)]
+    ingest, ctx = bench.begin()
+    ctx.scope = Scope(slice_seconds=60.0)
+    with ingest:
+        assert bench.vendor.has_given_all.wait(10)
+        assert ingest.step(None) == 1
+        if is_told:
+            ctx.company.is_stopping.set()
+        bench.clock.advance(0 if is_told else 60)
+        while not ingest.is_over:
+            ingest.step(None)
+    assert bench.stored == ["k1", "k2"]
+    assert bench.store.cursor("site", "rows") == {"at": 2}
+    assert ctx.unread == {"site"}
+    assert ctx.sliced == (set() if is_told else {"site"})
 
 
 def test_the_same_unreadable_page_is_kept_once(bench: Bench) -> None:
