@@ -110,9 +110,8 @@ class Policies(Simulations):
         if is_forced or not policy.programs or policy.standards.qualified is None:
             return
         found = self.explain_policy(text)
-        if (
-            found.status and found.program and found.is_qualified is not True
-        ):  # without an open lead there is another thing to say
+        # Of somebody without an open lead there is another thing to say.
+        if found.status and found.program and found.is_qualified is not True:
             raise ConfigError(
                 "The policy does not call this person qualified, and only who is qualified is converted.",
                 advice=f'"syncd policy explain {found.person_id}" tells why; --force converts all the same.',
