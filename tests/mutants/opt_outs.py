@@ -165,8 +165,8 @@ MUTANTS = [
     Mutant(
         "who is counted is not planned again",
         "syncd/store/opt_outs.py",
-        "            mark_dirty(connection, _people(connection, tuple_(o.object, o.sf_id).in_(part)))\n",
-        "",
+        "            if is_news:\n",
+        "            if False:\n",
         (STORE, "counted_is_planned_again"),
     ),
     Mutant(
