@@ -35,6 +35,7 @@ TERMS = ConversionTerms(
 )
 _ACTION = re.compile(r"customers/(\d{6,12})/conversionActions/\d{1,20}")
 _ALREADY = frozenset({"ORDER_ID_ALREADY_IN_USE", "CLICK_CONVERSION_ALREADY_EXISTS", "CONVERSION_ALREADY_RETRACTED"})
+_PASSING = frozenset({"quotaError", "internalError", "databaseError"})
 _WORD = re.compile(r"[A-Z][A-Z0-9_]{2,100}")
 _RETRACTS = "retracts"
 
@@ -88,7 +89,10 @@ def _outcome(body: bytes, *, may_be_missing: bool) -> ActionOutcome:
         # An answer without a result and without an error tells nothing.
         return ActionOutcome(ActionState.DONE) if said.get("results") else ActionOutcome(ActionState.UNKNOWN, "answer_lost")
     code = at_path(failure, "details.0.errors.0.errorCode")
-    word = str(next(iter(code.values()), "")) if isinstance(code, dict) else ""
+    kind, word = next(iter(code.items()), ("", "")) if isinstance(code, dict) else ("", "")
+    if kind in _PASSING:
+        return ActionOutcome(ActionState.UNKNOWN, "answer_lost")  # it is known by its order id, and sent again
+    word = str(word)
     if word in _ALREADY:
         return ActionOutcome(ActionState.UNCHANGED, "already_told")
     if may_be_missing and word == "CONVERSION_NOT_FOUND":

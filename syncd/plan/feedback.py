@@ -140,7 +140,7 @@ class Feedback:
         return None if deal is None else deal.state
 
     def _proof(self, words: str) -> datetime | None:
-        return opted_in_at(self._view, words)
+        return opted_in_at(self._view, words, number_is_part=True)
 
     def _new(self, one: Wanted, action_id: str, now: datetime) -> Told | str:
         """The conversion, or a word that says why there is none."""

@@ -13,12 +13,12 @@ _NO_OPT_IN = (
 )  # fmt: skip
 
 
-def opted_in_at(view: PersonView, audience: str) -> datetime | None:
+def opted_in_at(view: PersonView, audience: str, *, number_is_part: bool = False) -> datetime | None:
     """When the person last opted in to this very audience, or in these very words, by what is stored; None without proof.
 
     Proof is the evidence of consent that a mapping keeps of a record (`touch.consent`) if it names the audience's id as a word of its
     own and no part of it says otherwise. Evidence without the id may be a yes to something else. What was said otherwise at the
-    same time or later, in any record, ends it.
+    same time or later, in any record, ends it. `number_is_part`: a bare number counts only as a part of its own.
     """
     if not audience or any(one.lead.opt_outs for one in view.records):
         return None
@@ -26,7 +26,7 @@ def opted_in_at(view: PersonView, audience: str) -> datetime | None:
     otherwise: list[datetime] = []
     for record in view.records:
         said = record.lead.touch.consent
-        if re.search(rf"(?<![\w-]){re.escape(audience)}(?![\w-])", said):
+        if _names(said, audience, number_is_part=number_is_part):
             heard = found if _says_yes(said) else otherwise
             heard.append(max(instants_in(said), default=record.source_at))
     last = max(found, default=None)
@@ -40,6 +40,13 @@ def explicit_opt_in(record: PersonRecord) -> datetime | None:
         return record.source_at
     said = record.lead.touch.consent
     return max(instants_in(said), default=None) if _says_yes(said) else None
+
+
+def _names(said: str, audience: str, *, number_is_part: bool) -> bool:
+    """Whether evidence names it. Times, versions and wordings are full of numbers."""
+    if number_is_part and audience.isdigit():
+        return audience in {part.strip() for part in said.split(";")}
+    return re.search(rf"(?<![\w-]){re.escape(audience)}(?![\w-])", said) is not None
 
 
 def _says_yes(said: str) -> bool:

@@ -208,7 +208,7 @@ def ask_sources(
 
 
 def _told_write(policy: Policy, told: Told, now: datetime) -> ActionWrite | None:
-    """A conversion as it is stored; None if its rule tells it no longer. What is taken back keeps the options that it was told with."""
+    """A conversion as it is stored; None if its rule tells it no longer. What is taken back needs no rule, and keeps its options."""
     fields: dict[str, Value] = {"action": str(ActionKind.CONVERSION)}
     if told.wanted is not None:
         source, why = told.wanted.source, Provenance(line=told.wanted.line, rule=rule_name(policy, told.wanted.rule_id))
@@ -216,13 +216,14 @@ def _told_write(policy: Policy, told: Told, now: datetime) -> ActionWrite | None
         options: Mapping[str, str] = told.wanted.options
     else:
         assert told.again is not None  # noqa: S101 - one of the two is there
+        is_reversal = told.values["event"] == RETRACTED
         stated = stated_action(policy, told.again)
-        if stated is None:
+        if stated is None and not is_reversal:
             return None
         source, why = told.again.source, next(iter(told.again.provenance.values()))
         fields |= {"number": told.again.fields["number"], "decided_at": told.again.fields["decided_at"]}
         kept = {name.removeprefix(_OPTION): str(text) for name, text in told.again.fields.items() if name.startswith(_OPTION)}
-        options = kept if told.values["event"] == RETRACTED else stated.options
+        options = kept if is_reversal or stated is None else stated.options
     fields |= {f"{_OPTION}{name}": text for name, text in options.items()}
     fields |= {f"{_VALUE}{name}": value for name, value in told.values.items()}
     if told.email:

@@ -136,7 +136,7 @@ class _Acting:
             return why_not_copied(one, view, self._opt_outs.settings(), self._ctx.clock.now())
         stated = stated_action(self._ctx.policy, one)
         record = standing_record(view.org_records)
-        if stated is None:
+        if stated is None and "value.retracts" not in one.fields:
             return "rule_gone"
         if view.state is PersonState.REVIEW:
             return "waits"
@@ -153,7 +153,9 @@ class _Acting:
             return self._why_not_told(one, view, record, deals, stated)
         return "" if _is_as_stated(one, record, stated) else "anew"
 
-    def _why_not_told(self, one: Operation, view: PersonView, record: OrgRecord, deals: Sequence[Deal], stated: Action) -> str:
+    def _why_not_told(
+        self, one: Operation, view: PersonView, record: OrgRecord, deals: Sequence[Deal], stated: Action | None
+    ) -> str:
         """The same of a conversion: consent and opportunity as they are now; what is taken back is as it was told."""
         word = Feedback(self._ctx.policy, view, record, deals, {}).why_not(one, self._ctx.clock.now())
         if word:
@@ -175,9 +177,9 @@ class _Acting:
                 put_rows(self._ctx, [row for row in rows.values() if row is not None])
 
 
-def _is_as_stated(one: Operation, record: OrgRecord, stated: Action) -> bool:
+def _is_as_stated(one: Operation, record: OrgRecord, stated: Action | None) -> bool:
     """Whether it goes to the address that the person has now, as the policy words it now; a conversion may go without an address."""
-    if action_of(one).options != stated.options:
+    if stated is None or action_of(one).options != stated.options:
         return False
     if is_conversion(one) and "email" not in one.fields:
         return True
@@ -187,8 +189,13 @@ def _is_as_stated(one: Operation, record: OrgRecord, stated: Action) -> bool:
 def _leave_behind(ctx: PassContext, sources: AbstractSet[str]) -> None:
     """Of sources that are configured no longer, or cannot act, nothing more comes."""
     for part in _slices(ctx.store, _OPEN, sorted(sources)) if sources else ():
-        ctx.store.commit_results(ctx.run_id, [_superseded(one, "source_gone") for one in part], ctx.clock.now())
+        ctx.store.commit_results(ctx.run_id, [_superseded(one, _left_word(one)) for one in part], ctx.clock.now())
         ctx.count_note("source_gone", len(part))
+
+
+def _left_word(one: Operation) -> str:
+    """How it ends: what a platform may have been told is not told again when its source comes back."""
+    return ANSWER_LOST if is_conversion(one) and one.state is not OperationState.PLANNED else "source_gone"
 
 
 def _slices(store: Store, states: Sequence[OperationState], sources: Sequence[str]) -> Iterator[list[Operation]]:

@@ -35,11 +35,15 @@ class GoogleConversion:
 
 @dataclass
 class GoogleConversions:
-    """Conversions of all accounts. `clicks`: gclid to when; `actions`: resource names; `told`: by action and order id."""
+    """Conversions of all accounts. `clicks`: gclid to when; `actions`: resource names; `told`: by action and order id.
+
+    `passing`: kind and word of errors by which the next rows are not taken, for a reason that passes.
+    """
 
     clicks: dict[str, datetime] = field(default_factory=dict)
     actions: set[str] = field(default_factory=lambda: {CONVERSION_ACTION})
     told: dict[tuple[str, str], GoogleConversion] = field(default_factory=dict)
+    passing: list[tuple[str, str]] = field(default_factory=list)
 
     def upload(self, row: dict[str, Any], now: datetime) -> str:
         """Take one; gives the word of an error, "" for none."""
@@ -79,11 +83,11 @@ class GoogleConversions:
 
     def answer(self, body: dict[str, Any], key: str, now: datetime) -> Response:
         """What is said of the rows of one question: an error of its own for each that is refused, and an empty result."""
-        kind = "conversionUploadError" if key == "conversions" else "conversionAdjustmentUploadError"
+        own = "conversionUploadError" if key == "conversions" else "conversionAdjustmentUploadError"
         take = self.upload if key == "conversions" else self.adjust
         results, errors = [], []
         for place, row in enumerate(body[key]):
-            word = take(row, now)
+            kind, word = self.passing.pop(0) if self.passing else (own, take(row, now))
             results.append({} if word else row)
             if word:
                 where = {"fieldPathElements": [{"fieldName": key, "index": place}]}

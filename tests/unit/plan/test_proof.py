@@ -33,3 +33,11 @@ def test_silence_and_other_words_are_neither() -> None:
     assert proof(record("")) is None
     assert proof(record("boxes; other-box")) is None
     assert proof(record("box"), record("other; no", 1)) == NOW
+
+
+@pytest.mark.parametrize("box", ["1", "2", "30", "3162"])
+def test_the_number_of_a_box_is_not_found_in_other_parts(box: str) -> None:
+    said = "7; urn:li:versionedLeadGenForm:(urn:li:leadGenForm:3162,1); 2026-03-01T10:30:00+00:00; I agree to 2 mails a month."
+    view = PersonView("p", PersonState.ACTIVE, (record(said),))
+    assert opted_in_at(view, "7", number_is_part=True) is not None
+    assert opted_in_at(view, box, number_is_part=True) is None
