@@ -19,6 +19,7 @@ from syncd.sandbox.adapter import SandboxAdapter
 from syncd.sandbox.vendors.activecampaign import ACTIVECAMPAIGN_KEY, SandboxActiveCampaign
 from syncd.wiring import House
 from tests.acting import ENROL, Acting, doing
+from tests.crash.machine import Reaper
 from tests.newsletter import SHORT_MAPPING, mail
 from tests.world import POLICY, World, row
 
@@ -635,3 +636,20 @@ def test_who_leaves_a_list_of_one_vendor_leaves_the_other_vendors(campaigns: Cal
     world.sign_up(1, "2")
     passes(world)
     assert (world.lists(1), world.joins()) == ({"1": "2", "2": "1"}, 1)
+
+
+def test_whoever_opted_out_where_they_come_from_is_planned_once(make: Callable[..., Acting]) -> None:
+    """There is no mail to end, and what syncd writes to the org itself is no storm: a first fill of many costs them no second look."""
+    world = make()
+    for number in range(1, 4):
+        world.put(number, status="unsubscribed")
+    world.put(4)
+    world.settle()
+    reaper = Reaper()
+    assert world.run(wrap=reaper.wrap).operations["created"] == 4
+    assert not reaper.passed["before:store.payloads"]
+    assert not reaper.passed["before:store.commit_plans"]
+    assert not reaper.passed["before:store.judge_opt_outs"]
+    with house(world) as opened:
+        assert opened.store.dirty_persons(10) == []
+    assert [lead["HasOptedOutOfEmail"] for lead in world.leads()].count(True) == 3
