@@ -22,6 +22,8 @@ class OptOuts:
         """Nothing was looked at yet."""
         self._ctx = ctx
         self._takers: Mapping[str, Actor] = ctx.takers
+        # Asked once: to ask whether an object keeps a protocol takes longer than its answer for a record.
+        self._asked = {name: one.connector for name, one in ctx.takers.items() if isinstance(one.connector, OptOutConnector)}
         self._stops: dict[RecordRef, Sequence[MailStop]] = {}
         self._own_user_id = session.identity.user_id
         self._may_act = may_act(ctx, session)
@@ -45,10 +47,9 @@ class OptOuts:
         names = self._takers.keys()
         refs = [one.ref for view in views for one in mailable(view, names)] if names else []
         for ref, payload in payloads_of(refs).items() if refs else ():
-            taker = self._takers[ref.source]
-            connector = taker.connector
+            taker, connector = self._takers[ref.source], self._asked.get(ref.source)
             try:
-                if isinstance(connector, OptOutConnector):
+                if connector is not None:
                     found[ref] = connector.mail_stops(taker.options, payload, taker.opt_outs)
             except Exception:  # noqa: BLE001 - a connector's bug must not stop everybody else, nor pass for an answer
                 self._ctx.miss(f"{ref.source}: its connector cannot say what ends the mail of a record, so an opt-out waits")
