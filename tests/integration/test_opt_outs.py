@@ -20,6 +20,7 @@ from syncd.sandbox.vendors.activecampaign import ACTIVECAMPAIGN_KEY, SandboxActi
 from syncd.wiring import House
 from tests.acting import ENROL, Acting, doing
 from tests.crash.machine import Reaper
+from tests.integration.test_races import Meanwhile
 from tests.newsletter import SHORT_MAPPING, mail
 from tests.world import POLICY, World, row
 
@@ -653,3 +654,29 @@ def test_whoever_opted_out_where_they_come_from_is_planned_once(make: Callable[.
     with house(world) as opened:
         assert opened.store.dirty_persons(10) == []
     assert [lead["HasOptedOutOfEmail"] for lead in world.leads()].count(True) == 3
+
+
+def test_people_who_opted_out_before_they_came_are_asked_about_at_once(make: Callable[..., Acting]) -> None:
+    """A file and the newsletter bring somebody in the same batch: the one opts out, the other still mails."""
+    world = make()
+    world.put(1)
+    world.drop([{**row(1), "optout": "yes"}])
+    world.settle()
+    assert world.run().operations["acted"] == 1
+    assert status(world, 1) == "unsubscribed"
+    assert world.run().status is RunStatus.OK
+    assert (patches(world), len(world.actions())) == (1, 1)
+
+
+def test_a_rep_who_ticks_the_box_before_we_have_read_our_write_back_is_counted(make: Callable[..., Acting]) -> None:
+    """What the echo shows is syncd's own only if nobody has touched the record since."""
+    world = make()
+    world.put(1)
+    world.settle()
+    rep = Meanwhile("org", "retrieve", lambda: opt_out(world, world.lead(mail(1))["Id"]), before=True)
+    world.run(wrap=rep.wrap)
+    assert rep.happened
+    reaper = Reaper()
+    world.run(wrap=reaper.wrap)
+    assert reaper.passed["before:store.judge_opt_outs"] == 1
+    assert status(world, 1) == "unsubscribed"

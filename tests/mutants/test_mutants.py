@@ -222,8 +222,8 @@ MUTANTS = [
     Mutant(
         "a bad row vanishes",
         "syncd/run/resolving.py",
-        "if one.outcome is InboxOutcome.DEAD:\n            base",
-        "if False:\n            base",
+        "self._dead_letter(one) if one.outcome is InboxOutcome.DEAD else None",
+        "None",
         (DELIVERY, "bad_rows_are_dead"),
     ),
     Mutant(
