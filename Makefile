@@ -37,10 +37,10 @@ lint: $(STAMP)
 	"$(BIN)/lint-imports"
 
 unit: $(STAMP)
-	"$(BIN)/pytest" -n $(WORKERS)
+	"$(BIN)/pytest" -n $(WORKERS) --dist worksteal
 
 chaos: $(STAMP)
-	SYNCD_CHAOS=1 "$(BIN)/pytest" -n $(WORKERS) tests/crash
+	SYNCD_CHAOS=1 "$(BIN)/pytest" -n $(WORKERS) --dist worksteal tests/crash
 
 bench: $(STAMP)
 	@for script in bench/*.py; do echo "== $$script"; "$(BIN)/python" "$$script" || exit 1; done

@@ -7,6 +7,7 @@ Duplicate keys, cycles, custom tags and keys that are not text are refused with 
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -119,8 +120,9 @@ def suggest(word: str, legal: Iterable[str]) -> str:
     return f"Known: {', '.join(words)}." if 0 < len(words) <= 30 else ""
 
 
+@functools.lru_cache(maxsize=32)
 def parse_document(text: str, file: str) -> Node:
-    """Turn YAML text into nodes.
+    """Turn YAML text into nodes, once: who reads the same text again is given the same nodes, which nobody changes.
 
     Args:
         text: The whole document; empty text gives an empty mapping.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -134,11 +134,28 @@ class Platforms(World):
         return contact
 
     def win(self, contact: str, amount: float | None = 1250.5) -> str:
-        """A rep wins an opportunity with a contact; gives its id."""
-        deal = {"Name": "Deal", "StageName": "Closed Won", "CloseDate": self.clock.now().date().isoformat(), "Amount": amount}
-        made = self.org.create("Opportunity", {**deal, "ContactId": contact}, user="rep1")
+        """A rep wins an opportunity with a contact, and a pass sees it; gives its id."""
+        made = self.close(contact, amount)
         self.settle()
         return made
+
+    def close(self, contact: str, amount: float | None = 1250.5) -> str:
+        """The same before a pass."""
+        deal = {"Name": "Deal", "StageName": "Closed Won", "CloseDate": self.clock.now().date().isoformat(), "Amount": amount}
+        return self.org.create("Opportunity", {**deal, "ContactId": contact}, user="rep1")
+
+    def pause(self, *names: str) -> None:
+        """Somebody pauses sources."""
+        self._set_paused(names, is_paused=True)
+
+    def resume(self, *names: str) -> None:
+        """Somebody lets them go on."""
+        self._set_paused(names, is_paused=False)
+
+    def _set_paused(self, names: Sequence[str], *, is_paused: bool) -> None:
+        house = self.open()
+        house.set_paused(list(names), is_paused=is_paused)
+        house.close()
 
     def actions(self) -> list[Operation]:
         """Every action of everybody in the outbox, oldest first."""

@@ -27,6 +27,7 @@ _HOUR = 3_600.0
 TERMS = ConversionTerms(
     click_ids=("gclid",),
     max_age_days=90,
+    max_click_age_days=90,
     after_click_seconds=7 * _HOUR,
     retracts=True,
     retract_after_seconds=25 * _HOUR,
@@ -73,11 +74,11 @@ def tell(api: Api, action: SourceAction) -> ActionOutcome:
             advice="Check api_version and conversion_action; the developer token may not be allowed to upload conversions.",
             page=answer.body,
         )
-    return _outcome(answer.body)
+    return _outcome(answer.body, may_be_missing=bool(action.fields.get("is_in_doubt")))
 
 
-def _outcome(body: bytes) -> ActionOutcome:
-    """What an answer says of the only row of a question."""
+def _outcome(body: bytes, *, may_be_missing: bool) -> ActionOutcome:
+    """What an answer says of the only row of a question; `may_be_missing`: whether what is taken back ever arrived nobody knows."""
     try:
         said = msgspec.json.decode(body, type=dict[str, Any])
     except UNREADABLE:
@@ -90,6 +91,8 @@ def _outcome(body: bytes) -> ActionOutcome:
     word = str(next(iter(code.values()), "")) if isinstance(code, dict) else ""
     if word in _ALREADY:
         return ActionOutcome(ActionState.UNCHANGED, "already_told")
+    if may_be_missing and word == "CONVERSION_NOT_FOUND":
+        return ActionOutcome(ActionState.UNCHANGED, "never_arrived")
     return ActionOutcome(ActionState.REFUSED, word.lower() if _WORD.fullmatch(word) else "refused")
 
 

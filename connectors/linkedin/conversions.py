@@ -21,7 +21,7 @@ from syncd.connector import ActionOutcome, ActionState, ConversionTerms, SourceA
 from syncd.connector.telling import address_hash, conversion_problems, happened_at, worth
 from syncd.errors import ContractError
 
-TERMS = ConversionTerms(click_ids=("li_fat_id",), takes_email=True, max_age_days=90)
+TERMS = ConversionTerms(click_ids=("li_fat_id",), takes_email=True, max_age_days=90, max_click_age_days=90)
 _NUMBER = re.compile(r"(?:urn:lla:llaPartnerConversion:)?(\d{1,20})")
 _CREATED, _ENDED = 201, 426
 

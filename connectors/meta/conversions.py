@@ -3,7 +3,7 @@
 "Conversions API: Payload Specification" of the Conversion Leads integration (updated 2026-06), "Server Event Parameters" and "Handling
 Duplicate Pixel and Conversions API Events", Graph API v26.0, all read 2026-11. A person is known by the id of their lead ad (plain), and
 by the SHA-256 of their address. `action_source` is `system_generated`, `custom_data.event_source` is `crm`; an event older than 7 days is
-refused. Doubtful: that `event_id` with `event_name` is told apart within 48 hours is documented between the browser and the server,
+refused. "FAQs" of the same integration: the stage is to be reached within 28 days of the lead. Doubtful: that `event_id` with `event_name` is told apart within 48 hours is documented between the browser and the server,
 not between two calls of a server: so an event whose answer is lost is not sent again. Nothing can be taken back.
 """
 
@@ -21,7 +21,7 @@ from syncd.connector import ActionOutcome, ActionState, ConversionTerms, SourceA
 from syncd.connector.telling import address_hash, conversion_problems, happened_at, worth
 from syncd.connector.tools import UNREADABLE
 
-TERMS = ConversionTerms(knows_leads=True, takes_email=True, max_age_days=7)
+TERMS = ConversionTerms(knows_leads=True, takes_email=True, max_age_days=7, max_click_age_days=28)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9 _-]{0,49}")
 _LEAD_ID = re.compile(r"\d{1,20}")
 

@@ -65,15 +65,15 @@ class Session(msgspec.Struct, frozen=True):
         settle_seconds: How long something must have been quiet before it counts as complete.
         page_size_records: How many records a page may hold.
         overlap_seconds: How far behind its cursor a pull looks again.
-        calls_at_once: How many calls to the vendor may be under way; a connector that asks for pages ahead keeps to it.
         http: The way to the vendor.
         tokens: Where access tokens are kept.
+        calls_at_once: How many calls to the vendor may be under way; a connector that asks for pages ahead keeps to it.
     """
 
     folder: Path
     settle_seconds: float = 30.0
     page_size_records: int = 500
     overlap_seconds: float = 300.0
-    calls_at_once: int = 1
     http: Http = NO_HTTP
     tokens: Tokens = NO_TOKENS
+    calls_at_once: int = 1

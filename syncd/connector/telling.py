@@ -48,12 +48,12 @@ def conversion_problems(
 
 
 def hashed(address: str) -> str:
-    """SHA-256 in hex of an address without spaces around it, in small letters: the form in which Meta and LinkedIn compare them.
+    """SHA-256 in hex of an address without any spaces, in small letters: the form in which Meta and LinkedIn compare them.
 
     Sources: Meta, Conversions API, "Customer Information Parameters" (`em`: trim, lower case, SHA-256); LinkedIn, "Conversions API"
     (`SHA256_EMAIL`: lower case, no spaces), both read 2026-11.
     """
-    return hashlib.sha256(address.strip().lower().encode()).hexdigest()
+    return hashlib.sha256("".join(address.split()).lower().encode()).hexdigest()
 
 
 def address_hash(action: SourceAction) -> str:

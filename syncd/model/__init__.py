@@ -4,6 +4,7 @@ Any floor may import them. JSON scalars only inside value documents (text, int, 
 instants are ISO 8601 text in UTC ending in `Z`, days are `YYYY-MM-DD`.
 """
 
+from syncd.model.action import ANSWER_LOST as ANSWER_LOST
 from syncd.model.action import NOT_CARRIED_OUT as NOT_CARRIED_OUT
 from syncd.model.action import RETRACTED as RETRACTED
 from syncd.model.action import ActionOutcome as ActionOutcome

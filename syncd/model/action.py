@@ -55,6 +55,9 @@ class SourceActionKind(StrEnum):
 RETRACTED = "retracted"
 """The event of a conversion that takes an earlier one back; its `retracts` is the id of that action."""
 
+ANSWER_LOST = "answer_lost"
+"""Code, or message, of an action of which nobody knows whether it arrived, and that its system would know by its id."""
+
 
 class DealState(StrEnum):
     """What became of an opportunity."""
@@ -88,14 +91,17 @@ class ConversionTerms(msgspec.Struct, frozen=True, gc=False):
         knows_leads: By the id of a lead of its own, which is the key of the record that it brought.
         takes_email: By the hash of an e-mail address.
         max_age_days: What happened longer ago is not told.
+        max_click_age_days: Nor is a click, or a lead of its own, used that is older.
         after_click_seconds: So long after the click nothing is taken.
-        retracts: Whether a conversion can be taken back; not within `retract_after_seconds`, nor after `retract_within_days`.
+        retracts: Whether a conversion can be taken back; not within `retract_after_seconds` after it was told, nor
+            `retract_within_days` after it happened.
     """
 
     click_ids: tuple[str, ...] = ()
     knows_leads: bool = False
     takes_email: bool = False
     max_age_days: int = 90
+    max_click_age_days: int = 90
     after_click_seconds: float = 0.0
     retracts: bool = False
     retract_after_seconds: float = 0.0

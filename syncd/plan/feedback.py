@@ -2,7 +2,8 @@
 
 An operation of a conversion holds, besides what every action holds (`syncd.plan.source_actions`): `value.event`, `value.event_at`,
 `value.deal` (the opportunity), `value.value` with `value.currency`, the click ids and `value.lead_id` by which the platform knows the
-person, `value.not_before`, and of one that takes another back `value.retracts`, the id of that one.
+person, `value.not_before` and `value.not_after` (between them the platform takes it), and of one that takes another back
+`value.retracts`, the id of that one, with `value.is_in_doubt` if nobody knows whether that one ever arrived.
 
 What was told is known by its source, event and opportunity, whichever rule asked for it: the outbox is the memory.
 """
@@ -10,6 +11,7 @@ What was told is known by its source, event and opportunity, whichever rule aske
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +19,8 @@ from typing import Any
 import msgspec
 
 from syncd.model import (
+    ANSWER_LOST,
+    OPEN_STATES,
     RETRACTED,
     ConversionTerms,
     Deal,
@@ -28,13 +32,17 @@ from syncd.model import (
     Value,
 )
 from syncd.plan.facts import has_opted_out
-from syncd.plan.once import is_owed
+from syncd.plan.once import is_owed, rule_of
 from syncd.plan.proof import opted_in_at
 from syncd.policy import ActionKind, ConversionEvent, Policy, Wanted
 
 Key = tuple[str, str, str]
 """Source, event, and id of the opportunity, "" for none."""
 
+_MARGIN = timedelta(hours=1)
+"""So long before a platform takes something no longer it is not sent any more: the call takes time, and clocks differ."""
+_DROPPED = ("rule_gone", "source_gone")
+"""Ends of what never left because of the policy or the configuration alone: another rule may tell it."""
 _DEAL_STATES = {ConversionEvent.WON: DealState.WON, ConversionEvent.LOST: DealState.LOST}
 
 
@@ -73,7 +81,10 @@ class Feedback:
         notes: dict[str, str] = {}
         for one in wanted:
             key = (one.source, one.options.get("event", ""), one.deal.sf_id if one.deal is not None else "")
-            if key in self._tries or key in found:
+            tries = self._tries.get(key, ())
+            if key in found or (tries and not self._was_dropped(tries)):
+                if any(each.state in OPEN_STATES and self._is_orphaned(each) for each in tries):
+                    notes[one.rule_id] = "waiting"  # it ends with its rule, and then this one tells it
                 continue
             made = self._new(one, told_id(self._view.person_id, key, secret), now)
             if isinstance(made, str):
@@ -82,16 +93,24 @@ class Feedback:
                 found[key] = made
         for key, tries in self._tries.items():
             last = tries[-1]
-            is_final = bool(last.code) and last.state is OperationState.SUPERSEDED
-            if not is_final and is_owed(tries, self._refused, run_id) and not self.why_not(last):
+            is_final = (bool(last.code) and last.state is OperationState.SUPERSEDED) or self._is_taken_back(key)
+            if key in found or is_final or not is_owed(tries, self._refused, run_id):
+                continue
+            word = self.why_not(last, now)
+            if not word:
                 found[key] = self._again(last)
+            elif word == "too_old":
+                notes.setdefault(rule_of(last.provenance), word)
         for key, told in self._reversals(secret, now):
             found.setdefault(key, told)
         return list(found.values()), notes
 
-    def why_not(self, one: Operation) -> str:
+    def why_not(self, one: Operation, now: datetime) -> str:
         """Why an action of the outbox is not to be carried out now: "" if it is, else a word, `not_so_now` of an opportunity."""
         _, event, deal_id = key_of(one)
+        not_after = _moment(str(one.fields.get("value.not_after") or ""))
+        if not_after is not None and now > not_after:
+            return "too_old"
         if event == RETRACTED:
             return "" if self._state(deal_id) is not DealState.WON else "not_so_now"
         if has_opted_out(self._view):
@@ -100,6 +119,21 @@ class Feedback:
             return "no_consent"
         wanted = _DEAL_STATES.get(ConversionEvent(event))
         return "" if wanted is None or self._state(deal_id) is wanted else "not_so_now"
+
+    def _was_dropped(self, tries: Sequence[Operation]) -> bool:
+        """Whether it never left, and no rule tells it any more (a rule that has got another name is another rule)."""
+        is_ended = all(one.state is OperationState.SUPERSEDED for one in tries)
+        code = tries[-1].code
+        return is_ended and (code in _DROPPED or (not code and self._is_orphaned(tries[-1])))
+
+    def _is_taken_back(self, key: Key) -> bool:
+        source, event, deal_id = key
+        taken_back = self._tries.get((source, RETRACTED, deal_id), ())
+        return event == ConversionEvent.WON and any(one.state is OperationState.DONE for one in taken_back)
+
+    def _is_orphaned(self, one: Operation) -> bool:
+        """Whether its rule is no more."""
+        return self._policy.rule(rule_of(one.provenance)) is None
 
     def _state(self, deal_id: str) -> DealState | None:
         deal = self._deals.get(deal_id)
@@ -122,13 +156,21 @@ class Feedback:
         if event == ConversionEvent.CONVERTED and not any(record.row.is_converted for record in self._view.org_records):
             return "never_converted"
         at = min(_moment(one.occasion) or now, now)
-        if now - at > timedelta(days=terms.max_age_days):
+        not_after = at + timedelta(days=terms.max_age_days) - _MARGIN
+        if now > not_after:
             return "too_old"
         known_as, came_at = self._known_as(one.source, terms, at)
+        taken_until = _taken_until(came_at, terms)
+        is_too_late = taken_until is not None and now > taken_until
+        if is_too_late:
+            known_as = {}
         email = self._email if terms.takes_email and proof is not None else ""
         if not known_as and not email:
-            return "no_identifier"
+            return "click_too_old" if is_too_late else "no_identifier"
+        if taken_until is not None and not email:
+            not_after = min(not_after, taken_until)
         values: dict[str, Value] = {"event": event, "event_at": at.isoformat(), **known_as, **self._worth(one)}
+        values["not_after"] = not_after.isoformat()
         if one.deal is not None:
             values["deal"] = one.deal.sf_id
         if came_at is not None and terms.after_click_seconds:
@@ -155,7 +197,7 @@ class Feedback:
         value: Any = one.values.get("value")
         if value is None and one.deal is not None and one.options["event"] == ConversionEvent.WON:
             value, currency = one.deal.amount, one.deal.currency or currency
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
         return {"value": value, "currency": currency} if is_number and currency else {}
 
     def _again(self, last: Operation) -> Told:
@@ -172,23 +214,28 @@ class Feedback:
         """What was told as won, and is so no longer: taken back where the platform takes it back."""
         found = []
         for (source, event, deal_id), tries in self._tries.items():
-            last, deal, terms = tries[-1], self._deals.get(deal_id), self._terms.get(source)
-            key = (source, RETRACTED, deal_id)
-            if event != ConversionEvent.WON or last.state is not OperationState.DONE or key in self._tries:
+            last = next((one for one in reversed(tries) if _may_stand(one)), None)
+            deal, terms, key = self._deals.get(deal_id), self._terms.get(source), (source, RETRACTED, deal_id)
+            if event != ConversionEvent.WON or last is None or key in self._tries:
                 continue
             if terms is None or not terms.retracts or deal is None or deal.state is DealState.WON:
                 continue
-            told_at = max(_moment(str(last.fields["value.event_at"])) or now, last.finished_at or now)
-            if now - told_at > timedelta(days=terms.retract_within_days):
-                continue
+            happened_at = _moment(str(last.fields["value.event_at"])) or now
+            told_at = max(happened_at, last.finished_at or now)
             not_before = told_at + timedelta(seconds=terms.retract_after_seconds)
+            not_after = happened_at + timedelta(days=terms.retract_within_days)
+            if max(now, not_before) > not_after:
+                continue
             values: dict[str, Value] = {
                 "event": RETRACTED,
                 "event_at": max(deal.at, told_at + timedelta(seconds=1)).isoformat(),
                 "deal": deal_id,
                 "retracts": last.own_id,
                 "not_before": not_before.isoformat(),
+                "not_after": not_after.isoformat(),
             }
+            if last.state is not OperationState.DONE:
+                values["is_in_doubt"] = True
             found.append((key, Told(told_id(self._view.person_id, key, secret), None, values, again=last)))
         return found
 
@@ -196,6 +243,12 @@ class Feedback:
 def is_conversion(one: Operation) -> bool:
     """Whether an action at a source tells a platform of somebody."""
     return one.fields.get("action") == ActionKind.CONVERSION
+
+
+def _may_stand(one: Operation) -> bool:
+    """Whether a platform may hold it: it was told, or an answer was lost."""
+    was_given_up = one.state in (OperationState.SUPERSEDED, OperationState.REFUSED)
+    return one.state is OperationState.DONE or (was_given_up and ANSWER_LOST in (one.code, one.message))
 
 
 def is_early(one: Operation, now: datetime) -> bool:
@@ -210,9 +263,17 @@ def key_of(one: Operation) -> Key:
 
 
 def told_id(person_id: str, key: Key, secret: bytes) -> str:
-    """The id of what a platform is told: a keyed hash, 32 hex characters."""
-    text = "\0".join((person_id, *key))
+    """The id of what a platform is told: a keyed hash, 32 hex characters.
+
+    Of an opportunity it is the same for whoever is its primary contact: a platform that knows ids counts it once.
+    """
+    text = "\0".join(("" if key[2] else person_id, *key))
     return hashlib.blake2b(text.encode(), key=secret[:64], digest_size=16, person=b"syncd-feedback").hexdigest()
+
+
+def _taken_until(came_at: datetime | None, terms: ConversionTerms) -> datetime | None:
+    """Until when a platform takes what it knows somebody by."""
+    return None if came_at is None else came_at + timedelta(days=terms.max_click_age_days) - _MARGIN
 
 
 def _moment(text: str) -> datetime | None:

@@ -152,16 +152,16 @@ def withdrawals(view: PersonView, settings: OptOutSettings) -> tuple[list[Withdr
         is_kept = row.is_deleted and not is_told and (record.deleted_by_us or row.sf_id in expired)
         if row.fields.get(OPT_OUT_FIELD) is not True or (row.is_deleted and not is_kept):
             continue
+        is_ours = bool(settings.own_user_id) and record.opted_out_by == settings.own_user_id
+        # A store that was made before anybody noted who.
+        is_ours |= not record.opted_out_by and record.base.get(OPT_OUT_FIELD) is True
         if record.opt_out_hold in _HELD:
             word = _HELD[record.opt_out_hold]
         elif _is_carried_over(record, view.org_records):
             continue
-        elif record.opt_out_hold != OptOutHold.NEW.value:
+        elif is_ours or record.opt_out_hold != OptOutHold.NEW.value:
             why = Provenance(locator=f"{row.object} {row.sf_id}", rule="consent")
             made = Withdrawal(record.opted_out_at or row.stamp, why, record.opt_out_hold == OptOutHold.LET.value)
-            is_ours = bool(settings.own_user_id) and record.opted_out_by == settings.own_user_id
-            # A store that was made before anybody noted who.
-            is_ours |= not record.opted_out_by and record.base.get(OPT_OUT_FIELD) is True
             (ours if is_ours else found).append(made)
     return found or ([] if is_beaten else ours), word
 

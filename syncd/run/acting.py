@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 
-from syncd.model import Deal, Operation, OperationState, OrgRecord, PersonState, PersonView
+from syncd.model import ANSWER_LOST, Deal, Operation, OperationState, OrgRecord, PersonState, PersonView
 from syncd.plan import (
     Feedback,
     action_of,
@@ -155,7 +155,7 @@ class _Acting:
 
     def _why_not_told(self, one: Operation, view: PersonView, record: OrgRecord, deals: Sequence[Deal], stated: Action) -> str:
         """The same of a conversion: consent and opportunity as they are now; what is taken back is as it was told."""
-        word = Feedback(self._ctx.policy, view, record, deals, {}).why_not(one)
+        word = Feedback(self._ctx.policy, view, record, deals, {}).why_not(one, self._ctx.clock.now())
         if word:
             return "anew" if word == "not_so_now" else word
         if is_early(one, self._ctx.clock.now()):
@@ -202,6 +202,13 @@ def _slices(store: Store, states: Sequence[OperationState], sources: Sequence[st
 def _superseded(one: Operation, word: str) -> OperationResult:
     """The end of an action that is not carried out; `anew` has its person planned again."""
     is_anew = word == "anew"
+    # What a platform is told another rule may tell, under the same id.
+    is_dirty = is_anew or (word == "rule_gone" and is_conversion(one))
     return OperationResult(
-        one.operation_id, OperationState.SUPERSEDED, code="" if is_anew else word, dirty=is_anew, operation=one
+        one.operation_id,
+        OperationState.SUPERSEDED,
+        code="" if is_anew else word,
+        message=ANSWER_LOST if one.code == ANSWER_LOST else "",  # it may have arrived all the same
+        dirty=is_dirty,
+        operation=one,
     )

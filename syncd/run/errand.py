@@ -14,7 +14,7 @@ import msgspec
 from syncd import events
 from syncd.connector import NOT_CARRIED_OUT, ActionOutcome, ActionState
 from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnavailableError, SyncdError
-from syncd.model import Operation, OperationState
+from syncd.model import ANSWER_LOST, Operation, OperationState
 from syncd.plan import action_of, is_conversion
 from syncd.ports import OperationResult, Review
 from syncd.run.context import Actor, PassContext
@@ -79,7 +79,8 @@ class Errand:
             outcome = actor.connector.act(actor.session, actor.options, action_of(one))
         except LOST as error:
             self._lose(error)
-            self._again(sent, _code_of(error))
+            # What was in doubt before is so still.
+            self._again(sent, ANSWER_LOST if one.code == ANSWER_LOST else _code_of(error))
             return
         except SyncdError:
             raise
@@ -108,7 +109,7 @@ class Errand:
             self._end(one, outcome)
         elif actor.connector.repeats_safely:
             self.is_open = False
-            self._again(one, "answer_lost")
+            self._again(one, ANSWER_LOST)
             put_to_rest(self._ctx, actor.name)
         elif not is_over:
             # The vendor may still be at it.

@@ -27,9 +27,10 @@ def hold_storms(ctx: PassContext, session: OrgSession) -> None:
     found = storms(turns, limit, session.identity.user_id)
     held = [(one.object, one.sf_id) for theirs in found.values() for one in theirs]
     stormy = set(held)
-    calm = [target for one in turns if (target := (one.object, one.sf_id)) not in stormy]
+    own = [(one.object, one.sf_id) for one in turns if one.user_id == session.identity.user_id]
+    calm = sorted({(one.object, one.sf_id) for one in turns} - stormy - set(own))
     questions = [_question(ctx, user_id, limit) for user_id in sorted(found)]
-    asked = ctx.store.judge_opt_outs(calm, held, questions)
+    asked = ctx.store.judge_opt_outs(calm, held, questions, own)
     # What a rehearsal asks is asked in its scratch copy: the pass says it.
     for one in asked if ctx.actors is not None else ():
         ctx.log.error(events.OPT_OUTS_HELD, stage="mirror", sf_id=one.key, count=len(found[one.key]))

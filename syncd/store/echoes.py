@@ -104,7 +104,7 @@ def _instants_of(row: Any) -> dict[str, int | None]:
 
 
 def _turn_of(result: OperationResult, known: str, stamp: int) -> dict[str, Any]:
-    """What to note of an opt-out that an echo shows. One that syncd itself wrote is never a storm: nobody need count it, or plan anew."""
+    """What to note of an opt-out that an echo shows. What syncd itself wrote is no storm: nobody need count it."""
     turn = {} if result.echo is None else opt_out_turn(result.echo, msgspec.json.decode(known))
     if turn.get("opted_out_at"):
         turn["opted_out_at"] = stamp

@@ -252,7 +252,10 @@ def _deals(connection: Connection, contact_ids: set[str]) -> dict[str, list[Deal
     here = and_(among(connection, r.contact_id, contact_ids), text(t.DEALS_SQL))
     found: dict[str, list[Deal]] = {}
     for sf_id, contact_id, closes_at, fields, stamp, is_deleted in connection.execute(select(*columns).where(here)).all():
-        found.setdefault(contact_id, []).append(_deal(sf_id, _DEAL.decode(fields), closes_at, stamp, is_deleted=is_deleted))
+        said = _DEAL.decode(fields)
+        # Read before anybody asked how it ended: nobody knows, and neither win nor loss must be made of it.
+        if not said.IsClosed or said.IsWon is not None or is_deleted:
+            found.setdefault(contact_id, []).append(_deal(sf_id, said, closes_at, stamp, is_deleted=is_deleted))
     return found
 
 

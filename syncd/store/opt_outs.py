@@ -46,17 +46,32 @@ class OptOutStore:
             return [OptOutTurn(*row[:4], OptOutHold(row.opt_out_hold)) for row in connection.execute(statement)]
 
     def judge_opt_outs(
-        self, calm: Sequence[tuple[str, str]], held: Sequence[tuple[str, str]], questions: Sequence[Review]
+        self,
+        calm: Sequence[tuple[str, str]],
+        held: Sequence[tuple[str, str]],
+        questions: Sequence[Review],
+        own: Sequence[tuple[str, str]] = (),
     ) -> list[Review]:
-        """Let some go and hold others, by (object, id), and ask about those; gives the questions that were not asked before."""
+        """Let some go and hold others, by (object, id), and ask about those; gives the questions that were not asked before.
+
+        For what is our `own` nobody waited, so nobody is planned again.
+        """
         with self.db.write() as connection:
+            self._move(connection, own, (OptOutHold.NEW.value,), OptOutHold.CALM, is_news=False)
             self._move(connection, calm, (OptOutHold.NEW.value,), OptOutHold.CALM)
             self._move(connection, held, _OPEN, OptOutHold.HELD)
             # Somebody else may have counted the same, and had an answer already.
             return [one for one in questions if _held(connection, one.key) and put_review(self.db, connection, one)]
 
     @staticmethod
-    def _move(connection: Connection, targets: Sequence[tuple[str, str]], states: Sequence[str], hold: OptOutHold) -> None:
+    def _move(
+        connection: Connection,
+        targets: Sequence[tuple[str, str]],
+        states: Sequence[str],
+        hold: OptOutHold,
+        *,
+        is_news: bool = True,
+    ) -> None:
         """Move opt-outs that are in `states`; their people are planned again: they may have been between being seen and being counted."""
         o = t.org_record.c
         ids: dict[str, list[str]] = {}
@@ -68,7 +83,8 @@ class OptOutStore:
                 here = and_(o.object == name, among(connection, o.sf_id, part))
                 moving = and_(here, o.opt_out_hold.in_(states))
                 connection.execute(update(t.org_record).where(moving).values(opt_out_hold=hold.value))
-                mark_dirty(connection, _people(connection, here))
+                if is_news:
+                    mark_dirty(connection, _people(connection, here))
 
     def answer_opt_outs(self, review_id: str, *, is_let: bool) -> int:
         """Let the copies go that a question is about, or never; gives how many opt-outs. Their people are planned again.

@@ -85,15 +85,11 @@ def test_each_deal_is_told_and_one_that_is_lost_before_it_left_is_not(make: Call
     contact = world.convert(1)
     world.win(contact, 10.0)
     world.win(contact, 20.0)
-    house = world.open()
-    house.set_paused(["google"], is_paused=True)
-    house.close()
+    world.pause("google")
     third = world.win(contact, 30.0)
     world.org.edit(third, {"StageName": "Closed Lost"})
     world.settle()
-    house = world.open()
-    house.set_paused(["google"], is_paused=False)
-    house.close()
+    world.resume("google")
     world.settle()
     world.settle()
     assert [value for value, _, _ in told(world)] == [None, None, 10.0, 20.0]
@@ -126,6 +122,92 @@ def test_without_the_stated_consent_nothing_is_told_unless_the_policy_says_so(ma
     assert "consent" not in row
 
 
+def test_consent_that_is_gone_before_it_leaves_stops_it(make: Callable[..., Platforms]) -> None:
+    world = qualified(make())
+    assert world.states() == [("qualified", "planned", "")]
+    mapping = world.folder / "mappings/google_ads.yaml"
+    text = mapping.read_text(encoding="utf-8")
+    changed = text.replace("consent: {from: [form_id, form_name,", "consent: {from: [form_name,")
+    assert changed != text
+    world.write("mappings/google_ads.yaml", changed)
+    for _ in range(3):
+        world.settle(8 * HOUR)
+    assert (told(world), world.states()) == ([], [("qualified", "superseded", "no_consent")])
+
+
+def test_a_click_that_is_too_old_for_google_is_never_sent(make: Callable[..., Platforms]) -> None:
+    world = make()
+    world.fill_in(1)
+    world.settle()
+    world.clock.advance(91 * DAY)
+    world.settle()
+    world.edit(1, Status="Qualified")
+    for _ in range(3):
+        world.settle(8 * HOUR)
+    assert (world.states(), world.notes(1)["action:tell_qualified"]) == ([], "click_too_old")
+    assert not [one for one in world.google.calls if "upload" in one.path]
+
+
+@pytest.mark.parametrize(("platform", "days"), [("google", 90), ("meta", 7)])
+def test_what_waited_until_the_platform_takes_it_no_longer_ends_there(
+    make: Callable[..., Platforms], platform: str, days: int
+) -> None:
+    world = make(telling({"google": GOOGLE, "meta": META}[platform]))
+    if platform == "google":
+        world.fill_in(1)
+    else:
+        world.meta.submit(FORM, {"email": mail(1), "full_name": "Ada x"}, boxes={"marketing_opt_in": "1"})
+    world.settle()
+    world.settle()
+    world.pause(platform)
+    world.edit(1, Status="Qualified")
+    assert world.states() == [("qualified", "planned", "")]
+    world.clock.advance(days * DAY)
+    world.resume(platform)
+    for _ in range(3):
+        world.settle(HOUR)
+    assert world.states() == [("qualified", "superseded", "too_old")]
+    assert (told(world), world.meta.events) == ([], [])
+
+
+def test_a_rule_that_gets_another_name_while_it_waits_loses_nothing(make: Callable[..., Platforms]) -> None:
+    world = qualified(make())
+    assert world.states() == [("qualified", "planned", "")]
+    world.write("mappings/policy.yaml", telling(GOOGLE).replace("tell_qualified", "say_qualified"))
+    for _ in range(4):
+        world.settle(8 * HOUR)
+    assert told(world) == [(None, None, False)]
+    assert world.states() == [("qualified", "superseded", "rule_gone"), ("qualified", "done", "")]
+
+
+def test_a_deal_that_passes_to_another_contact_counts_once_and_is_taken_back_once(make: Callable[..., Platforms]) -> None:
+    world = qualified(make())
+    qualified(world, 2)
+    world.settle(7 * HOUR)
+    first, second = world.convert(1), world.convert(2)
+    deal = world.win(first)
+    world.org.note("Opportunity", deal, {"ContactId": second})  # by its primary contact role, or as contacts were merged
+    for _ in range(3):
+        world.settle(HOUR)
+    assert [one for one in told(world) if one[0] is not None] == [(1250.5, "EUR", False)]
+    world.org.edit(deal, {"StageName": "Closed Lost"})
+    world.settle(26 * HOUR)
+    world.settle(26 * HOUR)
+    assert [one for one in told(world) if one[0] is not None] == [(1250.5, "EUR", True)]
+
+
+def test_a_loss_after_google_takes_nothing_back_is_no_dead_letter(make: Callable[..., Platforms]) -> None:
+    world = qualified(make())
+    world.settle(7 * HOUR)
+    deal = world.win(world.convert(1))
+    world.clock.advance(54 * DAY)
+    world.org.edit(deal, {"StageName": "Closed Lost"})
+    for _ in range(3):
+        world.settle(DAY)
+    assert [event for event, _, _ in world.states()] == ["qualified", "converted", "won"]
+    assert {state for _, state, _ in world.states()} == {"done"}
+
+
 def test_who_came_without_a_click_is_not_told_of(make: Callable[..., Platforms]) -> None:
     world = qualified(make(), gclid="")
     world.settle(8 * HOUR)
@@ -147,6 +229,23 @@ def test_an_answer_that_is_lost_is_told_once(make: Callable[..., Platforms], fau
     for _ in range(5):
         world.settle(8 * HOUR)
     assert (told(world), [state for _, state, _ in world.states()]) == ([(None, None, False)], ["done"])
+
+
+@pytest.mark.parametrize("fault", ["cut_after", "cut_before"])
+def test_a_win_in_doubt_that_is_lost_meanwhile_is_taken_back_if_it_arrived(make: Callable[..., Platforms], fault: str) -> None:
+    world = qualified(make())
+    world.settle(7 * HOUR)
+    contact = world.convert(1)
+    world.settle(HOUR)
+    world.google.faults.add(fault, ":uploadClickConversions$")
+    deal = world.win(contact)
+    assert world.states()[-1] == ("won", "planned", "answer_lost")
+    world.org.edit(deal, {"StageName": "Closed Lost"})
+    for _ in range(3):
+        world.settle(DAY)
+    wins = [one for one in told(world) if one[0] is not None]
+    assert wins == ([(1250.5, "EUR", True)] if fault == "cut_after" else [])
+    assert [state for event, state, _ in world.states() if event in ("won", "retracted")] == ["superseded", "done"]
 
 
 def test_a_refusal_is_a_dead_letter_and_is_told_when_it_is_replayed(make: Callable[..., Platforms]) -> None:

@@ -74,7 +74,7 @@ MUTANTS = [
     Mutant(
         "what nobody has counted travels",
         PLAN,
-        "elif record.opt_out_hold != OptOutHold.NEW.value:",
+        "elif is_ours or record.opt_out_hold != OptOutHold.NEW.value:",
         "else:",
         (UNIT, "not_counted_or_held"),
     ),
@@ -165,8 +165,8 @@ MUTANTS = [
     Mutant(
         "who is counted is not planned again",
         "syncd/store/opt_outs.py",
-        "                mark_dirty(connection, _people(connection, here))\n",
-        "",
+        "                if is_news:\n",
+        "                if False:\n",
         (STORE, "counted_is_planned_again"),
     ),
     Mutant(

@@ -19,6 +19,7 @@ CONVERSION_ACTION = "customers/1234567890/conversionActions/987654321"
 PIXEL_ID = "778899001122"
 CONVERSION_RULE = "urn:lla:llaPartnerConversion:104012"
 _CLICK_AGE, _CONVERSION_AGE, _ADJUSTABLE = timedelta(hours=6), timedelta(hours=24), timedelta(days=54)
+_CLICK_LIFE = timedelta(days=90)
 _META_AGE, _LINKEDIN_AGE = timedelta(days=7), timedelta(days=90)
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -50,6 +51,8 @@ class GoogleConversions:
             return "EVENT_NOT_FOUND"
         if now - clicked_at < _CLICK_AGE:
             return "TOO_RECENT_EVENT"
+        if now - clicked_at > _CLICK_LIFE:
+            return "EXPIRED_EVENT"
         if at < clicked_at:
             return "CONVERSION_PRECEDES_EVENT"
         if (resource, order) in self.told:

@@ -16,7 +16,7 @@ from tests.contract.connectors.telling import ACTING_CASES, CLICK, CONVERSION_AC
 KNOWN = "973dfe463ec85785f5f95af5ba3906eedb2d931c24e69824a89ea65dba4e813b"
 
 
-@pytest.mark.parametrize("address", ["test@example.com", "  Test@Example.com ", "TEST@EXAMPLE.COM\n"])
+@pytest.mark.parametrize("address", ["test@example.com", "  Test@Example.com ", "TEST@EXAMPLE.COM\n", "test @example.com\u00a0"])
 def test_an_address_is_hashed_in_small_letters_and_without_spaces(address: str) -> None:
     assert hashed(address) == KNOWN
 
@@ -56,6 +56,13 @@ def test_google_counts_an_order_once_and_takes_it_back_once() -> None:
     for one in case.actions.values():
         assert case.connector.act(case.session, options, one) == ActionOutcome(ActionState.DONE)
         assert case.connector.act(case.session, options, one) == ActionOutcome(ActionState.UNCHANGED, "already_told")
+
+
+@pytest.mark.parametrize(("is_in_doubt", "state"), [(True, ActionState.UNCHANGED), (False, ActionState.REFUSED)])
+def test_what_google_does_not_find_need_not_be_taken_back_if_it_never_arrived(is_in_doubt: bool, state: ActionState) -> None:
+    one = ACTING_CASES["google_ads"]().actions["retracted"]
+    missing = msgspec.structs.replace(one, fields={**one.fields, "retracts": "never", "is_in_doubt": is_in_doubt})
+    assert sent("google_ads", missing)[0].state is state
 
 
 def test_google_is_sent_nothing_without_a_click() -> None:
