@@ -45,6 +45,8 @@ class Meanwhile:
         self.alive = [one["email_address"] for one in world.people("L1", *IMPORTABLE)]
         self.number = 0
         self.left: set[str] = set()
+        self.changed: set[str] = set()
+        self.former: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 
     def page_served(self, mailchimp: SandboxMailchimp, list_id: str, offset: int) -> None:
@@ -57,7 +59,9 @@ class Meanwhile:
         for one in self._some(20):
             self._edit(one, None)
         for one in self._some(10):
-            self._edit(one, now - timedelta(seconds=self.chance.randint(31, 50)))
+            # Told late, but a member's own time never runs backwards: an older version would rightly be left out.
+            if one not in self.changed:
+                self._edit(one, now - timedelta(seconds=self.chance.randint(31, 50)))
         for one in self._gone(5):
             mailchimp.archive(list_id, one)
         for one in self._gone(5):
@@ -67,9 +71,12 @@ class Meanwhile:
             new = f"moved{self.number}@example.com"
             mailchimp.change_email(list_id, one, new)
             self.alive[self.alive.index(one)] = new
+            self.changed.add(new)
+            self.former[new] = {one.lower(), *self.former.pop(one, ())}
 
     def _edit(self, address: str, at: Any) -> None:
         self.number += 1
+        self.changed.add(address)
         fields = {"COMPANY": f"{EDITED} {self.number}"}
         self.world.mailchimp.put("L1", address, status="subscribed", merge_fields=fields, at=at)
 
@@ -77,10 +84,10 @@ class Meanwhile:
         return self.chance.sample(self.alive, count)
 
     def _gone(self, count: int) -> list[str]:
-        """People who stop being members; as leads they may or may not have come before."""
+        """People who stop being members; as leads they may or may not have come before, maybe by an address of before."""
         gone = self._some(count)
         self.alive = [one for one in self.alive if one not in gone]
-        self.left |= {one.lower() for one in gone}
+        self.left |= {address for one in gone for address in (one.lower(), *self.former.get(one, ()))}
         return gone
 
 
