@@ -146,6 +146,8 @@ def parse_document(text: str, file: str) -> Node:
         raise ConfigError([ConfigProblem(file, line, column, f"Not valid YAML: {error.problem or error.context}.")]) from error
     except (YAMLError, ValueError) as error:
         raise ConfigError([ConfigProblem(file, 0, 0, "Not valid YAML.", str(error).split("\n", 1)[0])]) from error
+    except RecursionError as error:  # of the YAML reader: it goes down before there is a depth to count
+        raise ConfigError([ConfigProblem(file, 0, 0, "The document is nested too deeply.")]) from error
     if node.kind != "mapping":
         raise ConfigError(
             [ConfigProblem(file, node.line, node.column, "The top of the file must be a mapping of keys to values.")]

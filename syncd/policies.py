@@ -72,8 +72,10 @@ class Policies(Simulations):
         """
         try:
             return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise ConfigError(f"The policy {file} cannot be read.", advice=advice) from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"The policy {file} cannot be read.", advice="Save it as UTF-8.") from error
 
     def policy_of(self, text: str, file: str, schema: OrgSchema | None = None) -> Policy:
         """A policy, checked.
@@ -108,7 +110,8 @@ class Policies(Simulations):
         if is_forced or not policy.programs or policy.standards.qualified is None:
             return
         found = self.explain_policy(text)
-        if found.program and found.is_qualified is not True:
+        # Of somebody without an open lead there is another thing to say.
+        if found.status and found.program and found.is_qualified is not True:
             raise ConfigError(
                 "The policy does not call this person qualified, and only who is qualified is converted.",
                 advice=f'"syncd policy explain {found.person_id}" tells why; --force converts all the same.',

@@ -183,7 +183,8 @@ RECYCLED = Meaning(
     ("rule",),
     "times",
     "decision, policy_day",
-    "Times that the rule of section recycle had its actions done in the period (newsletter, invitation, task).",
+    "Times that the rule of section recycle asked for its actions in the period (newsletter, invitation, task); what was then refused is "
+    "among them.",
 )
 ARCHIVED = Meaning(
     "archived",

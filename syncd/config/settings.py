@@ -132,7 +132,7 @@ class GuardSettings(_Part):
         default=0.2,
         ge=0.0,
         le=1.0,
-        description="Share of known people whom a pass may unsubscribe, clear, archive, delete, or change by a changed mapping.",
+        description="Share of known people whom a pass may unsubscribe, clear, archive, delete, or change by a changed mapping or policy.",
     )
     max_opt_outs_per_user_per_hour: int = Field(
         default=50,

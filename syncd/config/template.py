@@ -27,8 +27,8 @@ salesforce:
 mappings_dir: mappings
 policy: mappings/policy.yaml
 
-# A pass that would create more than this, or that would unsubscribe, clear, delete, or change by a changed mapping more than this
-# share of people, stops and asks.
+# A pass that would create more than this, or that would unsubscribe, clear, delete, or change by a changed mapping or policy
+# more than this share of people, stops and asks.
 guard: {max_creates_per_pass: null, max_changed_share: 0.2}
 
 sources:

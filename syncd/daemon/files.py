@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import stat
 from pathlib import Path
 
 from syncd.config import Settings
@@ -73,6 +74,8 @@ class FileWatch:
     def _content(self, path: Path) -> bytes:
         try:
             found = path.stat()  # follows symbolic links
+            if not stat.S_ISREG(found.st_mode):
+                return b"no file"  # a pipe would be waited for, for ever; whether it can be used is for the load to say
             stamp = (found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
             known = self._contents.get(path)
             if known is None or known[0] != stamp:

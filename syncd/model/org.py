@@ -130,7 +130,7 @@ class OrgRecord(msgspec.Struct, frozen=True, gc=False):
     `person_id` is `""` while nobody knows whose it is. `is_survivor` is False for a second record of a
     person that is linked and left alone. `deleted_by_us` tells an undo from a person's deletion. `sent` holds what syncd last wrote
     per field (base is what the org made of it), `repeats` how often in a row it wrote that same value. `other_by` changed the record last before its last change by somebody else,
-    at `other_at` (None: nobody is known). `opted_out_by` had changed the record last when the mirror first saw its opt-out of e-mail
+    at `other_at` (None: nobody is known); a person stays there though several machines come after. `opted_out_by` had changed the record last when the mirror first saw its opt-out of e-mail
     (FIRST_LOOK: it was there when the mirror was filled), at `opted_out_at` (None: it shows none), and `opt_out_hold` says what has become of it ("" without one).
     """
 

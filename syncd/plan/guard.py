@@ -14,6 +14,6 @@ def guard_reason(*, guarded: int, known: int, max_changed_share: float) -> str |
     if guarded < GUARD_FLOOR or guarded <= max_changed_share * known:
         return None
     return (
-        f"This pass would unsubscribe, clear, delete, or change by a changed mapping {guarded} of {known} people, "
+        f"This pass would unsubscribe, clear, delete, or change by a changed mapping or policy {guarded} of {known} people, "
         f"more than guard.max_changed_share ({max_changed_share:g}) allows; these writes are held."
     )

@@ -160,6 +160,7 @@ def send_conversions(ctx: PassContext, session: OrgSession, batch: Sequence[Oper
         adopt(ctx, session, made)
     except SyncdError as error:
         raise UnknownOutcomeError("What a conversion has made could not be read.", advice="syncd looks it up later.") from error
+    close_questions(ctx, {one.person_id: one.sf_id for one in batch if one.person_id in made})
     return [RowOutcome(one.sf_id, fault=outcome.fault) for one, outcome in zip(batch, outcomes, strict=True)]
 
 
@@ -175,6 +176,12 @@ def adopt(ctx: PassContext, session: OrgSession, made: Mapping[str, Mapping[str,
             link_contact(ctx, person_id, became["Contact"])
 
 
+def close_questions(ctx: PassContext, converted: Mapping[str, str]) -> None:
+    """Nobody need say any more how somebody is to be converted: person id to the id of the lead that was. Writes the store."""
+    for person_id, lead_id in converted.items():
+        ctx.store.close_reviews(person_id, "conversion", lead_id)
+
+
 def link_contact(ctx: PassContext, person_id: str, contact_id: str) -> bool:
     """A contact belongs to the person whose lead became it, unless it is somebody else's already. Writes the store."""
     try:
@@ -187,15 +194,16 @@ def link_contact(ctx: PassContext, person_id: str, contact_id: str) -> bool:
 def with_contacts(ctx: PassContext, views: Sequence[PersonView]) -> list[PersonView]:
     """The same people; who was converted by a rep goes on as the contact. Writes the store."""
     wanted = {
-        (view.person_id, one.row.contact_id)
+        (view.person_id, one.row.contact_id): one.row.sf_id
         for view in views
         for one in view.org_records
         if one.row.contact_id and one.row.is_converted and not one.row.is_deleted
     }
     linked = {(view.person_id, one.row.sf_id) for view in views for one in view.org_records}
-    missing = wanted - linked
+    missing = wanted.keys() - linked
     if not missing:
         return list(views)
+    close_questions(ctx, {person_id: wanted[person_id, contact_id] for person_id, contact_id in sorted(missing)})
     free = {
         one.row.sf_id
         for one in ctx.store.org_records([("Contact", contact_id) for _, contact_id in sorted(missing)])
@@ -208,4 +216,4 @@ def with_contacts(ctx: PassContext, views: Sequence[PersonView]) -> list[PersonV
     return [fresh.get(view.person_id, view) for view in views]
 
 
-__all__ = ["LEADS_PER_CALL", "Conversions", "adopt", "send_conversions", "with_contacts"]
+__all__ = ["LEADS_PER_CALL", "Conversions", "adopt", "close_questions", "send_conversions", "with_contacts"]

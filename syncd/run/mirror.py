@@ -45,6 +45,7 @@ def open_org(ctx: PassContext) -> OrgSession:
     """
     schema = ctx.org.schema()
     identity = right_org(ctx.org, ctx.store, ctx.settings.expected_org_id)
+    ctx.store.note_machines(ctx.settings.machine_users | {identity.user_id})
     # Of every configured mapping: a pass over one source must not forget what the others need.
     mapped = ctx.mapped_fields | {name for source in ctx.sources.values() for name in source.mapping.fields}
     session = OrgSession(ctx.org, identity, schema, mirrored_fields(schema, mapped, ctx.policy))

@@ -14,7 +14,7 @@ from syncd.model import CREATING, DELETING, ORG_KINDS, Operation, OperationKind,
 from syncd.plan import canonical
 from syncd.ports import OperationResult
 from syncd.run.context import IDS_PER_READ, OrgSession, PassContext
-from syncd.run.converting import adopt
+from syncd.run.converting import adopt, close_questions
 from syncd.run.echo import echo_base
 from syncd.run.mirror import put_rows
 
@@ -79,9 +79,9 @@ def _settle(ctx: PassContext, session: OrgSession, unknown: Sequence[Operation])
     limit = timedelta(seconds=ctx.settings.request_timeout_seconds)
     rows = _look_up(session, unknown)
     put_rows(ctx, [row for row in rows.values() if row is not None and row.object in session.fields])
-    adopt(
-        ctx, session, {one.person_id: _made_by(row) for one in unknown if _is_conversion(one, row := rows.get(one.operation_id))}
-    )
+    converted = {one.person_id: row for one in unknown if _is_conversion(one, row := rows.get(one.operation_id))}
+    adopt(ctx, session, {person_id: _made_by(row) for person_id, row in converted.items()})
+    close_questions(ctx, {person_id: row.sf_id for person_id, row in converted.items() if row is not None})
     results: list[OperationResult] = []
     for operation in unknown:
         row = rows.get(operation.operation_id)

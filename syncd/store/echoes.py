@@ -16,7 +16,7 @@ from syncd.store import tables as t
 from syncd.store.bulk import ALL, insert_rows, micros
 from syncd.store.inbox import dumps
 from syncd.store.mirror import opt_out_turn, org_row_values
-from syncd.store.shared import org_rows
+from syncd.store.shared import hides_a_person, org_rows
 from syncd.store.standing import RELATED, Change, note_statuses, put_related
 
 _COLUMNS = tuple("person_id" if column.name == "person_number" else column.name for column in t.org_record.columns)
@@ -48,6 +48,7 @@ def settle_records(
     at: datetime,
     *,
     notes_statuses: bool = False,
+    machines: frozenset[str] = frozenset(),
 ) -> None:
     """Bring the org records of done operations up to date: (operation row, its result) in order.
 
@@ -77,7 +78,8 @@ def settle_records(
             record = records[target] = _stub(row, sf_id)
         echo, base = made[one.operation_id]
         if one.echo is not None and (echo["stamp"] >= record["stamp"] or target not in known):
-            if target in known and record["modified_by"] != echo["modified_by"]:
+            is_hidden = hides_a_person(record["modified_by"], record["other_by"], machines)
+            if target in known and record["modified_by"] != echo["modified_by"] and not is_hidden:
                 record.update(other_by=record["modified_by"], other_at=record["stamp"])
             record.update(_turn_of(one, record["fields"], echo["stamp"]))
             record.update(echo)

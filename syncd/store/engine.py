@@ -95,6 +95,8 @@ class Database:
         self.fences: dict[str, int] = {}
         self.notes_statuses = False
         """Whether changes of a lead's status are remembered: while a policy has programs."""
+        self.machines: frozenset[str] = frozenset()
+        """Users whose changes never hide when a person changed a record last."""
         if self.is_sqlite:
             event.listen(self.engine, "connect", partial(_prepare_sqlite, self._pragmas))
             event.listen(self.engine, "begin", _begin_sqlite)

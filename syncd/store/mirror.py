@@ -15,7 +15,7 @@ from syncd.store import tables as t
 from syncd.store.bulk import among
 from syncd.store.engine import Database, chunks
 from syncd.store.inbox import dumps
-from syncd.store.shared import mark_dirty, org_rows, put_review
+from syncd.store.shared import hides_a_person, mark_dirty, org_rows, put_review
 from syncd.store.standing import ACCOUNT, RELATED, USER, Change, account_of, mark_people_of, note_statuses, put_related, put_users
 
 _MAX_HOPS = 8
@@ -77,7 +77,7 @@ def put_row(db: Database, connection: Connection, row: OrgRow, known: Any) -> bo
         return True
     if row.stamp < known.stamp:
         return False
-    if known.modified_by != row.modified_by:
+    if known.modified_by != row.modified_by and not hides_a_person(known.modified_by, known.other_by, db.machines):
         values |= {"other_by": known.modified_by, "other_at": known.stamp}
     if known.is_deleted and not row.is_deleted:
         # Undeleted: a person wants it back, so it is no longer ours to keep away.
@@ -149,6 +149,10 @@ class MirrorStore:
         with self.db.write() as connection:
             self.db.add_missing(connection, t.meta, [{"name": "org_id", "value": org_id}], ("name",))
             return str(connection.execute(select(t.meta.c.value).where(t.meta.c.name == "org_id")).scalar())
+
+    def note_machines(self, user_ids: frozenset[str]) -> None:
+        """Whose changes are no person's, our own user among them: for this handle on the store, until it is closed."""
+        self.db.machines = user_ids
 
     def mirror_cursor(self, object: str) -> datetime | None:
         """The stamp up to which an object was read completely; None before the first fill."""

@@ -245,7 +245,7 @@ class OutboxStore:
             pairs = [(known[one.operation_id], one) for one in results if one.operation_id in known]
             self._end_operations(connection, pairs, at)
             done = [pair for pair in pairs if pair[1].state is OperationState.DONE]
-            settle_records(connection, done, made, at, notes_statuses=self.db.notes_statuses)
+            settle_records(connection, done, made, at, notes_statuses=self.db.notes_statuses, machines=self.db.machines)
             for _, one in pairs:
                 if one.dead_letter is not None:
                     put_dead_letter(connection, one.dead_letter)

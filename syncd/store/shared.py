@@ -144,3 +144,8 @@ def instant_of(value: str | None) -> datetime | None:
 def ref_of(row: Any) -> RecordRef:
     """The identity of a record row."""
     return RecordRef(row.source, row.stream, row.key)
+
+
+def hides_a_person(modified_by: str, other_by: str, machines: frozenset[str]) -> bool:
+    """Whether to remember `modified_by`, a machine, would make us forget a person who was there before it."""
+    return modified_by in machines and other_by != "" and other_by not in machines

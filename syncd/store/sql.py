@@ -213,6 +213,7 @@ class SqlStore(
         copy = SqlStore(f"sqlite:///{path}", self.db.clock, scratch=folder)
         copy.migrate()
         copy.note_statuses(self.db.notes_statuses)
+        copy.note_machines(self.db.machines)
         if not self.db.is_sqlite:
             self._copy_rows(copy)
         return copy

@@ -302,7 +302,7 @@ def test_a_store_of_a_newer_program_is_refused(store: SqlStore, store_url: str) 
 def test_check_finds_nothing_in_a_sound_store(store: SqlStore) -> None:
     put(store, Page(records(3), {}))
     assert store.check() == []
-    assert store.migrate() == "0009"
+    assert store.migrate() == "0010"
 
 
 def test_where_nothing_is_yet_a_store_is_made(engine: str, tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_where_nothing_is_yet_a_store_is_made(engine: str, tmp_path: Path) -> No
     url = empty_store_url(engine, tmp_path)
     for _ in range(2):
         opened = open_store(url, clock=FixedClock(NOW))
-        assert (opened.setting("schema"), opened.check(), opened.runs(1)) == ("0008", [], [])
+        assert (opened.setting("schema"), opened.check(), opened.runs(1)) == ("0010", [], [])
         opened.close()
 
 

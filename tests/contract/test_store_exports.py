@@ -209,3 +209,28 @@ def test_who_changed_a_record_before_the_last_one_is_known(store: SqlStore, by: 
     (record,) = store.org_records([("Lead", "00Q1")])
     assert (record.row.modified_by, record.other_by, record.other_at) == (MACHINE, REP, NOW + DAY)
     assert count(store, "org_record") == 1
+
+
+@pytest.mark.parametrize("by", ["a read", "an echo"])
+def test_two_machines_in_turn_do_not_hide_a_person(store: SqlStore, by: str) -> None:
+    """An edit of a person keeps a lead from the archive, whoever has written to it since."""
+    other = "005000000000009AAA"
+    store.note_machines(frozenset({MACHINE, other}))
+    people(store, "p")
+    put(store, row("Lead", "00Q1", external_id="p", modified_by=MACHINE, Title="a"))
+    put(store, row("Lead", "00Q1", NOW + DAY, external_id="p", modified_by=REP, Title="b"))
+    put(store, row("Lead", "00Q1", NOW + 2 * DAY, external_id="p", modified_by=other, Title="c"))
+    ours = row("Lead", "00Q1", NOW + 3 * DAY, external_id="p", modified_by=MACHINE, Title="d")
+    if by == "a read":
+        put(store, ours)
+    else:
+        one = operation(1, "p", sf_id="00Q1", fields={"Title": "d"}, before={"Title": "c"})
+        store.put_operations([one])
+        store.commit_results("run", [OperationResult(one.operation_id, OperationState.DONE, "00Q1", echo=ours)], NOW + 3 * DAY)
+    put(store, row("Lead", "00Q1", NOW + 4 * DAY, external_id="p", modified_by=other, Title="e"))
+    (record,) = store.org_records([("Lead", "00Q1")])
+    assert (record.row.modified_by, record.other_by, record.other_at) == (other, REP, NOW + DAY)
+    put(store, row("Lead", "00Q1", NOW + 5 * DAY, external_id="p", modified_by="005000000000008AAA", Title="f"))
+    put(store, row("Lead", "00Q1", NOW + 6 * DAY, external_id="p", modified_by=MACHINE, Title="g"))
+    (record,) = store.org_records([("Lead", "00Q1")])
+    assert (record.other_by, record.other_at) == ("005000000000008AAA", NOW + 5 * DAY)

@@ -223,6 +223,36 @@ def test_nobody_is_converted_for_syncds_own_user(world: World) -> None:
     world.org.edit(lead["Id"], {"OwnerId": world.org.users["rep1"]})
     world.run()
     assert world.lead("person1@example.com")["IsConverted"]
+    assert open_questions(world) == []
+
+
+def open_questions(world: World) -> list[str]:
+    house = world.open()
+    try:
+        return [one.kind for one in house.store.reviews()]
+    finally:
+        house.close()
+
+
+def test_a_question_is_over_when_a_rep_has_converted_the_lead(world: World) -> None:
+    world.org.assignment_rule = lambda org, lead: org.integration_user_id
+    lead = qualified(world)
+    assert open_questions(world) == ["conversion"]
+    world.org.convert(lead["Id"], user="rep1")
+    world.run()
+    assert open_questions(world) == []
+
+
+def test_a_question_is_over_though_the_answer_of_the_conversion_was_lost(world: World) -> None:
+    world.org.assignment_rule = lambda org, lead: org.integration_user_id
+    lead = qualified(world)
+    world.org.edit(lead["Id"], {"OwnerId": world.org.users["rep1"]})
+    world.org.faults.add("cut_after", path="/services/Soap")
+    world.run()
+    world.clock.advance(300)
+    world.run()
+    assert world.lead("person1@example.com")["IsConverted"]
+    assert open_questions(world) == []
 
 
 def test_a_placeholder_company_is_never_converted(world: World) -> None:
@@ -405,6 +435,19 @@ def test_who_is_not_qualified_is_converted_only_if_a_person_insists(world: World
         house.check_qualified("person1@example.com", is_forced=True)
     finally:
         house.close()
+
+
+def test_who_is_converted_already_is_not_called_unqualified(world: World) -> None:
+    world.drop([row(1)])
+    world.run()
+    by_hand(world, "person1@example.com", account="new")
+    house = world.open()
+    try:
+        house.check_qualified("person1@example.com", is_forced=False)
+    finally:
+        house.close()
+    with pytest.raises(ConfigError, match="no open lead"):
+        by_hand(world, "person1@example.com", account="new")
 
 
 def test_an_opt_out_that_the_org_does_not_take_along_follows(world: World) -> None:

@@ -153,6 +153,13 @@ def test_marks_on_leads_and_contacts_are_simulated(world: World) -> None:
     assert (found.tally.actions["flag"], [one for one in found.findings if one.subject == "known"]) == (16, [])
 
 
+def test_a_file_in_another_encoding_says_which_one_is_wanted(world: World) -> None:
+    Path(world.folder / "changed.yaml").write_bytes(CHANGED.encode("utf-16"))
+    with pytest.raises(ConfigError, match="cannot be read") as refused:
+        simulated(world)
+    assert "UTF-8" in str(refused.value.problems[0].advice)
+
+
 @pytest.mark.parametrize(
     ("text", "since", "told"),
     [

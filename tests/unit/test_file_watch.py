@@ -171,3 +171,10 @@ def swap(link: Path, target: str) -> None:
     new = link.with_name("new")
     new.symlink_to(target)
     new.rename(link)
+
+
+def test_a_pipe_in_place_of_a_file_is_told_and_not_waited_for(disk: Disk) -> None:
+    path = disk.world.folder / "mappings/policy.yaml"
+    path.unlink()
+    os.mkfifo(path)
+    assert disk.looks(3) == [False, True, False]

@@ -71,6 +71,13 @@ def test_a_policy_of_too_many_rules_is_refused() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text", ["[" * 5_000 + "]" * 5_000, "{all: [" * 300 + "qualified" + "]}" * 300, "{a: " * 3_000 + "}" * 3_000]
+)
+def test_a_file_nested_beyond_what_a_yaml_reader_can_take_is_refused(text: str) -> None:
+    assert "nested too deeply" in problems_of(f"{PROGRAM}rules: {text}\n")[0][2]
+
+
 def test_sources_that_nobody_knows_are_taken_on_trust() -> None:
     text = PROGRAM + "nurture:\n  - {id: a, from: Lost, do: [{enrol: {source: anything}}]}\n"
     assert load_policy(text, "p.yaml").rules[0].actions[0].source == "anything"
