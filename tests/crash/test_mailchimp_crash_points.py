@@ -73,7 +73,7 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, int]]:
 
 def _world(parent: Path, name: str, **options: object) -> Newsletter:
     folder = parent / name
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)  # where its store was put
     return Newsletter(folder, **OPTIONS, **options)  # type: ignore[arg-type]
 
 
