@@ -236,7 +236,8 @@ class OperationResult(msgspec.Struct, frozen=True, gc=False):
     """The end of one sent operation. `state` done, refused, failed, superseded or unknown.
 
     `echo` is the row as re-read after the write (None if it could not be read yet: the operation is kept as needing an echo).
-    It replaces the mirror's row. `base` holds what becomes base of the written fields, decided by the caller (DESIGN 5.1).
+    It replaces the mirror's row; with `is_own_echo` nobody but syncd has modified it since. `base` holds what becomes base of the
+    written fields, decided by the caller (DESIGN 5.1).
     `dirty` asks for the person to be planned again. `operation` is the operation as it stood before this result, where the
     caller has it at hand: it is not looked up then.
     """
@@ -247,6 +248,7 @@ class OperationResult(msgspec.Struct, frozen=True, gc=False):
     code: str = ""
     message: str = ""
     echo: OrgRow | None = None
+    is_own_echo: bool = False
     base: dict[str, Value] = {}
     dirty: bool = False
     dead_letter: DeadLetter | None = None

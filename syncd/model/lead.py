@@ -121,4 +121,5 @@ class Lead(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     @property
     def opt_outs(self) -> tuple[str, ...]:
         """Consent fields that this record withdraws."""
-        return tuple(name for name in CONSENT_FIELDS if name in self.fields and self.fields[name].value is True)
+        fields = self.fields
+        return tuple([name for name in CONSENT_FIELDS if name in fields and fields[name].value is True])

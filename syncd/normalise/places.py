@@ -133,6 +133,7 @@ def country_code(text: str) -> str:
     return _table().get(_fold(text), "")
 
 
+@lru_cache(maxsize=1_000)
 def country_name(code: str) -> str:
     """The English name that Salesforce's country picklist uses."""
     if code in _NAMES:

@@ -213,6 +213,8 @@ def is_led_by_person(facts: Facts) -> bool:
 
 def has_opted_out(view: PersonView) -> bool:
     """Whether any record of the person says so, here or in the org: the strictest word counts, also of a lead that syncd deleted."""
+    if not view.org_records:
+        return is_opted_out(view.records, ())
     # Where we wrote it into a later record, that one tells.
     is_told = any(_OPT_OUT in one.base for one in view.org_records if not one.row.is_deleted)
     expired = expired_ids(view)

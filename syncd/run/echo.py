@@ -132,4 +132,7 @@ def _result(
         base = dict(operation.written)
         return OperationResult(operation.operation_id, OperationState.DONE, operation.sf_id, base=base, operation=operation)
     base = echo_base(operation, row, session.schema.objects.get(operation.object), machines)
-    return OperationResult(operation.operation_id, OperationState.DONE, row.sf_id, echo=row, base=base, operation=operation)
+    is_own = row.modified_by == session.identity.user_id
+    return OperationResult(
+        operation.operation_id, OperationState.DONE, row.sf_id, echo=row, is_own_echo=is_own, base=base, operation=operation
+    )

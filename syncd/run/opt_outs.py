@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from syncd.connector import MailStop, OptOutConnector
 from syncd.model import PersonView, RecordRef
@@ -22,25 +22,38 @@ class OptOuts:
         """Nothing was looked at yet."""
         self._ctx = ctx
         self._takers: Mapping[str, Actor] = ctx.takers
+        # Asked once: to ask whether an object keeps a protocol takes longer than its answer for a record.
+        self._asked = {name: one.connector for name, one in ctx.takers.items() if isinstance(one.connector, OptOutConnector)}
         self._stops: dict[RecordRef, Sequence[MailStop]] = {}
         self._own_user_id = session.identity.user_id
         self._may_act = may_act(ctx, session)
 
     def look(self, views: Sequence[PersonView]) -> None:
         """Ask the connectors what ends the mail of these people's records, of those who have opted out; forgets everybody else."""
-        self._stops = {}
+        self._stops = self._found(views, self._ctx.store.payloads)
+
+    def look_at_new(self, views: Sequence[PersonView], payloads: Mapping[RecordRef, bytes]) -> None:
+        """The same of people whose records are not stored yet. Where there is mail to end they wait until they are, and for `look`.
+
+        As a rule there is none: they have opted out where they come from.
+        """
+        found = self._found(views, lambda refs: {ref: payloads[ref] for ref in refs})
+        self._stops = {ref: stops for ref, stops in found.items() if not stops}
+
+    def _found(
+        self, views: Sequence[PersonView], payloads_of: Callable[[Sequence[RecordRef]], Mapping[RecordRef, bytes]]
+    ) -> dict[RecordRef, Sequence[MailStop]]:
+        found: dict[RecordRef, Sequence[MailStop]] = {}
         names = self._takers.keys()
         refs = [one.ref for view in views for one in mailable(view, names)] if names else []
-        if not refs:
-            return
-        for ref, payload in self._ctx.store.payloads(refs).items():
-            taker = self._takers[ref.source]
-            connector = taker.connector
+        for ref, payload in payloads_of(refs).items() if refs else ():
+            taker, connector = self._takers[ref.source], self._asked.get(ref.source)
             try:
-                if isinstance(connector, OptOutConnector):
-                    self._stops[ref] = connector.mail_stops(taker.options, payload, taker.opt_outs)
+                if connector is not None:
+                    found[ref] = connector.mail_stops(taker.options, payload, taker.opt_outs)
             except Exception:  # noqa: BLE001 - a connector's bug must not stop everybody else, nor pass for an answer
                 self._ctx.miss(f"{ref.source}: its connector cannot say what ends the mail of a record, so an opt-out waits")
+        return found
 
     def settings(self) -> OptOutSettings:
         """For the people who were looked at last."""

@@ -82,7 +82,8 @@ class Resolving:
         # After a lost store the org may hold the lead of this very record: its external id says so (DESIGN 4).
         with self._ctx.watch.stage("look up"):
             known = self._ctx.store.candidates({("external_id", one) for one in new})
-        views = (_view(one, rows) for one, rows in new.items() if ("external_id", one) not in known)
+        views = [_view(one, rows) for one, rows in new.items() if ("external_id", one) not in known]
+        planning.opt_outs.look_at_new(views, {row.ref: row.payload for row in resolved if _counts(row)})
         return [planning.within_limits(planning.plan(view)) for view in views]
 
     def _map(self, row: InboxRow, lead: Lead | None, keys: LeadKeys | None, known: dict[RecordRef, KnownRecord]) -> _Mapped:
@@ -218,13 +219,18 @@ class Resolving:
 
 def _view(person_id: str, rows: Sequence[ResolvedRecord]) -> PersonView:
     """A new person as planning sees them: of each record its latest version, and nothing in the org."""
-    latest = {row.ref: row for row in rows if row.lead is not None and row.source_at is not None}
+    latest = {row.ref: row for row in rows if _counts(row)}
     records = tuple(
         PersonRecord(row.ref, row.lead, row.source_at, row.position, row.locator, row.mapping, row.lane)
         for row in latest.values()
         if row.lead is not None and row.source_at is not None
     )
     return PersonView(person_id, rows[0].person_state, records)
+
+
+def _counts(row: ResolvedRecord) -> bool:
+    """Whether a row is a version of its record that is kept."""
+    return row.lead is not None and row.source_at is not None
 
 
 def _is_resolvable(one: _Mapped) -> bool:

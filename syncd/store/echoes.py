@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, update
 
-from syncd.model import OperationState, OrgRow
+from syncd.model import OperationState, OptOutHold, OrgRow
 from syncd.ports import OperationResult
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, insert_rows, micros
@@ -81,8 +81,7 @@ def settle_records(
             is_hidden = hides_a_person(record["modified_by"], record["other_by"], machines)
             if target in known and record["modified_by"] != echo["modified_by"] and not is_hidden:
                 record.update(other_by=record["modified_by"], other_at=record["stamp"])
-            turn = opt_out_turn(one.echo, msgspec.json.decode(record["fields"]))
-            record.update(turn, **({"opted_out_at": echo["stamp"]} if turn.get("opted_out_at") else {}))
+            record.update(_turn_of(one, record["fields"], echo["stamp"]))
             record.update(echo)
             newest[sf_id] = one.echo
         if row.kind == "create" and not record["person_id"]:
@@ -104,6 +103,15 @@ def _instants_of(row: Any) -> dict[str, int | None]:
     return {"stamp": micros(row.stamp)} | {
         name: None if (at := getattr(row, name)) is None else micros(at) for name in ("other_at", "opted_out_at")
     }
+
+
+def _turn_of(result: OperationResult, known: str, stamp: int) -> dict[str, Any]:
+    """What to note of an opt-out that an echo shows. What syncd itself wrote is no storm: nobody need count it."""
+    turn = {} if result.echo is None else opt_out_turn(result.echo, msgspec.json.decode(known))
+    if turn.get("opted_out_at"):
+        turn["opted_out_at"] = stamp
+        turn["opt_out_hold"] = (OptOutHold.CALM if result.is_own_echo else OptOutHold.NEW).value
+    return turn
 
 
 def _change(row: OrgRow, old: Any) -> Change:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, or_, select, text, tuple_, update
+from sqlalchemy import Connection, and_, exists, func, or_, select, text, update
 
 from syncd.errors import StoreError
 from syncd.model import FIRST_LOOK, OptOutHold, RecordRef
@@ -14,7 +14,9 @@ from syncd.ports import OptOutTurn, Review
 from syncd.store import tables as t
 from syncd.store.bulk import among
 from syncd.store.engine import Database, chunks, unpack
+from syncd.store.prepared import listed
 from syncd.store.shared import mark_dirty, put_review
+from syncd.store.waiting import PAYLOADS, by_stream
 
 _IN_ORG = '%"HasOptedOutOfEmail":true%'
 _IN_RECORD = '%"HasOptedOutOfEmail":{"value":true%'
@@ -72,11 +74,17 @@ class OptOutStore:
     ) -> None:
         """Move opt-outs that are in `states`; their people are planned again: they may have been between being seen and being counted."""
         o = t.org_record.c
-        for part in chunks(list(targets)):
-            here = and_(tuple_(o.object, o.sf_id).in_(part), o.opt_out_hold.in_(states))
-            connection.execute(update(t.org_record).where(here).values(opt_out_hold=hold.value))
-            if is_news:
-                mark_dirty(connection, _people(connection, tuple_(o.object, o.sf_id).in_(part)))
+        ids: dict[str, list[str]] = {}
+        for name, sf_id in targets:
+            ids.setdefault(name, []).append(sf_id)
+        for name, theirs in ids.items():
+            for part in chunks(theirs):
+                # By one object each: of pairs SQLite would look through every record of the org.
+                here = and_(o.object == name, among(connection, o.sf_id, part))
+                moving = and_(here, o.opt_out_hold.in_(states))
+                connection.execute(update(t.org_record).where(moving).values(opt_out_hold=hold.value))
+                if is_news:
+                    mark_dirty(connection, _people(connection, here))
 
     def answer_opt_outs(self, review_id: str, *, is_let: bool) -> int:
         """Let the copies go that a question is about, or never; gives how many opt-outs. Their people are planned again.
@@ -123,13 +131,11 @@ class OptOutStore:
 
     def payloads(self, refs: Sequence[RecordRef]) -> dict[RecordRef, bytes]:
         """The latest versions of some records as they came."""
-        r = t.record.c
-        columns = select(r.source, r.stream, r.key, r.payload, r.is_compressed)
         with self.db.read() as connection:
             return {
-                RecordRef(row.source, row.stream, row.key): unpack(row.payload, row.is_compressed)
-                for part in chunks(sorted(set(refs)))
-                for row in connection.execute(columns.where(tuple_(r.source, r.stream, r.key).in_([tuple(one) for one in part])))
+                RecordRef(source, stream, key): unpack(payload, is_compressed)
+                for (source, stream), keys in by_stream(set(refs)).items()
+                for key, payload, is_compressed in PAYLOADS.rows(connection, source=source, stream=stream, keys=listed(keys))
             }
 
 

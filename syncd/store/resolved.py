@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, text, tuple_, update
+from sqlalchemy import Connection, and_, or_, select, text, update
 
 from syncd.errors import ClaimConflictError
 from syncd.identity import RECORD_CLAIM
@@ -17,11 +17,12 @@ from syncd.store import tables as t
 from syncd.store.bulk import ALL, Rows, among, insert_rows, micros, pairs, update_rows
 from syncd.store.decisions import decision_rows, due_rows, put_decisions
 from syncd.store.documents import golden_text
-from syncd.store.engine import Database, chunks, pack
+from syncd.store.engine import Database, pack
 from syncd.store.inbox import OUTCOME_COUNTS, digest_of, dumps
 from syncd.store.outbox import insert_operations, operation_rows
 from syncd.store.prepared import Prepared, given, listed
 from syncd.store.shared import instant_of, mark_dirty, put_dead_letter, put_review, survivors
+from syncd.store.waiting import WITHDRAWALS, by_stream
 
 _SEEN = ("digest", "payload", "is_compressed", "mapping_digest")
 _REF = ("source", "stream", "key")
@@ -134,16 +135,13 @@ class ResolvedStore:
 
 def _keep_withdrawals(connection: Connection, records: Rows) -> None:
     """A withdrawal that a record has stated before is as old as it was, whatever else of the record has changed since."""
-    places = {tuple(row[:3]): index for index, row in enumerate(records) if row[-1] is not None}
+    places = {(row[0], row[1], row[2]): index for index, row in enumerate(records) if row[-1] is not None}
     if not places:
         return
-    r = t.record.c
-    columns = select(r.source, r.stream, r.key, r.withdrawn_at)
-    for part in chunks(sorted(places)):
-        here = and_(tuple_(r.source, r.stream, r.key).in_(part), r.withdrawn_at.is_not(None))
-        for *ref, at in connection.execute(columns.where(here)):
-            index = places[tuple(ref)]
-            records[index] = (*records[index][:-1], micros(at))
+    for (source, stream), keys in by_stream(places).items():
+        for key, at in WITHDRAWALS.rows(connection, source=source, stream=stream, keys=listed(keys)):
+            index = places[source, stream, key]
+            records[index] = (*records[index][:-1], at)
 
 
 class _Prepared:

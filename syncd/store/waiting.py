@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -40,6 +41,25 @@ KNOWN_RECORDS = Prepared(
     )
 )
 """The latest stored version: key, digest, person, digest of the mapping, time, position."""
+
+PAYLOADS = Prepared(
+    lambda connection: select(t.record.c.key, t.record.c.payload, t.record.c.is_compressed).where(_of_stream(connection))
+)
+"""Key, payload as stored, and whether it is compressed, of the latest stored version."""
+WITHDRAWALS = Prepared(
+    lambda connection: select(t.record.c.key, t.record.c.withdrawn_at).where(
+        and_(_of_stream(connection), t.record.c.withdrawn_at.is_not(None))
+    )
+)
+"""Key, and since when the record has stated a withdrawal; only of those that do."""
+
+
+def by_stream(refs: Iterable[Sequence[str]]) -> dict[tuple[str, str], list[str]]:
+    """Keys by source and stream, for the statements above: of several streams at once SQLite would read every record there is."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for source, stream, key in refs:
+        found.setdefault((source, stream), []).append(key)
+    return found
 
 
 def _of_stream(connection: Connection) -> Any:

@@ -95,14 +95,18 @@ def test_who_is_counted_is_planned_again(store: SqlStore) -> None:
     assert store.dirty_persons(10) == ["p1"]
 
 
-def test_the_echo_of_our_own_write_is_noted_too(store: SqlStore) -> None:
+@pytest.mark.parametrize(("is_own", "hold"), [(True, "calm"), (False, "new")], ids=["ours", "somebody else's since"])
+def test_the_echo_of_our_own_write_is_noted_too(store: SqlStore, is_own: bool, hold: str) -> None:
+    """What we wrote is no storm: it need not be counted first, and nobody is planned again because of it."""
     write = operation(1, "p1", kind=OperationKind.CONSENT, fields={FIELD: True}, sf_id="00Q1")
     store.commit_plans("run", [PersonPlan("p1", (write,))], NOW)
     store.mark_sent(["000001"], NOW)
     at = NOW + timedelta(seconds=2)
     echo = box("00Q1", at, is_out=True, by="005own")
-    store.commit_results("run", [OperationResult("000001", OperationState.DONE, "00Q1", echo=echo, base={FIELD: True})], at)
-    assert noted(store) == (at, "005own", "new")
+    done = OperationResult("000001", OperationState.DONE, "00Q1", echo=echo, is_own_echo=is_own, base={FIELD: True})
+    store.commit_results("run", [done], at)
+    assert noted(store) == (at, "005own", hold)
+    assert bool(store.opt_out_turns(HOUR)) is not is_own
 
 
 def test_what_nobody_has_counted_comes_with_its_neighbours_and_only_once(store: SqlStore) -> None:

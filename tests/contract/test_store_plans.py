@@ -14,8 +14,11 @@ from sqlalchemy import event
 
 from syncd.clock import FixedClock
 from syncd.model import (
+    OPT_OUT_FIELD,
+    FieldValue,
     InboxOutcome,
     Lane,
+    Lead,
     Operation,
     OperationKind,
     OperationState,
@@ -112,6 +115,32 @@ def test_what_changed_is_found_by_its_keys(store: SqlStore, plans: dict[str, lis
     store.operations_of_run("run")
     assert len(plans) > 20
     assert whole(plans) == []
+
+
+def test_an_opt_out_is_found_by_its_keys(store: SqlStore, plans: dict[str, list[str]]) -> None:
+    """Also in the transaction that stores the records of a batch, where everybody else waits for it."""
+    lead = Lead({OPT_OUT_FIELD: FieldValue(True)})
+    refs = [RecordRef("booth", "rows", key) for key in "ab"]
+    rows = [
+        ResolvedRecord(0, ref, InboxOutcome.APPLIED, lead=lead, payload=b"{}", person_id="p", is_new_person=True) for ref in refs
+    ]
+    store.commit_resolved("run", rows, NOW)
+    later = NOW + timedelta(days=1)
+    store.commit_resolved("run", [msgspec.structs.replace(row, is_new_person=False, source_at=later) for row in rows], NOW)
+    (view,) = store.person_views(["p"])
+    assert [record.withdrawn_at for record in view.records] == [NOW, NOW], "as old as it was"
+    store.put_org_rows([OrgRow("Lead", "00Q1", {OPT_OUT_FIELD: True}, NOW, "005", external_id="p")], {}, NOW)
+    assert store.payloads(refs) == dict.fromkeys(refs, b"{}")
+    assert len(store.opt_out_turns(timedelta(hours=1))) == 1
+    store.judge_opt_outs([("Lead", "00Q1")], [("Contact", "003A")], [])
+    assert store.opt_out_turns(timedelta(hours=1)) == []
+    assert store.mark_opted_out("", 10) == "1"
+    assert store.held_opt_outs("005") == 0
+    ((step, statement),) = whole(plans)
+    assert step == "SCAN org_record USING INDEX org_record_opted_out"
+    assert "opted_out_at >= ?" in statement, (
+        "asked only when somebody in the org has opted a person out: those who are, and nobody else"
+    )
 
 
 def test_forgetting_walks_by_keys(store: SqlStore, plans: dict[str, list[str]]) -> None:

@@ -19,6 +19,8 @@ from syncd.sandbox.adapter import SandboxAdapter
 from syncd.sandbox.vendors.activecampaign import ACTIVECAMPAIGN_KEY, SandboxActiveCampaign
 from syncd.wiring import House
 from tests.acting import ENROL, Acting, doing
+from tests.crash.machine import Reaper
+from tests.integration.test_races import Meanwhile
 from tests.newsletter import SHORT_MAPPING, mail
 from tests.world import POLICY, World, row
 
@@ -635,3 +637,46 @@ def test_who_leaves_a_list_of_one_vendor_leaves_the_other_vendors(campaigns: Cal
     world.sign_up(1, "2")
     passes(world)
     assert (world.lists(1), world.joins()) == ({"1": "2", "2": "1"}, 1)
+
+
+def test_whoever_opted_out_where_they_come_from_is_planned_once(make: Callable[..., Acting]) -> None:
+    """There is no mail to end, and what syncd writes to the org itself is no storm: a first fill of many costs them no second look."""
+    world = make()
+    for number in range(1, 4):
+        world.put(number, status="unsubscribed")
+    world.put(4)
+    world.settle()
+    reaper = Reaper()
+    assert world.run(wrap=reaper.wrap).operations["created"] == 4
+    assert not reaper.passed["before:store.payloads"]
+    assert not reaper.passed["before:store.commit_plans"]
+    assert not reaper.passed["before:store.judge_opt_outs"]
+    with house(world) as opened:
+        assert opened.store.dirty_persons(10) == []
+    assert [lead["HasOptedOutOfEmail"] for lead in world.leads()].count(True) == 3
+
+
+def test_people_who_opted_out_before_they_came_are_asked_about_at_once(make: Callable[..., Acting]) -> None:
+    """A file and the newsletter bring somebody in the same batch: the one opts out, the other still mails."""
+    world = make()
+    world.put(1)
+    world.drop([{**row(1), "optout": "yes"}])
+    world.settle()
+    assert world.run().operations["acted"] == 1
+    assert status(world, 1) == "unsubscribed"
+    assert world.run().status is RunStatus.OK
+    assert (patches(world), len(world.actions())) == (1, 1)
+
+
+def test_a_rep_who_ticks_the_box_before_we_have_read_our_write_back_is_counted(make: Callable[..., Acting]) -> None:
+    """What the echo shows is syncd's own only if nobody has touched the record since."""
+    world = make()
+    world.put(1)
+    world.settle()
+    rep = Meanwhile("org", "retrieve", lambda: opt_out(world, world.lead(mail(1))["Id"]), before=True)
+    world.run(wrap=rep.wrap)
+    assert rep.happened
+    reaper = Reaper()
+    world.run(wrap=reaper.wrap)
+    assert reaper.passed["before:store.judge_opt_outs"] == 1
+    assert status(world, 1) == "unsubscribed"

@@ -74,6 +74,20 @@ MUTANTS = [
         ((WALK, "if len(rows) < len(listing.rows) or ", "if not rows or len(rows) < len(listing.rows) or "),),
     ),
     Mutant(
+        "pages that have come already go on after a stop",
+        "syncd/run/ingest.py",
+        "if self._feed is None or self._is_late or self._ctx.is_stopping:",
+        "if self._feed is None or self._ahead is not None:",
+        ("tests/unit/run/test_ingest.py", "do_not_make_a_pass_go_on"),
+    ),
+    Mutant(
+        "the page behind fails in secret",
+        "syncd/run/ingest.py",
+        "            if kind is None:\n                self._finish_page()",
+        "            pass",
+        ("tests/unit/run/test_ingest.py", "no_secret"),
+    ),
+    Mutant(
         "a page that cannot be read is not kept",
         "syncd/run/ingest.py",
         "if isinstance(error, ContractError | SourceUnavailableError) and error.page:",

@@ -52,8 +52,8 @@ MUTANTS = [
     Mutant(
         "a withdrawal is as new as its record",
         "syncd/store/resolved.py",
-        "        records[index] = (*records[index][:-1], micros(at))",
-        "        pass",
+        "            records[index] = (*records[index][:-1], at)",
+        "            pass",
         (STORE, "as_old_as_it_was"),
     ),
     Mutant(
@@ -165,9 +165,23 @@ MUTANTS = [
     Mutant(
         "who is counted is not planned again",
         "syncd/store/opt_outs.py",
-        "            if is_news:\n",
-        "            if False:\n",
+        "                if is_news:\n",
+        "                if False:\n",
         (STORE, "counted_is_planned_again"),
+    ),
+    Mutant(
+        "whose write it was is no matter to a storm",
+        "syncd/run/echo.py",
+        "    is_own = row.modified_by == session.identity.user_id\n",
+        "    is_own = True\n",
+        (PASSES, "ticks_the_box_before"),
+    ),
+    Mutant(
+        "people who are new are asked about with a guess",
+        "syncd/run/opt_outs.py",
+        "        self._stops = {ref: stops for ref, stops in found.items() if not stops}",
+        "        self._stops = {ref: () for ref in found}",
+        (PASSES, "opted_out_before_they_came"),
     ),
     Mutant(
         "an answer that is given twice is an error",
