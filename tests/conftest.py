@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from syncd import log
 from tests.stores import keep_in_memory, share_compiled_statements, store_url_for
 from tests.world import World
 
 keep_in_memory(os.environ)
+settings.register_profile("syncd", deadline=None)  # a busy machine is no finding
+settings.load_profile("syncd")
 share_compiled_statements()
 
 

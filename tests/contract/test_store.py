@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -309,9 +310,8 @@ def test_where_nothing_is_yet_a_store_is_made(engine: str, tmp_path: Path) -> No
     """Without tables or without a file; all other tests begin with a copy of what this makes."""
     url = empty_store_url(engine, tmp_path)
     for _ in range(2):
-        opened = open_store(url, clock=FixedClock(NOW))
-        assert (opened.setting("schema"), opened.check(), opened.runs(1)) == ("0010", [], [])
-        opened.close()
+        with closing(open_store(url, clock=FixedClock(NOW))) as opened:
+            assert (opened.setting("schema"), opened.check(), opened.runs(1)) == ("0010", [], [])
 
 
 def test_a_sqlite_that_is_too_old_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
