@@ -259,8 +259,10 @@ class Past:
     def _account_at(self, record: OrgRecord | None, at: datetime, unknown: set[str], *, is_now: bool) -> dict[str, Value]:
         if is_now or record is None:
             return self._today.account if is_now else {}
-        rows = (one.row for one in self._view.org_records)
-        linking = [row for row in rows if not row.is_deleted and (row.object == "Contact" or row.is_converted)]
+        rows = [one.row for one in self._view.org_records if not one.row.is_deleted]
+        # The account is a contact's where one has any: whatever becomes of a lead beside it changes nothing.
+        linking = [row for row in rows if row.object == "Contact" and row.fields.get("AccountId", "unread")]
+        linking = linking or [row for row in rows if row.object == "Contact" or row.is_converted]
         if self._account is not None:
             linking.append(self._account)
         if all(row.stamp <= at for row in (record.row, *linking)):

@@ -12,7 +12,7 @@ from syncd.model import OrgRow
 from syncd.policy.model import Facts, Rule, Section
 from syncd.ports import PastActivity
 from tests.pasts import BOT, OWN, REP, Somebody, org_contact, org_lead, record
-from tests.policies import NOW, NURTURE, OPEN, QUALIFIED, WORKING, ago, full_policy, when
+from tests.policies import CONVERTED, NOW, NURTURE, OPEN, QUALIFIED, WORKING, ago, full_policy, when
 
 POLICY = full_policy()
 START = ago(days=90)
@@ -200,3 +200,15 @@ def test_an_account_is_known_since_its_stamp_while_the_record_that_leads_there_i
     found = [past.at(ago(days=days), "2026-05-01") for days in (30, 15, 5)]
     assert [one.facts.account for one in found if one is not None] == [{}, {}, {"Industry": "Steel"}]
     assert ["account.Industry" in one.facts.unknown for one in found if one is not None] == [True, True, False]
+
+
+@pytest.mark.parametrize(("account_id", "is_known"), [("001A", True), (None, False)])
+def test_a_contacts_account_is_known_though_a_lead_was_converted_later(account_id: str | None, is_known: bool) -> None:
+    """Where the contact has none, today's account may be the lead's."""
+    policy = full_policy(rules=(Rule("x", Section.STATUS, to_status=WORKING, when=when('account.Industry == "Steel"')),))
+    account = OrgRow("Account", "001A", {"Industry": "Steel"}, ago(days=40))
+    contact = org_contact(ago(days=45), ago(days=50), AccountId=account_id)
+    lead = org_lead(ago(days=1), ago(days=2), CONVERTED, is_converted=True)
+    found = Somebody(rows=[contact, lead], account=account).past(policy, START).at(ago(days=20), "2026-04-30")
+    assert found is not None
+    assert (found.facts.account == {"Industry": "Steel"}, "account.Industry" in found.facts.unknown) == (is_known, not is_known)
