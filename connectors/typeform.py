@@ -35,7 +35,7 @@ from syncd.connector import (
     Session,
     Verdict,
 )
-from syncd.connector.tools import UNREADABLE, BaseUrl, Edge, Horizon, Secrets, instant, is_signed, json_of, one_or_two, revealed
+from syncd.connector.tools import UNREADABLE, BaseUrl, Edge, Horizon, Secrets, instant, is_signed, json_of, revealed
 from syncd.errors import AuthError, ContractError, SourceUnavailableError, SyncdError
 
 _PAGE = 1000
@@ -98,11 +98,6 @@ class TypeformOptions(Options):
             if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", one):
                 raise ValueError(f'"{one}" is no id of a form (the end of its address, form.typeform.com/to/ID)')
         return list(dict.fromkeys(value))
-
-    @field_validator("webhook_secret")
-    @classmethod
-    def _rotated(cls, value: Secrets | None) -> Secrets | None:
-        return one_or_two(value)
 
 
 class Typeform:

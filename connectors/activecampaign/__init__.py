@@ -42,7 +42,7 @@ from syncd.connector import (
     Verdict,
     Wanted,
 )
-from syncd.connector.tools import UNREADABLE, BaseUrl, Horizon, Secrets, form_of, instant, misplaced, one_or_two, revealed
+from syncd.connector.tools import UNREADABLE, BaseUrl, Horizon, Secrets, form_of, instant, misplaced, revealed
 from syncd.errors import SyncdError
 
 _ROOT = "/api/3"
@@ -82,11 +82,6 @@ class ActiveCampaignOptions(Options):
             if not AUDIENCE.fullmatch(one):
                 raise ValueError(f'"{one}" is no list: it is list- and its number, such as list-7')
         return list(dict.fromkeys(value))
-
-    @field_validator("webhook_path_secret")
-    @classmethod
-    def _rotated(cls, value: Secrets | None) -> Secrets | None:
-        return one_or_two(value)
 
 
 class _Named(msgspec.Struct):

@@ -35,7 +35,7 @@ from syncd.connector import (
     Verdict,
     Wanted,
 )
-from syncd.connector.tools import BaseUrl, Horizon, Secrets, at_path, instant, misplaced, one_or_two, revealed
+from syncd.connector.tools import BaseUrl, Horizon, Secrets, at_path, instant, misplaced, revealed
 from syncd.errors import ContractError, SourceUnavailableError, SyncdError
 
 _EXPAND = {"expand": "event"}
@@ -65,11 +65,6 @@ class EventbriteOptions(Options):
             if not re.fullmatch(r"[0-9]{1,20}", one):
                 raise ValueError(f'"{one}" is no id of an organization (a number, in the address of its settings)')
         return list(dict.fromkeys(value))
-
-    @field_validator("webhook_path_secret")
-    @classmethod
-    def _rotated(cls, value: Secrets | None) -> Secrets | None:
-        return one_or_two(value)
 
 
 class Eventbrite:

@@ -39,7 +39,7 @@ from syncd.connector import (
     Verdict,
 )
 from syncd.connector.google import GoogleOptions
-from syncd.connector.tools import BaseUrl, Horizon, Secrets, one_or_two, revealed
+from syncd.connector.tools import BaseUrl, Horizon, Secrets, revealed
 from syncd.errors import ContractError, SourceUnavailableError, SyncdError
 
 _PAGE = 1_000
@@ -86,11 +86,6 @@ class GoogleAdsOptions(GoogleOptions):
             if not re.fullmatch(r"[0-9]{6,12}", one):
                 raise ValueError(f'"{one}" is no id of an account (ten digits, such as 123-456-7890)')
         return found[0] if isinstance(value, str) else list(dict.fromkeys(found))
-
-    @field_validator("google_key")
-    @classmethod
-    def _rotated(cls, value: Secrets | None) -> Secrets | None:
-        return one_or_two(value)
 
 
 class GoogleAds:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from syncd.connector import Options, Secret
-from syncd.connector.tools import BaseUrl, Secrets, one_or_two
+from syncd.connector.tools import BaseUrl, Secrets
 
 LeadType = Literal["SPONSORED", "EVENT", "COMPANY", "ORGANIZATION_PRODUCT"]
 LEAD_TYPES: Mapping[str, tuple[LeadType, ...]] = MappingProxyType(
@@ -87,11 +87,6 @@ class LinkedInOptions(Options):
             if not re.fullmatch(r"(sponsoredAccount|organization):\d{1,20}", one):
                 raise ValueError(f'"{one}" is no owner; one is sponsoredAccount:ID or organization:ID')
         return list(dict.fromkeys(value))
-
-    @field_validator("client_secret")
-    @classmethod
-    def _rotated(cls, value: Secrets | None) -> Secrets | None:
-        return one_or_two(value)
 
     @model_validator(mode="after")
     def _is_complete(self) -> LinkedInOptions:

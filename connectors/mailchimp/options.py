@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from syncd.connector import Options, Secret
-from syncd.connector.tools import BaseUrl, Secrets, one_or_two
+from syncd.connector.tools import BaseUrl, Secrets
 
 
 class MailchimpOptions(Options):
@@ -29,7 +29,7 @@ class MailchimpOptions(Options):
         default=24.0, ge=0, description="How often archived members are asked for, which an audience does not list; 0 = never."
     )
 
-    webhook_secret: Secrets | None = Field(
+    webhook_secret: Secret | tuple[Secret, ...] | None = Field(
         default=None,
         description="Signing secret of the webhook; a list where several audiences have one each, or while one is rotated.",
         examples=[{"env": "MAILCHIMP_WEBHOOK_SECRET"}],
@@ -46,11 +46,6 @@ class MailchimpOptions(Options):
         if value == ():
             raise ValueError("it is one secret, or several: each webhook has its own")
         return value
-
-    @field_validator("webhook_path_secret")
-    @classmethod
-    def _rotated(cls, value: Secrets | None) -> Secrets | None:
-        return one_or_two(value)
 
     @field_validator("base_url")
     @classmethod

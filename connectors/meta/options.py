@@ -7,7 +7,7 @@ import re
 from pydantic import Field, field_validator
 
 from syncd.connector import Options, Secret
-from syncd.connector.tools import BaseUrl, Secrets, one_or_two
+from syncd.connector.tools import BaseUrl, Secrets
 
 
 class MetaOptions(Options):
@@ -51,8 +51,3 @@ class MetaOptions(Options):
             if not re.fullmatch(r"\d{1,32}", one):
                 raise ValueError(f'"{one}" is no id; an id is digits only, and stands in quotes')
         return list(dict.fromkeys(value))
-
-    @field_validator("app_secret")
-    @classmethod
-    def _rotated(cls, value: Secrets | None) -> Secrets | None:
-        return one_or_two(value)

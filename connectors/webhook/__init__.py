@@ -20,7 +20,7 @@ from connectors.webhook.content import FORMS, JSON, MULTIPART, Found, Unreadable
 from connectors.webhook.event_types import TYPES, problem_of
 from connectors.webhook.origins import origin_of, redirect_to
 from syncd.connector import Delivery, Health, HttpRequest, Options, Reception, Record, Reject, Session, Verdict
-from syncd.connector.tools import Secrets, at_path, instant, key_of, one_or_two, revealed
+from syncd.connector.tools import Secrets, at_path, instant, key_of, revealed
 from syncd.standard_webhooks import SIGNATURE, read_headers
 from syncd.standard_webhooks import key_of as signing_key_of
 
@@ -97,7 +97,7 @@ class WebhookOptions(Options):
     @field_validator("secret")
     @classmethod
     def _usable(cls, value: Secrets | None) -> Secrets | None:
-        for one in revealed(one_or_two(value)):
+        for one in revealed(value):
             signing_key_of(one)
         return value
 

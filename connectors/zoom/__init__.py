@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from connectors.zoom.actions import STATUSES, Actions, problems_of
 from connectors.zoom.api import PAGE, Api, GoneError, Webinar
@@ -50,7 +50,6 @@ from syncd.connector.tools import (
     instant,
     is_signed,
     key_of,
-    one_or_two,
     revealed,
     unhexed,
 )
@@ -80,11 +79,6 @@ class ZoomOptions(Options):
     look_back_days: float = Field(
         default=30.0, gt=0, le=365, description="Webinars that began longer ago are not asked about any more."
     )
-
-    @field_validator("webhook_secret")
-    @classmethod
-    def _rotated(cls, value: Secrets | None) -> Secrets | None:
-        return one_or_two(value)
 
 
 class Zoom:

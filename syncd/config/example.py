@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from syncd.config.nested import kinds, sections
 from syncd.config.secret import Secret
 from syncd.config.settings import Settings, SourceSettings
 
@@ -73,10 +74,10 @@ def _sources(options: Mapping[str, type[BaseModel]]) -> Iterator[str]:
 def _option(path: tuple[str, ...], field: FieldInfo, value: Any = None) -> Iterator[str]:
     """Comment and line(s) of one option; `value` stands for its default."""
     name = path[-1]
-    models = list(_models_in(field.annotation))
+    models = sections(field)
     default = field.get_default(call_default_factory=True) if value is None else value
     is_required = default is PydanticUndefined
-    if default is None and field.examples and Secret in _kinds(field.annotation):
+    if default is None and field.examples and Secret in kinds(field.annotation):
         # A source that could do without one is of no use without any.
         default = field.examples[0]
     yield from _comment(_about(field, is_required=is_required and not models))
@@ -115,23 +116,12 @@ def _example_of(path: tuple[str, ...], field: FieldInfo) -> Any:
     """What stands for a required option."""
     if field.examples:
         return field.examples[0]
-    kinds = list(_kinds(field.annotation))
-    if Secret in kinds:
+    made_of = list(kinds(field.annotation))
+    if Secret in made_of:
         return {"env": "_".join(path).upper().replace("-", "_")}
     if get_origin(field.annotation) is Literal:
         return get_args(field.annotation)[0]
     raise ValueError(f'The option "{".".join(path)}" is required and has no example: give its Field(examples=[...]).')
-
-
-def _kinds(annotation: Any) -> Iterator[Any]:
-    """The types that an annotation is made of."""
-    yield annotation
-    for part in get_args(annotation):
-        yield from _kinds(part)
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    return (kind for kind in _kinds(annotation) if isinstance(kind, type) and issubclass(kind, BaseModel))
 
 
 def _text(value: Any) -> str:

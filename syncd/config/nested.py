@@ -78,22 +78,22 @@ def _of_table(node: Node, reader: SecretReader, key: str) -> Any:
 
 
 def _is_secret(field: FieldInfo) -> bool:
-    return Secret in (field.annotation, *get_args(field.annotation)) or _takes_several(field)
+    return get_origin(field.annotation) is not dict and Secret in kinds(field.annotation)
 
 
 def _takes_several(field: FieldInfo) -> bool:
     """Whether an option may be a list of secrets: `Secret | tuple[Secret, ...]`."""
-    return tuple[Secret, ...] in (field.annotation, *get_args(field.annotation))
+    return tuple[Secret, ...] in kinds(field.annotation)
 
 
 def _is_table(field: FieldInfo) -> bool:
     """Whether an option is a table whose values may be secrets: `dict[str, str | Secret]`."""
-    return get_origin(field.annotation) is dict and Secret in _kinds(get_args(field.annotation)[1])
+    return get_origin(field.annotation) is dict and Secret in kinds(get_args(field.annotation)[1])
 
 
 def sections(field: FieldInfo) -> list[type[BaseModel]]:
     """The sections that an option may be; none for a plain one. Pure."""
-    return [kind for kind in _kinds(field.annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return [kind for kind in kinds(field.annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
 def _is_meant(section: type[BaseModel], node: Node) -> bool:
@@ -105,8 +105,8 @@ def _is_meant(section: type[BaseModel], node: Node) -> bool:
     return given is not None and given.scalar in get_args(kind.annotation)
 
 
-def _kinds(annotation: Any) -> Iterator[Any]:
-    """The types that an annotation is made of."""
+def kinds(annotation: Any) -> Iterator[Any]:
+    """The types that an annotation is made of, itself among them. Pure."""
     yield annotation
     for part in get_args(annotation):
-        yield from _kinds(part)
+        yield from kinds(part)

@@ -46,24 +46,20 @@ def _safe(value: str) -> str:
 BaseUrl = Annotated[str, AfterValidator(_safe)]
 """Type of a `base_url` option: https only (http for this machine), no query, no slash at its end."""
 
-Secrets = Secret | tuple[Secret, ...]
-"""Type of a secret that may be a list of two while it is rotated; check it with `one_or_two`."""
+
+def _one_or_two(value: Secret | tuple[Secret, ...]) -> Secret | tuple[Secret, ...]:
+    if not isinstance(value, Secret) and not 1 <= len(value) <= 2:
+        raise ValueError("it is one secret, or two while it is rotated")
+    return value
+
+
+Secrets = Annotated[Secret | tuple[Secret, ...], AfterValidator(_one_or_two)]
+"""Type of a secret that may be a list of two while it is rotated."""
 
 
 def gravest(outcomes: Sequence[ActionOutcome]) -> ActionOutcome:
     """What came of an action of several writes, at least one: that of which most must be known; of equal ones the last."""
     return max(reversed(outcomes), key=lambda one: _GRAVITY.index(one.state))
-
-
-def one_or_two(value: Secrets | None) -> Secrets | None:
-    """A field validator for `Secrets`.
-
-    Raises:
-        ValueError: It is a list of none, or of more than two.
-    """
-    if value is not None and not isinstance(value, Secret) and not 1 <= len(value) <= 2:
-        raise ValueError("it is one secret, or two while it is rotated")
-    return value
 
 
 def revealed(value: Secrets | None) -> tuple[str, ...]:

@@ -53,7 +53,9 @@ class OptOuts:
                     found[ref] = connector.mail_stops(taker.options, payload, taker.opt_outs)
             except Exception as error:  # noqa: BLE001 - a connector's bug must not stop everybody else, nor pass for an answer
                 bug = type(error).__name__
-                self._ctx.miss(f"{ref.source}: its connector cannot say what ends the mail of a record ({bug}), so an opt-out waits")
+                self._ctx.miss(
+                    f"{ref.source}: its connector cannot say what ends the mail of a record ({bug}), so an opt-out waits"
+                )
         return found
 
     def settings(self) -> OptOutSettings:
