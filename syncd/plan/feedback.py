@@ -153,9 +153,13 @@ class Feedback:
         if proof is None and one.options.get("needs_consent") != "false":
             return "no_consent"
         event = one.options["event"]
-        if event == ConversionEvent.CONVERTED and not any(record.row.is_converted for record in self._view.org_records):
-            return "never_converted"
-        at = min(_moment(one.occasion) or now, now)
+        happened_at = _moment(one.occasion)
+        if event == ConversionEvent.CONVERTED:
+            # The rule may be younger. A converted lead is locked: its last change is the conversion.
+            happened_at = max((one.row.stamp for one in self._view.org_records if one.row.is_converted), default=None)
+            if happened_at is None:
+                return "never_converted"
+        at = min(happened_at or now, now)
         not_after = at + timedelta(days=terms.max_age_days) - _MARGIN
         if now > not_after:
             return "too_old"

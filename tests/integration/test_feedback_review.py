@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 
-from tests.feedback import FORM, GOOGLE, HOUR, LINKEDIN, META, Platforms, mail, telling
+from tests.feedback import DAY, FORM, GOOGLE, HOUR, LINKEDIN, META, Platforms, mail, telling
 from tests.integration.test_feedback import make as make
 from tests.integration.test_feedback import qualified, told
 
@@ -75,3 +76,24 @@ def test_the_version_of_a_form_is_no_box_that_was_ticked(make: Callable[..., Pla
     world.edit(1, Status="Qualified")
     world.settle(HOUR)
     assert (world.linkedin.events, world.notes(1)["action:tell_qualified"]) == ([], "no_consent")
+
+
+def test_a_conversion_is_told_with_the_time_at_which_it_happened(make: Callable[..., Platforms]) -> None:
+    """Though its rule is younger; Meta takes nothing of ten days ago, Google does."""
+    full = telling(GOOGLE, META)
+    world = make(full.partition("  - id: tell_converted")[0])
+    world.meta.submit(FORM, {"email": mail(2), "full_name": "Grace Lastc"}, boxes={"marketing_opt_in": "1"})
+    world = qualified(world)
+    world.edit(2, Status="Qualified")
+    world.settle(7 * HOUR)
+    converted_at = world.clock.now()
+    world.convert(1)
+    world.convert(2)
+    world.settle(10 * DAY)
+    world.write("mappings/policy.yaml", full)
+    for _ in range(3):
+        world.settle(HOUR)
+    assert [one["event_name"] for one in world.meta.events] == ["Stage qualified"]
+    times = [datetime.fromisoformat(one.row["conversionDateTime"]) for one in world.google.conversions.told.values()]
+    assert len(times) == 2
+    assert abs(max(times) - converted_at).total_seconds() < 10
