@@ -249,17 +249,24 @@ class Typeform:
 
     @staticmethod
     def _known_forms(session: Session, options: TypeformOptions) -> list[str]:
-        found: list[str] = []
+        found: set[str] = set()
         page = 1
         while True:
             params = {"page": str(page), "page_size": str(_FORMS_PAGE)}
             reply = session.http.get(
                 f"{options.base_url}/forms", _Forms, params=params, headers=_login(options), rows={401: _REFUSED}
             )
-            found += [one.id for one in reply.value.items]
+            known = len(found)
+            found |= {one.id for one in reply.value.items}
+            if len(found) == known and page < reply.value.page_count:
+                raise ContractError(
+                    f"Typeform gave no more forms on page {page} of {reply.value.page_count}.",
+                    advice="The API may have changed; the page is kept.",
+                    page=reply.body,
+                )
             page += 1
             if page > reply.value.page_count:
-                return sorted(set(found))
+                return sorted(found)
 
 
 def _login(options: TypeformOptions) -> dict[str, str | Secret]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 _SHEETS = "https://www.googleapis.com/auth/spreadsheets.readonly"
 _DRIVE = "https://www.googleapis.com/auth/drive.metadata.readonly"
 _ABOUT = "properties(timeZone),sheets(properties(sheetId,title,gridProperties(rowCount,columnCount)))"
+_MOST_ROWS = 100_000_000
+"""More is no count, and would be asked for without end. Google speaks of ten million cells a spreadsheet (not looked up), so this is ample."""
 
 
 class _Grid(msgspec.Struct, rename="camel"):
-    row_count: int = 0
+    row_count: Annotated[int, msgspec.Meta(ge=0, le=_MOST_ROWS)] = 0
     column_count: int = 0
 
 

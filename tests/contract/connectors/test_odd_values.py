@@ -18,8 +18,8 @@ import pytest
 from syncd.errors import SyncdError
 from tests.contract.connectors.cases import CASES, HTTP_CASES
 
-ODD = (b"null", b"{}", b"5", b'"\xff"', b"9" * 5_000)
-"""The last two are JSON to whoever does not look: no UTF-8, and a number that nothing holds."""
+ODD = (b"null", b"{}", b"5", b"1" + b"0" * 12, b"1" + b"0" * 23, b'"\xff"', b"9" * 5_000)
+"""Counts that would never end; and what is JSON to whoever does not look: no UTF-8, and a number that nothing holds."""
 SPOT = "@@spot@@"
 MOST_DEEP = 5
 
