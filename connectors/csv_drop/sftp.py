@@ -11,6 +11,7 @@ import os
 import posixpath
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -167,7 +168,7 @@ def _copied(client: Any, options: SftpOptions, one: Remote, copy: Path) -> bool:
     count = 0
     with client.open(source, "rb") as far, part.open("wb") as near:
         part.chmod(0o600)
-        far.prefetch(one.size)
+        _ask_ahead(far, one.size)
         while count <= one.size and (chunk := far.read(_CHUNK)):
             count += near.write(chunk)
         near.flush()
@@ -179,6 +180,20 @@ def _copied(client: Any, options: SftpOptions, one: Remote, copy: Path) -> bool:
     os.utime(part, ns=(one.mtime_ns, one.mtime_ns))
     part.replace(copy)
     return True
+
+
+def _ask_ahead(far: Any, size: int) -> None:
+    """Ask for the whole file at once; reading it takes the answers as they come."""
+    send = far._prefetch_thread  # noqa: SLF001 - the library has no public way to see how its thread ends
+
+    def ends_quietly(*args: Any) -> None:
+        # The library sends in a thread of its own. What breaks there breaks reading, too, where it becomes an error with advice;
+        # left alone, the thread would write its traceback among the logs.
+        with suppress(*transport_errors(), OSError):
+            send(*args)
+
+    far._prefetch_thread = ends_quietly  # noqa: SLF001 - as above
+    far.prefetch(size)
 
 
 def _clear(client: Any, options: SftpOptions, one: Remote, copy: Path, *, is_stored: bool) -> None:

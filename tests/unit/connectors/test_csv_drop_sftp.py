@@ -177,6 +177,14 @@ def test_a_transfer_that_breaks_off_is_begun_anew(far: Far) -> None:
     assert sorted(far.opened()) == ["a.csv", "big.csv", "big.csv"]
 
 
+def test_a_connection_that_goes_while_much_is_asked_for_is_one_error_and_no_trace(far: Far) -> None:
+    """The library asks ahead in a thread of its own; what ends there is a warning here, and would be a traceback among the logs."""
+    far.put("big.csv", "a\n" + "1\n" * 20_000_000)
+    far.account.break_after = 40_000
+    with pytest.raises(SourceUnavailableError, match="broke off"):
+        far.pages()
+
+
 def test_a_file_that_may_not_be_read_does_not_stop_the_others(far: Far) -> None:
     far.put("a.csv", age=7300)
     far.put("b.csv")
