@@ -29,7 +29,7 @@ def test_the_demo_keeps_every_promise_and_says_so_as_json(tmp_path: Path) -> Non
     )
     assert played.returncode == 0, played.stdout + played.stderr
     told = json.loads(played.stdout)
-    assert len(told["promises"]) == 19
+    assert len(told["promises"]) == 20
     assert all(told["promises"].values())
     assert [run["status"] for run in told["runs"]] == ["ok", "ok", "ok"]
     assert set(told["sources"]) == {"badge_scanner", "second_scanner", "newsletter", "site"}

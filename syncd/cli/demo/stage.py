@@ -177,7 +177,7 @@ def set_stage(folder: Path) -> Stage:
         site_secret=SITE_SECRET,
         audiences=f"{AUDIENCE}, {PRODUCT_NEWS}",
     )
-    write_settings(folder, server, "mappings/policy.yaml", sources)
+    write_settings(folder, server, "mappings/policies/default.yaml", sources)
     return Stage(folder, org, server, mailchimp, newsletter)
 
 

@@ -142,7 +142,7 @@ def _print_live(output: Output, live: Live) -> None:
 def _print_channels(output: Output, channels: Channels) -> None:
     """How the same few people came by many channels, and what was sent while the daemon ran."""
     rows = [(name, *(channels.totals[name].get(column, 0) for column in _COLUMNS)) for name in channels.sources]
-    title = f"{channels.people} people by {len(channels.sources)} more channels, each of them one lead"
+    title = f"{channels.people} people by {len(channels.sources)} more channels, each of them one lead (policy event_team)"
     output.table(title, ("source", *_COLUMNS), rows, numbers=_COLUMNS)
     for count, number in sorted(channels.met.items(), reverse=True):
         output.line(f"  {number:>3} came by {count} of them", "dim")
