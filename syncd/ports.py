@@ -214,7 +214,8 @@ class PersonPlan(msgspec.Struct, frozen=True, gc=False):
 
     `golden` holds the surviving values by field. `operations` may be empty. `stays_dirty` when
     more is to be planned after these operations (consent goes first). `dead_letter` and `review`: what a person must know
-    of a lead that cannot be created. `bases` are (object, sf_id, field -> value) adopted without
+    of a lead that cannot be created; `settled`: kinds of open questions about the person that stand no
+    longer; `asked_again`: kinds of those that had been settled and stand once more. `bases` are (object, sf_id, field -> value) adopted without
     a write (theirs = ours). `notes` are reasons per field (`kept_persons_edit`), for `lead show`. `decisions` are added to the log.
     `due` replaces all dates of the person: `""` for when a policy must look again, a rule's id for the end of its hold period;
     None leaves them as they are.
@@ -228,6 +229,8 @@ class PersonPlan(msgspec.Struct, frozen=True, gc=False):
     stays_dirty: bool = False
     dead_letter: DeadLetter | None = None
     review: Review | None = None
+    settled: tuple[str, ...] = ()
+    asked_again: tuple[str, ...] = ()
     decisions: tuple[DecisionRow, ...] = ()
     due: dict[str, datetime] | None = None
 

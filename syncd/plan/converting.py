@@ -14,7 +14,7 @@ from syncd.model import CONSENT_FIELDS, OperationKind, OperationState, OrgRecord
 from syncd.plan.conversions import Joined, Prospects, Question, conversion_fields, join, owner_of
 from syncd.plan.once import rule_name
 from syncd.plan.opportunities import OPPORTUNITY, new_opportunity, opening_fields
-from syncd.plan.standards import CONVERT, Carried, PolicyWrite, decision_of
+from syncd.plan.standards import ASKED, CONVERT, Carried, PolicyWrite, decision_of
 from syncd.policy import Facts, Policy, Verdict
 from syncd.policy.model import Converting
 from syncd.ports import Review
@@ -195,7 +195,7 @@ def _with_note(carried: Carried, note: str, name: str = CONVERT) -> Carried:
 
 def _asked(question: Question, one: Convertible, carried: Carried) -> Carried:
     """The question, asked once: what was rejected is not asked again while it is the same."""
-    note = f"ask_{question.code}"
+    note = f"{ASKED}{question.code}"
     review = None
     if one.view.notes.get(CONVERT) != note:
         review = Review("conversion", one.view.person_id, question.candidates, question.reason, run_id=one.run_id, at=one.at)

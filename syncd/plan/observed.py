@@ -21,9 +21,9 @@ def observed_notes(verdict: Verdict) -> dict[str, str]:
     return {f"{_NOTE}{one.rule_id}": f"would:{one.rule_id}" for one in verdict.asked if one.outcome == OBSERVED}
 
 
-def kept_notes(before: Mapping[str, str]) -> dict[str, str]:
-    """The notes of somebody about whom the policy was not asked this time."""
-    return {name: note for name, note in before.items() if name.startswith(_NOTE)}
+def kept_notes(before: Mapping[str, str], *names: str) -> dict[str, str]:
+    """The notes of somebody about whom the policy was not asked this time; those of these `names`, too."""
+    return {name: note for name, note in before.items() if name.startswith(_NOTE) or name in names}
 
 
 def observed_decisions(policy: Policy, verdict: Verdict, before: Mapping[str, str], version: str) -> Iterator[DecisionRow]:

@@ -27,13 +27,14 @@ from syncd.plan.fields import diff, fitting
 from syncd.plan.observed import kept_notes
 from syncd.plan.opt_outs import OPT_OUT, OptOutSettings, copies
 from syncd.plan.source_actions import ActionWrite
-from syncd.plan.standards import CONVERT, Carried
+from syncd.plan.standards import ASKED, CONVERT, Carried
 from syncd.plan.survivorship import Golden, golden, provenance_of
 from syncd.plan.tasks import TASK, TaskSettings, TaskWrite, owed_tasks, wish_for_tasks
 from syncd.policy import Decision
 from syncd.ports import DeadLetter, GoldenValue, PersonPlan, Review
 
 _BY_RULE = Assignment()
+_REFUSED_BEFORE = "refused_before"
 
 
 class PlanSettings(msgspec.Struct, frozen=True, gc=False):
@@ -111,7 +112,8 @@ class _Planner:
         elif self._view.state is PersonState.REVIEW:
             self._notes["person"] = "waits_for_review"
         if self._carry_out is not None and self._carried is None:
-            self._notes.update(kept_notes(self._view.notes))
+            # What was asked before is not asked once more.
+            self._notes.update(kept_notes(self._view.notes, CONVERT))
         return PersonPlan(
             person_id=self._view.person_id,
             operations=tuple(self._operations),
@@ -121,9 +123,18 @@ class _Planner:
             stays_dirty=stays_dirty,
             dead_letter=self._dead_letter,
             review=self._review,
+            settled=self._settled(),
+            asked_again=("conversion",) if self._notes.get(CONVERT) == _REFUSED_BEFORE else (),
             decisions=self._carried.decisions if self._carried is not None else (),
             due=self._carried.due if self._carried is not None else None,
         )
+
+    def _settled(self) -> tuple[str, ...]:
+        """Kinds of questions that stand no longer: the lead is not to be converted any more, is gone, or another one is asked."""
+        asked, note = self._view.notes.get(CONVERT, ""), self._notes.get(CONVERT, "")
+        was_refused = any(one.kind is OperationKind.CONVERT for one in self._view.refused_operations)
+        is_over = (asked.startswith(ASKED) and note != asked) or (was_refused and note != _REFUSED_BEFORE)
+        return ("conversion",) if is_over else ()
 
     def _plan_standards(self) -> bool:
         """What the policy wants of the record; gives whether it has to wait until what is under way is over."""
@@ -135,9 +146,6 @@ class _Planner:
                 # A lead on its way to the org: looked at as soon as it is there.
                 self._carried = Carried(due={"": self._at})
                 return False
-            if CONVERT in self._view.notes:
-                # What was asked then is not asked once more.
-                self._notes[CONVERT] = self._view.notes[CONVERT]
             return True
         self._carried = carried = self._carry_out(record)
         self._notes.update(carried.notes)
@@ -227,7 +235,7 @@ class _Planner:
             if operation.target in self._open:
                 busy.add((row.object, row.sf_id))
             elif self._was_refused(operation):
-                self._notes["consent"] = "refused_before"
+                self._notes["consent"] = _REFUSED_BEFORE
             else:
                 self._operations.append(operation)
                 busy.add((row.object, row.sf_id))
@@ -396,7 +404,7 @@ class _Planner:
         if self._open and operation.target in self._open:
             self._notes["person"] = "waits_for_open_operation"
         elif self._was_refused(operation):
-            self._notes["person"] = "refused_before"
+            self._notes[CONVERT if operation.kind is OperationKind.CONVERT else "person"] = _REFUSED_BEFORE
         else:
             self._operations.append(operation)
 

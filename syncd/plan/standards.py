@@ -26,6 +26,8 @@ from syncd.ports import DecisionRow, Review
 
 CONVERT = "convert"
 """Where the notes of a plan tell why somebody is not converted."""
+ASKED = "ask_"
+"""With what that note begins when a person is asked how; the code of the question follows."""
 
 
 class StandardsSettings(msgspec.Struct, frozen=True, gc=False):
@@ -316,4 +318,4 @@ def decision_of(policy: Policy, verdict: Verdict, rule_id: str) -> DecisionRow:
     )
 
 
-__all__ = ["CONVERT", "Carried", "PolicyWrite", "StandardsSettings", "carry", "decision_of"]
+__all__ = ["ASKED", "CONVERT", "Carried", "PolicyWrite", "StandardsSettings", "carry", "decision_of"]

@@ -15,7 +15,7 @@ from syncd.ports import DeadLetter, Review
 from syncd.store import tables as t
 from syncd.store.decisions import move_due
 from syncd.store.engine import Database, chunks, pack
-from syncd.store.shared import mark_dirty, put_dead_letter, put_review, survivors
+from syncd.store.shared import close_open, mark_dirty, put_dead_letter, put_review, survivors
 from syncd.store.wanted import put_wanted
 
 _CANDIDATES = msgspec.json.Decoder(tuple[Candidate, ...])
@@ -186,10 +186,8 @@ class DeskStore:
 
     def close_reviews(self, person_id: str, kind: str, decision: str) -> None:
         """Close the open question of a kind about a person: it was answered in another way."""
-        r = t.review.c
-        here = and_(r.person_id == person_id, r.kind == kind, text("review.state = 'open'"))
         with self.db.write() as connection:
-            connection.execute(update(t.review).where(here).values(state="accepted", decision=decision))
+            close_open(connection, person_id, kind, state="accepted", decision=decision)
 
     @staticmethod
     def _decide(connection: Connection, number: int, state: str, decision: str) -> None:

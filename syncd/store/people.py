@@ -22,7 +22,7 @@ from syncd.store.documents import golden_text
 from syncd.store.engine import Database, chunks
 from syncd.store.inbox import dumps
 from syncd.store.outbox import insert_operations, operation_rows
-from syncd.store.shared import mark_dirty, put_dead_letter, put_review
+from syncd.store.shared import close_open, mark_dirty, put_dead_letter, put_review, reopen
 from syncd.store.views import views_of
 
 _OPEN = ("planned", "held", "sent", "unknown")
@@ -87,6 +87,10 @@ class PeopleStore:
                     merge_base(connection, name, sf_id, base)
                 if plan.dead_letter is not None:
                     put_dead_letter(connection, plan.dead_letter)
+                for kind in plan.settled:
+                    close_open(connection, plan.person_id, kind, state="settled")
+                for kind in plan.asked_again:
+                    reopen(connection, plan.person_id, kind)
                 if plan.review is not None:
                     put_review(self.db, connection, plan.review)
 

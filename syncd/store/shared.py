@@ -130,6 +130,22 @@ def put_review(db: Database, connection: Connection, review: Review) -> bool:
     return connection.execute(kept.returning(t.review.c.review_id)).first() is not None
 
 
+def close_open(connection: Connection, person_id: str, kind: str, *, state: str, decision: str = "") -> None:
+    """Close the open question of a kind about a person, if there is one: it was answered in another way, or stands no longer (`settled`)."""
+    r = t.review.c
+    here = and_(r.person_id == person_id, r.kind == kind, text("review.state = 'open'"))
+    connection.execute(update(t.review).where(here).values(state=state, decision=decision))
+
+
+def reopen(connection: Connection, person_id: str, kind: str) -> None:
+    """Ask the last question of a kind about a person again, if it was settled and none is open."""
+    r = t.review.c
+    theirs = and_(r.person_id == person_id, r.kind == kind)
+    found = connection.execute(select(r.review_id, r.state).where(theirs).order_by(r.review_id)).all()
+    if found and found[-1].state == "settled" and all(one.state != "open" for one in found):
+        connection.execute(update(t.review).where(r.review_id == found[-1].review_id).values(state="open"))
+
+
 def instant_of(value: str | None) -> datetime | None:
     """An aware instant from ISO text, None if it is none."""
     if not value:

@@ -243,6 +243,48 @@ def test_a_question_is_over_when_a_rep_has_converted_the_lead(world: World) -> N
     assert open_questions(world) == []
 
 
+def asks(world: World, why: str) -> dict[str, Any]:
+    """A qualified lead whose conversion is a question: nobody to give it to, or the org's own duplicate rule."""
+    if why == "no owner":
+        world.org.assignment_rule = lambda org, lead: org.integration_user_id
+    else:
+        there = account(world.org, "Somebody")
+        world.org.duplicate_rules["Account"] = lambda _org, new: [there] if new["Name"] == "Company 1" else []
+    lead = qualified(world)
+    assert open_questions(world) == ["conversion"]
+    return lead
+
+
+@pytest.mark.parametrize("why", ["no owner", "duplicate rule"])
+@pytest.mark.parametrize("becomes", ["deleted", "not qualified"])
+def test_a_question_is_over_when_the_lead_is_not_to_be_converted_any_more(world: World, why: str, becomes: str) -> None:
+    lead = asks(world, why)
+    if becomes == "deleted":
+        world.org.delete(lead["Id"], user="rep1")
+    else:
+        world.org.edit(lead["Id"], {"Status": "Working - Contacted", "Title": "Student"}, user="rep1")
+    world.run()
+    assert open_questions(world) == []
+    for _ in range(2):
+        assert wrote(world.run()) == 0
+    if becomes == "not qualified":
+        world.org.edit(lead["Id"], {"Status": "Qualified", "Title": "Head"}, user="rep1")
+        world.run()
+        assert open_questions(world) == ["conversion"], "asked anew"
+
+
+def test_a_question_that_changes_is_the_one_that_is_asked(world: World) -> None:
+    asks(world, "no owner")
+    for n in (1, 2):
+        account(world.org, f"Acme {n}", Website="company1.test")
+    world.org.edit(world.lead("person1@example.com")["Id"], {"Email": "person1@company1.test"}, user="rep1")
+    world.run()
+    house = world.open()
+    (asked,) = house.store.reviews()
+    house.close()
+    assert "2 accounts fit" in asked.reason
+
+
 def test_a_question_is_over_though_the_answer_of_the_conversion_was_lost(world: World) -> None:
     world.org.assignment_rule = lambda org, lead: org.integration_user_id
     lead = qualified(world)
