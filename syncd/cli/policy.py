@@ -26,7 +26,7 @@ _BLOCKED = {
     "done_before": "done already",
     "consent": "the person has not agreed to that",
     "earlier_rule": "another rule came first",
-    "no_target": "there is no such record",
+    "no_target": "this person has no record that it is about",
     "open_work": "there is an open task or a future event",
     "active": "somebody has been active lately",
 }
