@@ -134,7 +134,7 @@ MUTANTS = [
     ),
     Mutant(
         "how a deal ended is guessed",
-        "syncd/store/facts.py",
+        "syncd/store/deals.py",
         "if not said.IsClosed or said.IsWon is not None or is_deleted:",
         "if True:",
         ("tests/contract/test_store_deals.py", "nobody_knows"),
