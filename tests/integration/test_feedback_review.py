@@ -209,6 +209,27 @@ def test_a_deal_whose_contacts_are_merged_is_taken_back(make: Callable[..., Plat
     assert told(world)[-1] == (1250.5, "EUR", True)
 
 
+def test_a_win_of_two_people_who_are_one_is_taken_back(make: Callable[..., Platforms]) -> None:
+    """Their contacts are merged, and somebody says that they are one person; the opportunity has no contact by then."""
+    world = qualified(make())
+    qualified(world, 2)
+    world.settle(7 * HOUR)
+    first, second = world.convert(1), world.convert(2)
+    deal = world.win(first)
+    leave(world, deal, "none")
+    world.org.merge(second, [first])
+    world.settle()
+    house = world.open()
+    (review,) = house.store.reviews()
+    house.store.accept_review(review.review_id, review.candidates[0], world.clock.now())
+    house.close()
+    world.settle()
+    world.org.edit(deal, {"StageName": "Closed Lost"})
+    for _ in range(3):
+        world.settle(26 * HOUR)
+    assert [one for one in told(world) if one[0] is not None] == [(1250.5, "EUR", True)]
+
+
 @pytest.mark.parametrize("left", ["other_rules", "no_rules"])
 def test_a_win_is_taken_back_though_nothing_is_told_any_more(make: Callable[..., Platforms], left: str) -> None:
     world = qualified(make())
