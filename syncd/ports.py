@@ -311,6 +311,7 @@ class StoredFacts(msgspec.Struct, frozen=True, gc=False):
         owners: By id of a user who owns one of the records: whether that user is active. Queues are in nobody's table.
         fired: Rule to when it last fired; `waiting`: rule to the end of its hold period.
         deals: Opportunities whose primary contact the person is, deleted ones too, by id.
+        won: Opportunities that a platform was told of as won for the person, whoever is their contact now; added by `syncd.run.standards`.
     """
 
     person_id: str
@@ -325,6 +326,7 @@ class StoredFacts(msgspec.Struct, frozen=True, gc=False):
     fired: dict[str, datetime] = {}
     waiting: dict[str, datetime] = {}
     deals: tuple[Deal, ...] = ()
+    won: dict[str, Deal] = {}
 
 
 class PastActivity(msgspec.Struct, frozen=True, gc=False):
@@ -740,6 +742,8 @@ class Store(Protocol):
         now: datetime | None = None,
     ) -> Iterator[list[tuple[PersonView, StoredFacts, StoredHistory]]]: ...
     def stream_parts(self, count: int) -> list[tuple[str, int]]: ...
+    def deals(self, sf_ids: Iterable[str]) -> dict[str, Deal]: ...
+    def holds_wins(self, now: datetime) -> bool: ...
     def mark_due(self, now: datetime, limit: int) -> int: ...
     def next_due(self) -> datetime | None: ...
     def mark_everybody(self, after: str, limit: int) -> str: ...

@@ -7,6 +7,7 @@ instants are ISO 8601 text in UTC ending in `Z`, days are `YYYY-MM-DD`.
 from syncd.model.action import ANSWER_LOST as ANSWER_LOST
 from syncd.model.action import NOT_CARRIED_OUT as NOT_CARRIED_OUT
 from syncd.model.action import RETRACTED as RETRACTED
+from syncd.model.action import TOLD_WON as TOLD_WON
 from syncd.model.action import ActionOutcome as ActionOutcome
 from syncd.model.action import ActionState as ActionState
 from syncd.model.action import Conversion as Conversion

@@ -59,6 +59,11 @@ ANSWER_LOST = "answer_lost"
 """Code, or message, of an action of which nobody knows whether it arrived, and that its system would know by its id."""
 
 
+TOLD_WON = ":won"
+"""Name of a date of a person (no rule's id begins so): until when a platform takes back what it was told of as won. With `:ID` behind it
+that of one opportunity, so that whoever was told of is found by it."""
+
+
 class DealState(StrEnum):
     """What became of an opportunity."""
 

@@ -17,8 +17,6 @@ from syncd.plan.facts import is_old as is_old
 from syncd.plan.facts import standing_record as standing_record
 from syncd.plan.facts import stated as stated
 from syncd.plan.feedback import Feedback as Feedback
-from syncd.plan.feedback import is_conversion as is_conversion
-from syncd.plan.feedback import is_early as is_early
 from syncd.plan.guard import GUARD_FLOOR as GUARD_FLOOR
 from syncd.plan.guard import guard_reason as guard_reason
 from syncd.plan.once import named_rule as named_rule
@@ -31,7 +29,9 @@ from syncd.plan.planner import PlanSettings as PlanSettings
 from syncd.plan.planner import plan_person as plan_person
 from syncd.plan.registering import is_registration as is_registration
 from syncd.plan.registering import why_not_registered as why_not_registered
+from syncd.plan.reversals import won_deals as won_deals
 from syncd.plan.source_actions import action_of as action_of
+from syncd.plan.source_actions import ask_sources as ask_sources
 from syncd.plan.source_actions import stated_action as stated_action
 from syncd.plan.standards import StandardsSettings as StandardsSettings
 from syncd.plan.standards import carry as carry
@@ -41,6 +41,8 @@ from syncd.plan.survivorship import golden as golden
 from syncd.plan.tasks import TaskSettings as TaskSettings
 from syncd.plan.tasks import contact_of as contact_of
 from syncd.plan.tasks import task_id as task_id
+from syncd.plan.told import is_conversion as is_conversion
+from syncd.plan.told import is_early as is_early
 from syncd.plan.verdict import NO_BASE as NO_BASE
 from syncd.plan.verdict import Verdict as Verdict
 from syncd.plan.verdict import decide_field as decide_field

@@ -2,7 +2,7 @@
 
 An operation of kind `action` holds in its fields: `action` (what to do), `number` (its place in the rule), `email`, `decided_at`,
 `consent_at`, and under `option.NAME` and `value.NAME` the admin's options and the values that go along. Those of conversions are in
-`syncd.plan.feedback`.
+`syncd.plan.told`.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from syncd.model import (
     Value,
 )
 from syncd.plan.facts import has_opted_out
-from syncd.plan.feedback import Feedback, Told, is_conversion
+from syncd.plan.feedback import Feedback
 from syncd.plan.once import is_owed, occasion_id, rule_name, rule_of
 from syncd.plan.proof import opted_in_at
 from syncd.plan.registering import NO_PROOF, asked_at, is_registration, why_not_registered
+from syncd.plan.told import Told, is_conversion
 from syncd.policy import FOR_MAILING, Action, ActionKind, Enforcement, Policy, Section, Wanted
 
 AT_SOURCES = (
@@ -60,11 +61,15 @@ class ActionWrite(msgspec.Struct, frozen=True, gc=False):
 
 
 class SourceActions(msgspec.Struct, frozen=True, gc=False):
-    """What is to be stored now, the ids of rules that are done with, and why some is not done (`action:RULE` to a word)."""
+    """What is to be stored now, the ids of rules that are done with, and why some is not done (`action:RULE` to a word).
+
+    `due`: until when what was told can be taken back, as dates of the person.
+    """
 
     writes: tuple[ActionWrite, ...] = ()
     rules: tuple[str, ...] = ()
     notes: dict[str, str] = {}
+    due: dict[str, datetime] = {}
 
 
 class AskingSources:
@@ -172,18 +177,20 @@ def ask_sources(
     policy: Policy,
     actions: Sequence[Wanted],
     view: PersonView,
-    record: OrgRecord,
+    record: OrgRecord | None,
     secret: bytes,
     now: datetime,
     run_id: str,
     *,
     may_act: bool,
     deals: Sequence[Deal] = (),
+    won: Mapping[str, Deal] = {},
     terms: Mapping[str, ConversionTerms] = {},
 ) -> SourceActions:
     """The actions at sources among `actions`, and those that are owed; none where sources may not be asked (a sandbox org).
 
-    `deals` are the person's opportunities, and `terms` what sources that take conversions ask for, by source.
+    Of somebody without a living `record` only what was told is taken back. `deals` are the person's opportunities, `won` those that a
+    platform was told of as won, by id, and `terms` what sources that take conversions ask for, by source.
     """
     wanted = [one for one in actions if one.kind in AT_SOURCES]
     if not wanted and not view.actions:
@@ -191,19 +198,23 @@ def ask_sources(
     if not may_act:
         return SourceActions(notes={f"action:{one.rule_id}": "sandbox_org" for one in wanted})
     to_do = [one for one in wanted if one.kind is not ActionKind.CONVERSION]
-    asked = AskingSources(policy, view, record, secret, run_id).actions(to_do, now)
+    asked = SourceActions()
+    if record is not None:
+        asked = AskingSources(policy, view, record, secret, run_id).actions(to_do, now)
     to_tell = [one for one in wanted if one.kind is ActionKind.CONVERSION]
     if not to_tell and not any(is_conversion(one) for one in view.actions):
         return asked
-    told, reasons = Feedback(policy, view, record, deals, terms).told(to_tell, secret, now, run_id)
-    writes = [write for one in told if (write := _told_write(policy, one, now)) is not None]
+    feedback = Feedback(policy, view, record, deals, won, terms)
+    told, reasons = feedback.told(to_tell, secret, now, run_id)
+    writes = [write for one in told.values() if (write := _told_write(policy, one, now)) is not None]
     # A rule whose conversion cannot be told yet (no consent, nobody to match) is asked again.
     rules = [one.rule_id for one in to_tell if one.deal is None and one.rule_id not in reasons]
-    rules += [one.wanted.rule_id for one in told if one.wanted is not None]
+    rules += [one.wanted.rule_id for one in told.values() if one.wanted is not None]
     return SourceActions(
         (*asked.writes, *writes),
         tuple(dict.fromkeys((*asked.rules, *rules))),
         asked.notes | {f"action:{rule_id}": word for rule_id, word in reasons.items()},
+        feedback.dates(told, now),
     )
 
 

@@ -110,12 +110,14 @@ def carry(
     *,
     account_owner: str = "",
     deals: Sequence[Deal] = (),
+    won: Mapping[str, Deal] = {},
     is_old: bool = False,
 ) -> Carried:
     """Turn the verdict about the person whose standing `record` is into writes.
 
-    `waiting` are hold periods that run, `deals` the person's opportunities. `account_owner` is the active user who owns the account, "" without one. Of somebody `is_old`
-    nothing is news: they get no tasks, no actions at sources and no escalation (DESIGN 5.3).
+    `waiting` are hold periods that run, `deals` the person's opportunities, `won` those that a platform was told of as won.
+    `account_owner` is the active user who owns the account, "" without one. Of somebody `is_old` nothing is news: they get no tasks,
+    no actions at sources and no escalation (DESIGN 5.3).
     """
     notes: dict[str, str] = {}
 
@@ -151,13 +153,16 @@ def carry(
         run_id,
         may_act=settings.may_act,
         deals=deals,
+        won=won,
         terms=settings.conversions,
     )
     notes.update(at_sources.notes)
     # The hold period of a move stays until the org shows the move: one that never left must not wait all over again.
     over = set(verdict.stops) - ({verdict.rule_id} if is_moving else set())
     over |= {one.rule_id for one in policy.rules if one.section is Section.DELETE}
-    due = {rule_id: at for rule_id, at in waiting.items() if rule_id not in over} | verdict.starts | verdict.keeps
+    due = (
+        {rule_id: at for rule_id, at in waiting.items() if rule_id not in over} | verdict.starts | verdict.keeps | at_sources.due
+    )
     if verdict.look_at is not None:
         due[""] = verdict.look_at
     notes |= observed_notes(verdict)

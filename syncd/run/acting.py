@@ -33,7 +33,7 @@ from syncd.run.errand import Errand
 from syncd.run.mirror import put_rows
 from syncd.run.opt_outs import OptOuts
 from syncd.run.rest import is_resting
-from syncd.run.standards import may_act
+from syncd.run.standards import may_act, won_of
 from syncd.run.storms import hold_storms
 
 _PER_LOOK = 200
@@ -108,12 +108,17 @@ class _Acting:
             hold_storms(self._ctx, self._session)
             views = self._ctx.store.person_views(people)
         self._opt_outs.look(views)
-        deals = self._deals(operations)
         by_id = {view.person_id: view for view in views}
+        deals = self._deals(operations)
+        won = won_of(self._ctx, views)
         may, results = [], []
         for one in operations:
             view = by_id.get(one.person_id)
-            word = "person_gone" if view is None else self._why_not(one, view, deals.get(one.person_id, ()))
+            word = (
+                "person_gone"
+                if view is None
+                else self._why_not(one, view, deals.get(one.person_id, ()), won.get(one.person_id, {}))
+            )
             if not word:
                 may.append(one)
             elif word != "waits":
@@ -130,17 +135,18 @@ class _Acting:
         facts = self._ctx.store.person_facts(people, (), self._ctx.clock.now()) if people else {}
         return {person_id: one.deals for person_id, one in facts.items()}
 
-    def _why_not(self, one: Operation, view: PersonView, deals: Sequence[Deal]) -> str:
+    def _why_not(self, one: Operation, view: PersonView, deals: Sequence[Deal], won: Mapping[str, Deal]) -> str:
         """Why an action is not carried out: "" if it is, `waits`, `anew` if it is planned anew, else the word with which it ends."""
         if is_copy(one):
             return why_not_copied(one, view, self._opt_outs.settings(), self._ctx.clock.now())
         stated = stated_action(self._ctx.policy, one)
         record = standing_record(view.org_records)
-        if stated is None and "value.retracts" not in one.fields:
+        is_reversal = "value.retracts" in one.fields
+        if stated is None and not is_reversal:
             return "rule_gone"
         if view.state is PersonState.REVIEW:
             return "waits"
-        if view.state is not PersonState.ACTIVE or record is None:
+        if view.state is not PersonState.ACTIVE or (record is None and not is_reversal):
             return "person_gone"
         if one.fields["action"] in FOR_MAILING and has_opted_out(view):
             return "opted_out"
@@ -150,14 +156,13 @@ class _Acting:
             if word:
                 return word
         if is_conversion(one):
-            return self._why_not_told(one, view, record, deals, stated)
+            feedback = Feedback(self._ctx.policy, view, record, deals, won, {})
+            return self._why_not_told(one, feedback, record, stated)
         return "" if _is_as_stated(one, record, stated) else "anew"
 
-    def _why_not_told(
-        self, one: Operation, view: PersonView, record: OrgRecord, deals: Sequence[Deal], stated: Action | None
-    ) -> str:
+    def _why_not_told(self, one: Operation, feedback: Feedback, record: OrgRecord | None, stated: Action | None) -> str:
         """The same of a conversion: consent and opportunity as they are now; what is taken back is as it was told."""
-        word = Feedback(self._ctx.policy, view, record, deals, {}).why_not(one, self._ctx.clock.now())
+        word = feedback.why_not(one, self._ctx.clock.now())
         if word:
             return "anew" if word == "not_so_now" else word
         if is_early(one, self._ctx.clock.now()):
@@ -177,9 +182,9 @@ class _Acting:
                 put_rows(self._ctx, [row for row in rows.values() if row is not None])
 
 
-def _is_as_stated(one: Operation, record: OrgRecord, stated: Action | None) -> bool:
+def _is_as_stated(one: Operation, record: OrgRecord | None, stated: Action | None) -> bool:
     """Whether it goes to the address that the person has now, as the policy words it now; a conversion may go without an address."""
-    if stated is None or action_of(one).options != stated.options:
+    if stated is None or record is None or action_of(one).options != stated.options:
         return False
     if is_conversion(one) and "email" not in one.fields:
         return True

@@ -19,6 +19,7 @@ from syncd.run.storms import hold_storms
 KEY_FIELDS = ("FirstName", "LastName", "Email", "Phone", "MobilePhone")
 """What identity needs of every Lead and Contact."""
 
+_OPPORTUNITY = "Opportunity"
 _LEAD_FIELDS = ("Company", "Status")
 _POLICY_LEAD_FIELDS = ("OwnerId", "CreatedDate", "ConvertedAccountId", "ConvertedOpportunityId")
 _POLICY_CONTACT_FIELDS = ("OwnerId", "AccountId", "CreatedDate")
@@ -48,7 +49,9 @@ def open_org(ctx: PassContext) -> OrgSession:
     ctx.store.note_machines(ctx.settings.machine_users | {identity.user_id})
     # Of every configured mapping: a pass over one source must not forget what the others need.
     mapped = ctx.mapped_fields | {name for source in ctx.sources.values() for name in source.mapping.fields}
-    session = OrgSession(ctx.org, identity, schema, mirrored_fields(schema, mapped, ctx.policy))
+    # What was told as won is watched as long as it can be taken back, also if no rule tells of wins any more.
+    watched = (_OPPORTUNITY,) if ctx.policy.programs and ctx.store.holds_wins(ctx.clock.now()) else ()
+    session = OrgSession(ctx.org, identity, schema, mirrored_fields(schema, mapped, ctx.policy, watched))
     ctx.log.debug(events.ORG_CONNECTED, stage="push")
     return session
 
@@ -74,17 +77,19 @@ def right_org(org: Org, store: Store, expected: str | None) -> OrgIdentity:
     return identity
 
 
-def mirrored_fields(schema: OrgSchema, mapped: Iterable[str], policy: Policy) -> dict[str, tuple[str, ...]]:
+def mirrored_fields(
+    schema: OrgSchema, mapped: Iterable[str], policy: Policy, watched: Iterable[str] = ()
+) -> dict[str, tuple[str, ...]]:
     """What is wanted, as far as the user may see it."""
     return {
         name: tuple(field for field in fields if field in schema.objects[name].fields)
-        for name, fields in wanted_fields(mapped, policy).items()
+        for name, fields in wanted_fields(mapped, policy, watched).items()
         if name in schema.objects
     }
 
 
-def wanted_fields(mapped: Iterable[str], policy: Policy) -> dict[str, tuple[str, ...]]:
-    """Fields to read per object: keys, consent, what mappings name, and what a policy with programs asks for."""
+def wanted_fields(mapped: Iterable[str], policy: Policy, watched: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Fields to read per object: keys, consent, what mappings name, and what a policy with programs asks for, `watched` objects too."""
     wanted = {
         "Lead": [*KEY_FIELDS, *_LEAD_FIELDS, *CONSENT_FIELDS, *sorted(mapped)],
         "Contact": [*KEY_FIELDS, *CONSENT_FIELDS],
@@ -95,7 +100,7 @@ def wanted_fields(mapped: Iterable[str], policy: Policy) -> dict[str, tuple[str,
         wanted["Contact"] += _POLICY_CONTACT_FIELDS
         for name, written in written_fields(policy).items():
             wanted[name] += written
-        for name in asked.objects:
+        for name in (*asked.objects, *watched):
             wanted.setdefault(name, list(_RELATED_FIELDS.get(name, ())))
         for name, fields in asked.fields.items():
             if name in wanted:

@@ -10,9 +10,10 @@ import msgspec
 from syncd import events
 from syncd.connector import TellingConnector
 from syncd.errors import ConfigError
-from syncd.model import ConversionTerms, OrgRecord, PersonView
+from syncd.model import ConversionTerms, Deal, OrgRecord, PersonView
 from syncd.plan import (
     StandardsSettings,
+    ask_sources,
     carry,
     facts_of,
     is_led_by_person,
@@ -21,6 +22,7 @@ from syncd.plan import (
     rule_name,
     standing_record,
     stated,
+    won_deals,
 )
 from syncd.plan.standards import Carried
 from syncd.policy import ActionKind, Decision, Facts, Policy, Verdict, evaluate, is_wanted_again
@@ -84,6 +86,8 @@ class Standards:
         self._conversions.look(views)
         self._deletions.look(views)
         stored = self._ctx.store.person_facts([view.person_id for view in views], self._machines, self._ctx.clock.now())
+        for person_id, won in won_of(self._ctx, views).items():
+            stored[person_id] = msgspec.structs.replace(stored[person_id], won=won)
         wanted: set[str] = set()
         if "previous" in self._asked_owners:
             fields = (one.row.fields for view in views for one in view.org_records)
@@ -103,6 +107,7 @@ class Standards:
         """The decision with the program's own status for a new lead, and what carries the verdict out."""
         policy, now = self._ctx.policy, self._ctx.clock.now()
         facts, verdict = self._judged(view, stored)
+        won = stored.won if stored is not None else {}
         gone = last_expired(view)
         if gone is not None:
             status = str(gone.row.fields.get("Status") or "")
@@ -115,7 +120,7 @@ class Standards:
 
         def carry_out(record: OrgRecord | None) -> Carried:
             if record is None:
-                return Carried(due={"": verdict.look_at} if verdict.look_at is not None else {})
+                return self._taken_back(verdict, view, won)
             account = stored.account if stored is not None else None
             carried = carry(
                 policy,
@@ -129,6 +134,7 @@ class Standards:
                 self._ctx.run_id,
                 account_owner=account.owner_id if account is not None and account.owner_id in self._settings.active else "",
                 deals=facts.deals,
+                won=won,
                 is_old=is_old(view, self._starts) and not is_led_by_person(facts),
             )
             if carried.fields:
@@ -137,6 +143,16 @@ class Standards:
             return self._deletions.carry(verdict, view, record, carried)
 
         return decision, carry_out
+
+    def _taken_back(self, verdict: Verdict, view: PersonView, won: Mapping[str, Deal]) -> Carried:
+        """Of somebody who has no record left nothing is written; what platforms were told of them is taken back all the same."""
+        settings, now = self._settings, self._ctx.clock.now()
+        asked = ask_sources(
+            self._ctx.policy, (), view, None, settings.secret, now, self._ctx.run_id,
+            may_act=settings.may_act, won=won, terms=settings.conversions,
+        )  # fmt: skip
+        look_at = {"": verdict.look_at} if verdict.look_at is not None else {}
+        return Carried(actions=asked.writes, due=look_at | asked.due, notes=asked.notes)
 
     def verdicts(self, views: Sequence[PersonView]) -> dict[str, Verdict]:
         """What the policy says of these people now, by what the store knows at this moment."""
@@ -187,6 +203,15 @@ def terms_of(ctx: PassContext) -> dict[str, ConversionTerms]:
     """What the sources that take conversions ask for, by source."""
     actors = (ctx.actors or {}).items()
     return {name: one.connector.conversions for name, one in actors if isinstance(one.connector, TellingConnector)}
+
+
+def won_of(ctx: PassContext, views: Sequence[PersonView]) -> dict[str, dict[str, Deal]]:
+    """Opportunities that platforms were told of as won, by person and id, whoever is their contact now; one read for all of them."""
+    wanted = {view.person_id: ids for view in views if view.actions and (ids := won_deals(view.actions))}
+    if not wanted:
+        return {}
+    found = ctx.store.deals({one for ids in wanted.values() for one in ids})
+    return {person_id: {one: found[one] for one in ids if one in found} for person_id, ids in wanted.items()}
 
 
 def may_act(ctx: PassContext, session: OrgSession) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, text, tuple_, update
 
+from syncd.model import TOLD_WON
 from syncd.ports import DecisionRow, PersonPlan, PolicyDay, StatusRow
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, Rows, among, insert_rows, micros
@@ -130,6 +131,13 @@ class DecisionStore:
         with self.db.read() as connection:
             found: datetime | None = connection.execute(statement).scalar()
             return found
+
+    def holds_wins(self, now: datetime) -> bool:
+        """Whether anything that a platform was told of as won can still be taken back."""
+        d = t.due.c
+        statement = select(d.person_id).where(and_(text(t.OF_RULES_SQL), d.rule == TOLD_WON, d.due_at > now)).limit(1)
+        with self.db.read() as connection:
+            return connection.execute(statement).first() is not None
 
     def mark_everybody(self, after: str, limit: int) -> str:
         """Let the next `limit` people be planned again, because the policy is another one: from the beginning with "".

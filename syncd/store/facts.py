@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, and_, case, func, null, select, text
 
-from syncd.model import Deal, DealState, OrgRow, PersonView
+from syncd.model import TOLD_WON, OrgRow, PersonView
 from syncd.ports import StoredActivity, StoredFacts, StoredStatus, StoredTouch
 from syncd.store import tables as t
 from syncd.store.bulk import among, instant
+from syncd.store.deals import deals_of
 from syncd.store.decisions import LOOK_AGAIN
 from syncd.store.prepared import Prepared, given, listed
 from syncd.store.standing import ACCOUNT, LEAD, account_of
@@ -79,19 +80,6 @@ _NONE: frozenset[str] = frozenset()
 _TOUCH = msgspec.json.Decoder(_Touch)
 
 
-class _Deal(msgspec.Struct, frozen=True, gc=False):
-    """What is read of an opportunity, by its names in the org."""
-
-    IsClosed: bool | None = None
-    IsWon: bool | None = None
-    Amount: float | None = None
-    CurrencyIsoCode: str | None = None
-
-
-_DEAL = msgspec.json.Decoder(_Deal)
-_DAY = timedelta(days=1)
-
-
 def standings_of(connection: Connection, people: Sequence[Person]) -> dict[str, list[Standing]]:
     """Living records in the org by person."""
     o = t.org_record.c
@@ -140,7 +128,7 @@ def facts_of(
     by_contact = opportunities_of(
         connection, t.related.c.contact_id, contact_ids | {r.sf_id for r in records if r.object != LEAD}
     )
-    deals = _deals(connection, contact_ids | {r.sf_id for r in records if r.object != LEAD})
+    deals = deals_of(connection, contact_ids | {r.sf_id for r in records if r.object != LEAD})
     owners = _owners(connection, {one.owner_id for one in records})
     fired = _fired(connection, numbers)
     waiting = _waiting(connection, list(numbers.values()))
@@ -243,34 +231,6 @@ def opportunities_of(connection: Connection, parent: Any, parent_ids: set[str]) 
     return found
 
 
-def _deals(connection: Connection, contact_ids: set[str]) -> dict[str, list[Deal]]:
-    """Opportunities by their primary contact, deleted ones too."""
-    if not contact_ids:
-        return {}
-    r = t.related.c
-    columns = (r.sf_id, r.contact_id, r.at, r.fields, r.stamp, r.is_deleted)
-    here = and_(among(connection, r.contact_id, contact_ids), text(t.DEALS_SQL))
-    found: dict[str, list[Deal]] = {}
-    for sf_id, contact_id, closes_at, fields, stamp, is_deleted in connection.execute(select(*columns).where(here)).all():
-        said = _DEAL.decode(fields)
-        # Read before anybody asked how it ended: nobody knows, and neither win nor loss must be made of it.
-        if not said.IsClosed or said.IsWon is not None or is_deleted:
-            found.setdefault(contact_id, []).append(_deal(sf_id, said, closes_at, stamp, is_deleted=is_deleted))
-    return found
-
-
-def _deal(sf_id: str, said: _Deal, closes_at: datetime | None, stamp: datetime, *, is_deleted: bool) -> Deal:
-    """One of them: closed at its last change, or at the end of the day that it says where that was before."""
-    state = DealState.OPEN
-    if is_deleted:
-        state = DealState.DELETED
-    elif said.IsClosed:
-        state = DealState.WON if said.IsWon else DealState.LOST
-    is_closed = closes_at is not None and state in (DealState.WON, DealState.LOST)
-    at = min(stamp, closes_at + _DAY) if is_closed and closes_at is not None else stamp
-    return Deal(sf_id, state, at, said.Amount, said.CurrencyIsoCode or "")
-
-
 def _owners(connection: Connection, user_ids: set[str]) -> dict[str, bool]:
     return {sf_id: bool(is_active) for sf_id, is_active in _OWNERS.rows(connection, ids=listed(user_ids))} if user_ids else {}
 
@@ -285,5 +245,7 @@ def _fired(connection: Connection, numbers: Iterable[int]) -> dict[int, dict[str
 def _waiting(connection: Connection, person_ids: Sequence[str]) -> dict[str, dict[str, datetime]]:
     found: dict[str, dict[str, datetime]] = {}
     for person_id, rule, at in _WAITING.rows(connection, ids=listed(person_ids)):
+        if rule.startswith(TOLD_WON):
+            continue  # no hold period: only the mirror asks for it
         found.setdefault(person_id, {})[rule] = instant(at)
     return found

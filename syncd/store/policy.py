@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
 
-from syncd.model import OrgRow, PersonView
+from syncd.model import Deal, OrgRow, PersonView
 from syncd.ports import StoredFacts, StoredHistory
 from syncd.store import tables as t
 from syncd.store.bulk import among
+from syncd.store.deals import deals_by_id
 from syncd.store.engine import Database, chunks
 from syncd.store.facts import Person, facts_of, opportunities_of, standings_in, standings_of
 from syncd.store.history import Arrivals, histories_of
@@ -43,6 +44,11 @@ class FactStore:
                 standings = standings_of(connection, people)
                 found |= facts_of(connection, people, standings, machines, now or self.db.clock.now())
         return found
+
+    def deals(self, sf_ids: Iterable[str]) -> dict[str, Deal]:
+        """Opportunities by their ids, whoever is their contact, deleted ones too; unknown ids are left out."""
+        with self.db.read() as connection:
+            return deals_by_id(connection, sf_ids)
 
     def facts_stream(
         self, machine_users: Iterable[str], after: str = "", limit: int | None = None, now: datetime | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, select, text, update
 
-from syncd.model import OrgRow, Value
+from syncd.model import TOLD_WON, OrgRow, Value
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, Rows, among, insert_rows, micros, pairs
 from syncd.store.engine import chunks
@@ -54,9 +54,9 @@ def note_statuses(connection: Connection, changes: Iterable[Change]) -> None:
 
 
 def put_related(connection: Connection, rows: Sequence[OrgRow]) -> int:
-    """Store tasks, events and opportunities by a higher or equal stamp; whom they are or were about is planned again.
+    """Store tasks, events and opportunities by a higher or equal stamp; gives how many changed.
 
-    Gives how many changed.
+    Whom they are or were about is planned again, and for whom a platform was told that they are won.
     """
     r = t.related.c
     wanted = {(row.object, row.sf_id): row for row in sorted(rows, key=lambda row: row.stamp)}
@@ -68,17 +68,20 @@ def put_related(connection: Connection, rows: Sequence[OrgRow]) -> int:
     changed: Rows = []
     parents: set[str] = set()
     accounts: set[str] = set()
+    deals: set[str] = set()
     for key, row in wanted.items():
         values, old = _related_values(row), known.get(key)
         if old is not None and (row.stamp < old.stamp or values == _stored_values(old)):
             continue
         changed.append(values)
+        deals |= {row.sf_id} if row.object == "Opportunity" else set()
         for who_id, account_id, contact_id in (values[2:5], *([(old.who_id, old.account_id, old.contact_id)] if old else [])):
             parents |= {who_id, contact_id}
             accounts |= {account_id} if row.object == "Opportunity" else set()
     count = len(changed)
     insert_rows(connection, t.related, changed, keys=("object", "sf_id"), replacing=ALL)
     mark_people_of(connection, parents, accounts)
+    mark_told_of(connection, deals)
     return count
 
 
@@ -119,6 +122,16 @@ def mark_people_of(connection: Connection, sf_ids: Iterable[str], account_ids: I
             numbers = select(o.person_number).where(and_(where, among(connection, column, part), o.person_number.is_not(None)))
             here = and_(t.person.c.number.in_(numbers), t.person.c.is_dirty.is_(False))
             connection.execute(update(t.person).where(here).values(is_dirty=True))
+
+
+def mark_told_of(connection: Connection, deal_ids: Iterable[str]) -> None:
+    """Ask for those to be planned for whom a platform was told that these opportunities are won: they may be taken back."""
+    p, d = t.person.c, t.due.c
+    for part in chunks(sorted(deal_ids)):
+        rules = among(connection, d.rule, [f"{TOLD_WON}:{one}" for one in part])
+        told_for = select(d.person_id).where(and_(text(t.OF_RULES_SQL), rules))
+        here = and_(p.person_id.in_(told_for), p.is_dirty.is_(False))
+        connection.execute(update(t.person).where(here).values(is_dirty=True))
 
 
 def put_users(connection: Connection, rows: Sequence[OrgRow]) -> int:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import event
 
 from syncd.clock import FixedClock
-from syncd.model import Deal, DealState
+from syncd.model import TOLD_WON, Deal, DealState
+from syncd.ports import PersonPlan
 from syncd.store import SqlStore, open_store
-from tests.contract.test_store_policy import NOW, facts, people, put, row
+from tests.contract.test_store_policy import DAY, NOW, facts, people, put, row
 
 
 @pytest.fixture
@@ -53,3 +55,46 @@ def test_a_deal_that_is_changed_after_it_was_closed_was_closed_by_the_end_of_tha
 def test_of_a_deal_that_was_read_before_anybody_asked_how_it_ended_nobody_knows(store: SqlStore) -> None:
     put(store, row("Opportunity", "006A", ContactId="003A", IsClosed=True))
     assert facts(store).deals == ()
+
+
+def test_deals_are_found_by_id_whoever_is_their_contact(store: SqlStore) -> None:
+    put(
+        store,
+        row("Opportunity", "006A", IsClosed=True, IsWon=True, Amount=10.5),
+        row("Opportunity", "006B", ContactId="003Z", is_deleted=True),
+        row("Task", "006C", WhoId="003A"),
+    )
+    wanted = ["006A", "006B", "006C", "006D"]
+    assert store.deals(wanted) == {"006A": Deal("006A", DealState.WON, NOW, 10.5), "006B": Deal("006B", DealState.DELETED, NOW)}
+    assert facts(store).deals == ()
+
+
+def test_for_whom_a_win_was_told_is_planned_again_when_that_deal_changes_and_for_no_other(store: SqlStore) -> None:
+    people(store, "q")
+    store.commit_plans("run", [PersonPlan("q", due={f"{TOLD_WON}:006B": NOW + DAY})], NOW)
+    store.commit_plans("run", [PersonPlan("p", due={f"{TOLD_WON}:006A": NOW + DAY, "hold": NOW})], NOW)
+    deals = [row("Opportunity", one, IsClosed=True, IsWon=True) for one in ("006A", "006B", "006C")]
+    put(store, *deals)
+    assert store.dirty_persons(9) == ["p", "q"]
+    store.commit_plans("run", [PersonPlan("p"), PersonPlan("q")], NOW)
+    put(store, *deals)
+    assert store.dirty_persons(9) == [], "nothing has changed"
+    put(store, row("Opportunity", "006A", IsClosed=True, IsWon=False), row("Opportunity", "006C", IsClosed=True, IsWon=False))
+    assert store.dirty_persons(9) == ["p"]
+    assert facts(store).waiting == {"hold": NOW}, "it is no hold period"
+
+
+def test_wins_are_held_until_the_last_can_be_taken_back_no_longer(store: SqlStore) -> None:
+    assert not store.holds_wins(NOW)
+    store.commit_plans("run", [PersonPlan("p", due={"": NOW + DAY, "hold": NOW + DAY})], NOW)
+    assert not store.holds_wins(NOW)
+    store.commit_plans("run", [PersonPlan("p", due={TOLD_WON: NOW + DAY, f"{TOLD_WON}:006A": NOW + DAY})], NOW)
+    assert store.holds_wins(NOW)
+    assert not store.holds_wins(NOW + DAY)
+
+
+def test_a_page_of_deals_asks_once_whom_they_were_told_for(store: SqlStore) -> None:
+    statements: list[str] = []
+    event.listen(store.db.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    put(store, *(row("Opportunity", f"006{n:03d}", ContactId="003A") for n in range(300)))
+    assert sum("due" in one for one in statements) == 1, "one question for all of them"

@@ -188,12 +188,17 @@ def test_a_policy_finds_what_it_needs_by_its_keys(store: SqlStore, plans: dict[s
     assert list(store.decisions(NOW, rule_id="b")) == list(store.status_changes(NOW + timedelta(days=9))) == []
     assert store.policy_days(NOW, NOW) == []
     assert sum(len(page) for page in store.facts_stream(["005"], "", 10)) == 1
+    assert store.deals(["x"]).keys() == {"x"}
+    assert not store.holds_wins(NOW)
     store.forget_decisions("q")
     assert sum(store.prune(NOW + timedelta(days=2), 500)) > 0
     assert len(plans) > 40
     ((step, statement),) = whole(plans)
     assert step == "SCAN due USING INDEX due_look"
     assert "LIMIT" in statement, "the next date is the first of the index"
+    of_deals = [steps for statement, steps in plans.items() if "due.rule <> ''" in statement and "is_dirty" in statement]
+    assert of_deals, "whom a changed opportunity was told for"
+    assert all(any("USING COVERING INDEX due_rule (rule=?" in step for step in steps) for steps in of_deals)
 
 
 def test_a_scan_would_be_seen(store: SqlStore, plans: dict[str, list[str]]) -> None:

@@ -21,7 +21,7 @@ _READS = frozenset(
         "setting", "source_counts", "operation_counts", "runs", "run", "stats", "close", "copy_to_scratch", "release_lease", "check",
         "migrate", "identity", "find_by_email", "in_lane", "api_calls", "api_usage", "backfills", "stale_count",
         "schedules", "request", "open_requests", "arrivals", "pruned_before", "checkpoint",
-        "note_statuses", "accounts_by", "accounts_of_domains", "with_open_opportunities", "open_conversions", "queue_members", "active_users", "person_facts", "facts_stream", "stream_parts", "next_due", "decisions_of", "decisions",
+        "note_statuses", "accounts_by", "accounts_of_domains", "with_open_opportunities", "open_conversions", "queue_members", "active_users", "person_facts", "deals", "holds_wins", "facts_stream", "stream_parts", "next_due", "decisions_of", "decisions",
         "status_changes", "policy_days", "statuses_noted_since", "lead_histories", "status_moves", "standing_leads", "rule_counts",
         "actions", "acting_sources", "exports", "exported", "due_for_deletion", "waiting_for_export", "take_wanted", "wanted_counts", "credential",
         "xactly_batches", "xactly_batch", "xactly_heads", "xactly_documents", "holds", "describe", "won", "related",

@@ -1,5 +1,7 @@
 """Conversions under deaths: each told, Google counts it once, Meta and LinkedIn at most once and a person is asked, what is lost is taken back.
 
+Also where the opportunity has left the contact, and no rule tells of wins any more.
+
 A process dies at every point of the passes that decide and tell, and once more in the recovery.
 """
 
@@ -22,7 +24,10 @@ LEAD = {"email": mail(1), "full_name": "Ada Lastb", "company_name": "Engines"}
 
 
 def scenario(world: World, run: Callable[[], None]) -> None:
-    """One lead that both platforms know is qualified, converted, won and lost; one answer of Google's is lost on the way."""
+    """One lead that both platforms know is qualified, converted, won and lost; one answer of Google's is lost on the way.
+
+    Before it is lost the opportunity loses its contact, and the policy its rule.
+    """
     assert isinstance(world, Platforms)
     world.fill_in(1)
     world.meta.submit(FORM, LEAD, boxes={"marketing_opt_in": "1"})
@@ -37,6 +42,11 @@ def scenario(world: World, run: Callable[[], None]) -> None:
     run()
     world.settle(HOUR)
     world.settle(HOUR)
+    world.org.note("Opportunity", deal, {"ContactId": None})
+    world.settle()
+    world.write("mappings/policy.yaml", POLICY.partition("  - id: tell_won")[0])
+    world.clock.advance(HOUR)
+    run()
     world.org.edit(deal, {"StageName": "Closed Lost"})
     world.clock.advance(26 * HOUR)
     run()

@@ -5,11 +5,14 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 FEEDBACK = "syncd/plan/feedback.py"
+TOLD = "syncd/plan/told.py"
 RUN = "syncd/run/acting.py"
 ERRAND = "syncd/run/errand.py"
 TELLING = "syncd/connector/telling.py"
 TESTS = "tests/integration/test_feedback.py"
 SENT = "tests/unit/connectors/test_telling.py"
+
+REVIEWED = "tests/integration/test_feedback_review.py"
 
 MUTANTS = [
     Mutant(
@@ -65,13 +68,13 @@ MUTANTS = [
     Mutant(
         "a win stands though the deal is lost",
         FEEDBACK,
-        "for key, told in self._reversals(secret, now):",
+        "for key, told in reversals(self._tries, self._won, self._terms, self._view.person_id, secret, now):",
         "for key, told in ():",
         (TESTS, "loss_takes_the_win_back"),
     ),
     Mutant(
         "a win stands whose answer was lost",
-        FEEDBACK,
+        TOLD,
         "(was_given_up and ANSWER_LOST in (one.code, one.message))",
         "False",
         (TESTS, "win_in_doubt"),
@@ -79,9 +82,58 @@ MUTANTS = [
     Mutant(
         "a deal that is lost before it left is told",
         FEEDBACK,
-        'return "" if wanted is None or self._state(deal_id) is wanted else "not_so_now"',
+        'return "" if wanted is None or self._deals.get(deal_id) is wanted else "not_so_now"',
         'return ""',
         (TESTS, "lost_before_it_left"),
+    ),
+    Mutant(
+        "nobody is planned again for a deal that left them",
+        "syncd/store/standing.py",
+        "    mark_told_of(connection, deals)\n",
+        "",
+        (REVIEWED, "deal_has_left_the_contact"),
+    ),
+    Mutant(
+        "of a deal that left nobody asks how it is",
+        "syncd/run/standards.py",
+        "ids for view in views if view.actions and",
+        "ids for view in views if not view.actions and",
+        (REVIEWED, "deal_has_left_the_contact"),
+    ),
+    Mutant(
+        "a deal that is won again is taken back all the same",
+        FEEDBACK,
+        'return "not_so_now" if deal is not None and deal.state is DealState.WON else ""',
+        'return ""',
+        (REVIEWED, "won_again_before"),
+    ),
+    Mutant(
+        "wins that no rule tells are watched no more",
+        "syncd/run/mirror.py",
+        "if ctx.policy.programs and ctx.store.holds_wins(ctx.clock.now())",
+        "if False",
+        (REVIEWED, "nothing_is_told_any_more"),
+    ),
+    Mutant(
+        "wins are watched for ever",
+        "syncd/store/decisions.py",
+        "d.rule == TOLD_WON, d.due_at > now",
+        "d.rule == TOLD_WON",
+        (REVIEWED, "and_no_longer"),
+    ),
+    Mutant(
+        "two take a deal back under one id",
+        TOLD,
+        "key[2] and key[1] != RETRACTED",
+        "key[2]",
+        (REVIEWED, "two_were_told_of"),
+    ),
+    Mutant(
+        "of somebody who left the org nothing is taken back",
+        RUN,
+        "(record is None and not is_reversal)",
+        "record is None",
+        (REVIEWED, "person_has_left_the_org"),
     ),
     Mutant(
         "Google is told too early",
@@ -113,8 +165,8 @@ MUTANTS = [
     ),
     Mutant(
         "a deal has an id for each contact",
-        FEEDBACK,
-        '("" if key[2] else person_id, *key)',
+        TOLD,
+        '("" if is_shared else person_id, *key)',
         "(person_id, *key)",
         (TESTS, "another_contact"),
     ),
@@ -134,7 +186,7 @@ MUTANTS = [
     ),
     Mutant(
         "how a deal ended is guessed",
-        "syncd/store/facts.py",
+        "syncd/store/deals.py",
         "if not said.IsClosed or said.IsWon is not None or is_deleted:",
         "if True:",
         ("tests/contract/test_store_deals.py", "nobody_knows"),
