@@ -218,7 +218,7 @@ class PersonPlan(msgspec.Struct, frozen=True, gc=False):
     longer; `asked_again`: kinds of those that had been settled and stand once more. `bases` are (object, sf_id, field -> value) adopted without
     a write (theirs = ours). `notes` are reasons per field (`kept_persons_edit`), for `lead show`. `decisions` are added to the log.
     `due` replaces all dates of the person: `""` for when a policy must look again, a rule's id for the end of its hold period;
-    None leaves them as they are.
+    None leaves them as they are. `marks` are those of the view: whoever was marked since stays dirty, for this plan has not seen why.
     """
 
     person_id: str
@@ -233,6 +233,7 @@ class PersonPlan(msgspec.Struct, frozen=True, gc=False):
     asked_again: tuple[str, ...] = ()
     decisions: tuple[DecisionRow, ...] = ()
     due: dict[str, datetime] | None = None
+    marks: int = 0
 
 
 class OperationResult(msgspec.Struct, frozen=True, gc=False):

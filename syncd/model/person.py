@@ -58,7 +58,7 @@ class PersonView(msgspec.Struct, frozen=True, gc=False):
     of that kind, whatever became of them, oldest first; they count in none of the others but open and refused ones. `conversions` are those that convert
     a lead or write an opportunity, and `actions` those at sources, likewise. `moves` are its writes of kind status that are done, oldest first.
     `expirations` are its deletions after retention, whatever became of them.
-    `notes` are the reasons of the last plan.
+    `notes` are the reasons of the last plan. `marks`: how often it was asked that the person be planned, when this was read.
     """
 
     person_id: str
@@ -77,6 +77,7 @@ class PersonView(msgspec.Struct, frozen=True, gc=False):
     conversions: tuple[Operation, ...] = ()
     expirations: tuple[Operation, ...] = ()
     notes: dict[str, str] = {}
+    marks: int = 0
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):

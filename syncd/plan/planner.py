@@ -127,6 +127,7 @@ class _Planner:
             asked_again=("conversion",) if self._notes.get(CONVERT) == _REFUSED_BEFORE else (),
             decisions=self._carried.decisions if self._carried is not None else (),
             due=self._carried.due if self._carried is not None else None,
+            marks=self._view.marks,
         )
 
     def _settled(self) -> tuple[str, ...]:

@@ -117,7 +117,7 @@ class DecisionStore:
                 people = list(connection.execute(statement).scalars())
                 if people:
                     here = among(connection, t.person.c.person_id, people)
-                    connection.execute(update(t.person).where(here).values(is_dirty=True))
+                    connection.execute(update(t.person).where(here).values(**t.TO_PLAN))
                     connection.execute(delete(t.due).where(and_(among(connection, d.person_id, people), text(t.LOOK_AGAIN_SQL))))
             count += len(people)
             if len(people) < wanted:
@@ -151,7 +151,7 @@ class DecisionStore:
             if last is None:
                 return ""
             here = and_(p.number > int(after or 0), p.number <= last, p.state.in_(("active", "review")), p.is_dirty.is_(False))
-            connection.execute(update(t.person).where(here).values(is_dirty=True))
+            connection.execute(update(t.person).where(here).values(**t.TO_PLAN))
         return str(last)
 
     # ------------------------------------------------------------------ the log

@@ -86,7 +86,7 @@ class ExportStore:
                 return count
             with self.db.write() as connection:
                 numbers = [row.person_number for row in rows if row.person_number is not None]
-                connection.execute(update(t.person).where(among(connection, t.person.c.number, numbers)).values(is_dirty=True))
+                connection.execute(update(t.person).where(among(connection, t.person.c.number, numbers)).values(**t.TO_PLAN))
                 for export_id in {row.export_id for row in rows}:
                     ids = [row.sf_id for row in rows if row.export_id == export_id]
                     here = and_(x.export_id == export_id, among(connection, x.sf_id, ids))

@@ -126,7 +126,7 @@ class OptOutStore:
             in_record = exists().where(and_(r.person_number == p.number, r.lead.like(_IN_RECORD)))
             here = and_(p.number > int(after or 0), p.number <= last, p.is_dirty.is_(False), or_(in_org, in_record))
             alive = p.state.in_(("active", "review"))
-            connection.execute(update(t.person).where(and_(here, alive)).values(is_dirty=True))
+            connection.execute(update(t.person).where(and_(here, alive)).values(**t.TO_PLAN))
         return str(last)
 
     def payloads(self, refs: Sequence[RecordRef]) -> dict[RecordRef, bytes]:

@@ -294,4 +294,4 @@ class OutboxStore:
 def _ask_to_plan(connection: Connection, here: Any) -> None:
     """The people of these operations are planned again."""
     numbers = select(t.operation.c.person_number).where(here)
-    connection.execute(update(t.person).where(t.person.c.number.in_(numbers)).values(is_dirty=True))
+    connection.execute(update(t.person).where(t.person.c.number.in_(numbers)).values(**t.TO_PLAN))

@@ -27,7 +27,7 @@ from syncd.store.views import views_of
 
 _OPEN = ("planned", "held", "sent", "unknown")
 _SLICE = 500
-_PLANNED = ("golden", "notes", "is_dirty")
+_PLANNED = ("golden", "notes")
 
 
 class PeopleStore:
@@ -65,7 +65,8 @@ class PeopleStore:
     def commit_plans(self, run_id: str, plans: Sequence[PersonPlan], at: datetime) -> None:
         """Store plans: operations into the outbox, golden documents, adopted bases, decisions, dates; the people are clean but for `stays_dirty`.
 
-        A person whose target got an open operation meanwhile is left dirty and planned again after its outcome.
+        A person whose target got an open operation meanwhile is left dirty and planned again after its outcome; so is one who was
+        marked since the view of the plan was read.
         """
         with self.db.write() as connection:
             targets = sorted({one.target for plan in plans for one in plan.operations})
@@ -78,8 +79,10 @@ class PeopleStore:
             }
             free = [plan for plan in plans if not any(one.target in taken for one in plan.operations)]
             insert_operations(connection, *operation_rows([one for plan in free for one in plan.operations], at))
-            planned: Rows = [(golden_text(plan.golden), dumps(plan.notes), plan.stays_dirty, plan.person_id) for plan in free]
+            planned: Rows = [(golden_text(plan.golden), dumps(plan.notes), plan.person_id) for plan in free]
             update_rows(connection, t.person, _PLANNED, planned, keys=("person_id",))
+            seen: Rows = [(plan.stays_dirty, plan.person_id, plan.marks) for plan in free]
+            update_rows(connection, t.person, ("is_dirty",), seen, keys=("person_id", "marks"))
             put_decisions(connection, decision_rows(free, run_id, at))
             replace_due(connection, free)
             for plan in free:

@@ -85,14 +85,16 @@ class FactStore:
         left = limit
         while left is None or left > 0:
             size = _PAGE if left is None else min(_PAGE, left)
-            statement = select(p.number, p.person_id, p.created_at, p.state, p.notes).where(p.number > number)
+            statement = select(p.number, p.person_id, p.created_at, p.state, p.notes, p.marks).where(p.number > number)
             with self.db.read() as connection:
                 rows = connection.execute(statement.order_by(p.number).limit(size)).all()
                 if not rows:
                     return
                 living = [row for row in rows if row.state in ("active", "review")]
                 people = [Person(row.number, row.person_id, row.created_at) for row in living]
-                views = views_of_rows(connection, [PersonRow(row.number, row.person_id, row.state, row.notes) for row in living])
+                views = views_of_rows(
+                    connection, [PersonRow(row.number, row.person_id, row.state, row.notes, row.marks) for row in living]
+                )
                 facts = facts_of(connection, people, standings_in(views), machines, at)
                 others = more(connection, people, views)
             number = rows[-1].number

@@ -179,10 +179,10 @@ class _Prepared:
         for one, row in new.items():
             plan = plans.get(one)
             if plan is None:
-                self.unplanned.append((one, row.person_state.value, "{}", "{}", True, None, created_at))
+                self.unplanned.append((one, row.person_state.value, "{}", "{}", True, None, created_at, 0))
             else:
                 documents = golden_text(plan.golden), dumps(plan.notes)
-                self.planned.append((one, row.person_state.value, *documents, plan.stays_dirty, None, created_at))
+                self.planned.append((one, row.person_state.value, *documents, plan.stays_dirty, None, created_at, 0))
         self.dirty = {row.person_id for row in rows if row.dirty and row.person_id not in plans}
 
     def _records_of(self, rows: Sequence[ResolvedRecord], at: datetime, run_id: str) -> None:

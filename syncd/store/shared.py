@@ -75,7 +75,7 @@ def mark_dirty(connection: Connection, person_ids: set[str]) -> None:
     """Ask for these people to be planned."""
     if person_ids:
         here = among(connection, t.person.c.person_id, sorted(person_ids))
-        connection.execute(update(t.person).where(here).values(is_dirty=True))
+        connection.execute(update(t.person).where(here).values(**t.TO_PLAN))
 
 
 def put_dead_letter(connection: Connection, letter: DeadLetter) -> None:

@@ -120,8 +120,7 @@ def mark_people_of(connection: Connection, sf_ids: Iterable[str], account_ids: I
     for column, ids, where in is_found:
         for part in chunks(sorted(set(ids) - {""})):
             numbers = select(o.person_number).where(and_(where, among(connection, column, part), o.person_number.is_not(None)))
-            here = and_(t.person.c.number.in_(numbers), t.person.c.is_dirty.is_(False))
-            connection.execute(update(t.person).where(here).values(is_dirty=True))
+            connection.execute(update(t.person).where(t.person.c.number.in_(numbers)).values(**t.TO_PLAN))
 
 
 def mark_told_of(connection: Connection, deal_ids: Iterable[str]) -> None:
@@ -130,8 +129,7 @@ def mark_told_of(connection: Connection, deal_ids: Iterable[str]) -> None:
     for part in chunks(sorted(deal_ids)):
         rules = among(connection, d.rule, [f"{TOLD_WON}:{one}" for one in part])
         told_for = select(d.person_id).where(and_(text(t.OF_RULES_SQL), rules))
-        here = and_(p.person_id.in_(told_for), p.is_dirty.is_(False))
-        connection.execute(update(t.person).where(here).values(is_dirty=True))
+        connection.execute(update(t.person).where(p.person_id.in_(told_for)).values(**t.TO_PLAN))
 
 
 def put_users(connection: Connection, rows: Sequence[OrgRow]) -> int:

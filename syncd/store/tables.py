@@ -27,7 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
 
-SCHEMA_VERSION = "0010"
+SCHEMA_VERSION = "0011"
 """The newest revision of `migrations/versions` that this program knows; revisions are four digits in order."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -153,7 +153,10 @@ person = Table(
     Column("is_dirty", Boolean, nullable=False),
     Column("redirect", String),  # the survivor after a merge
     Column("created_at", Instant, nullable=False),
+    Column("marks", Integer, nullable=False, server_default="0"),  # how often the person was asked to be planned again
 )
+TO_PLAN: dict[str, Any] = {"is_dirty": True, "marks": person.c.marks + 1}
+"""What asks for people to be planned. The count tells a plan of older facts from one that has seen what the mark is about."""
 Index("person_by_id", person.c.person_id, unique=True)
 Index("person_dirty", person.c.person_id, sqlite_where=text("is_dirty"), postgresql_where=text("is_dirty"))
 

@@ -36,7 +36,9 @@ _OPEN = ("planned", "held", "sent", "unknown")
 
 _p, _r, _o = t.person.c, t.record.c, t.org_record.c
 _PEOPLE = Prepared(
-    lambda connection: select(_p.number, _p.person_id, _p.state, _p.notes).where(among(connection, _p.person_id, given("ids")))
+    lambda connection: select(_p.number, _p.person_id, _p.state, _p.notes, _p.marks).where(
+        among(connection, _p.person_id, given("ids"))
+    )
 )
 # By their numbers from here on: ids are spread over their index.
 _RECORDS = Prepared(
@@ -66,6 +68,7 @@ class PersonRow(NamedTuple):
     person_id: str
     state: str
     notes: str
+    marks: int
 
 
 def views_of(connection: Connection, ids: Sequence[str]) -> list[PersonView]:
@@ -188,6 +191,7 @@ def _view(
             holds=tuple(holds),
             candidates=candidates,
             notes=_decoded(row.notes),
+            marks=row.marks,
         )
     latest: dict[tuple[str, str], Operation] = {}
     failures = 0
@@ -222,6 +226,7 @@ def _view(
         conversions=tuple(one for one in operations if one.kind is OperationKind.CONVERT or one.object == "Opportunity"),
         expirations=tuple(one for one in operations if one.kind is OperationKind.EXPIRE),
         notes=_decoded(row.notes),
+        marks=row.marks,
     )
 
 

@@ -31,6 +31,7 @@ from syncd.model import (
 )
 from syncd.ports import DeadLetter, OperationResult, PersonPlan, ResolvedRecord, Review
 from syncd.store import SqlStore, open_store
+from tests.contract.planned import seen
 from tests.stores import empty_store_url
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -176,7 +177,7 @@ def test_a_mirror_row_is_replaced_by_a_higher_or_equal_stamp_only(store: SqlStor
 def test_reading_never_moves_base_and_an_echo_does(store: SqlStore) -> None:
     store.put_org_rows([org_row("00Q1", NOW)], {}, NOW)
     store.commit_resolved("run", [resolved(1, "p1", org_links=(("Lead", "00Q1"),))], NOW)
-    store.commit_plans("run", [PersonPlan("p1", (operation(1, "p1"),))], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p1", (operation(1, "p1"),))]), NOW)
     assert store.dirty_persons(10) == []
     store.mark_sent(["000001"], NOW)
     store.commit_results("run", [OperationResult("000001", OperationState.DONE)], NOW)
@@ -193,8 +194,8 @@ def test_reading_never_moves_base_and_an_echo_does(store: SqlStore) -> None:
 def test_one_open_operation_per_target(store: SqlStore) -> None:
     store.put_org_rows([org_row("00Q1", NOW)], {}, NOW)
     store.commit_resolved("run", [resolved(1, "p1", org_links=(("Lead", "00Q1"),)), resolved(2, "p2")], NOW)
-    store.commit_plans("run", [PersonPlan("p1", (operation(1, "p1"),))], NOW)
-    store.commit_plans("run", [PersonPlan("p2", (operation(2, "p2"),))], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p1", (operation(1, "p1"),))]), NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p2", (operation(2, "p2"),))]), NOW)
     assert len(store.operations((OperationState.PLANNED,), 10)) == 1
     assert store.dirty_persons(10) == ["p2"], "left dirty, planned after the outcome"
 
@@ -202,7 +203,7 @@ def test_one_open_operation_per_target(store: SqlStore) -> None:
 def test_a_mirror_change_of_a_known_person_asks_for_a_plan(store: SqlStore) -> None:
     store.put_org_rows([org_row("00Q1", NOW)], {}, NOW)
     store.commit_resolved("run", [resolved(1, "p1", org_links=(("Lead", "00Q1"),), dirty=False)], NOW)
-    store.commit_plans("run", [PersonPlan("p1")], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p1")]), NOW)
     store.put_org_rows([org_row("00Q1", NOW + timedelta(seconds=1), fields={"Title": "y"})], {}, NOW)
     assert store.dirty_persons(10) == ["p1"]
 
@@ -303,7 +304,7 @@ def test_a_store_of_a_newer_program_is_refused(store: SqlStore, store_url: str) 
 def test_check_finds_nothing_in_a_sound_store(store: SqlStore) -> None:
     put(store, Page(records(3), {}))
     assert store.check() == []
-    assert store.migrate() == "0010"
+    assert store.migrate() == "0011"
 
 
 def test_where_nothing_is_yet_a_store_is_made(engine: str, tmp_path: Path) -> None:
@@ -311,7 +312,7 @@ def test_where_nothing_is_yet_a_store_is_made(engine: str, tmp_path: Path) -> No
     url = empty_store_url(engine, tmp_path)
     for _ in range(2):
         with closing(open_store(url, clock=FixedClock(NOW))) as opened:
-            assert (opened.setting("schema"), opened.check(), opened.runs(1)) == ("0010", [], [])
+            assert (opened.setting("schema"), opened.check(), opened.runs(1)) == ("0011", [], [])
 
 
 def test_a_sqlite_that_is_too_old_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

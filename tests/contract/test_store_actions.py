@@ -14,6 +14,7 @@ from syncd.errors import StoreError
 from syncd.model import ORG_KINDS, Candidate, Lane, Operation, OperationKind, OperationState
 from syncd.ports import OperationResult, PersonPlan, Review
 from syncd.store import SqlStore, open_store
+from tests.contract.planned import seen
 from tests.contract.test_store import NOW, operation, org_row, resolved
 
 S = OperationState
@@ -26,7 +27,7 @@ def store(store_url: str) -> Iterator[SqlStore]:
     opened.start_run("run", NOW, ["booth"])
     opened.put_org_rows([org_row("00Q1", NOW)], {}, NOW)
     opened.commit_resolved("run", [resolved(1, "p1", org_links=(("Lead", "00Q1"),), lane=Lane.HOT)], NOW)
-    opened.commit_plans("run", [PersonPlan("p1")], NOW)
+    opened.commit_plans("run", seen(opened, [PersonPlan("p1")]), NOW)
     yield opened
     opened.close()
 
@@ -40,7 +41,7 @@ def action(number: int, own_id: str = "a1", source: str = "news", **more: Any) -
 
 
 def test_it_holds_up_nobody_and_only_itself(store: SqlStore) -> None:
-    store.commit_plans("run", [PersonPlan("p1", (action(1), action(2, "a2")), stays_dirty=True)], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p1", (action(1), action(2, "a2")), stays_dirty=True)]), NOW)
     assert store.dirty_persons(10) == ["p1"]
     with pytest.raises(StoreError):
         store.put_operations([action(3)])
@@ -51,7 +52,7 @@ def test_it_holds_up_nobody_and_only_itself(store: SqlStore) -> None:
 
 def test_actions_are_found_by_source_and_state_in_order(store: SqlStore) -> None:
     held = action(4, "a4", "hook", state=S.HELD)
-    store.commit_plans("run", [PersonPlan("p1", (action(1), action(2, "a2", "hook"), action(3, "a3"), held))], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p1", (action(1), action(2, "a2", "hook"), action(3, "a3"), held))]), NOW)
     assert store.acting_sources() == {"news", "hook"}
     assert [one.own_id for one in store.actions((S.PLANNED,), ("news",), 10)] == ["a1", "a3"]
     assert [one.own_id for one in store.actions((S.PLANNED,), ("news", "hook"), 1, after="000001")] == ["a2"]
@@ -60,7 +61,7 @@ def test_actions_are_found_by_source_and_state_in_order(store: SqlStore) -> None
 
 
 def test_what_was_put_off_is_planned_again_with_one_more_try(store: SqlStore) -> None:
-    store.commit_plans("run", [PersonPlan("p1", (action(1),))], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p1", (action(1),))]), NOW)
     store.mark_sent(["000001"], NOW, "run2")
     (sent,) = store.operations_of_run("run2")
     assert (sent.state, sent.sent_at) == (S.SENT, NOW)
@@ -70,7 +71,7 @@ def test_what_was_put_off_is_planned_again_with_one_more_try(store: SqlStore) ->
 
 
 def test_it_is_counted_apart_and_not_mirrored(store: SqlStore) -> None:
-    store.commit_plans("run", [PersonPlan("p1", (action(1), action(2, "a2")))], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p1", (action(1), action(2, "a2")))]), NOW)
     results = [OperationResult("000001", S.DONE), OperationResult("000002", S.REFUSED, code="no_such_step")]
     store.commit_results("run", results, NOW + timedelta(seconds=1))
     counts = store.operation_counts("run")

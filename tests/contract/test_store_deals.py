@@ -12,6 +12,7 @@ from syncd.clock import FixedClock
 from syncd.model import TOLD_WON, Deal, DealState
 from syncd.ports import PersonPlan
 from syncd.store import SqlStore, open_store
+from tests.contract.planned import seen
 from tests.contract.test_store_policy import DAY, NOW, facts, people, put, row
 
 
@@ -71,12 +72,12 @@ def test_deals_are_found_by_id_whoever_is_their_contact(store: SqlStore) -> None
 
 def test_for_whom_a_win_was_told_is_planned_again_when_that_deal_changes_and_for_no_other(store: SqlStore) -> None:
     people(store, "q")
-    store.commit_plans("run", [PersonPlan("q", due={f"{TOLD_WON}:006B": NOW + DAY})], NOW)
-    store.commit_plans("run", [PersonPlan("p", due={f"{TOLD_WON}:006A": NOW + DAY, "hold": NOW})], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("q", due={f"{TOLD_WON}:006B": NOW + DAY})]), NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p", due={f"{TOLD_WON}:006A": NOW + DAY, "hold": NOW})]), NOW)
     deals = [row("Opportunity", one, IsClosed=True, IsWon=True) for one in ("006A", "006B", "006C")]
     put(store, *deals)
     assert store.dirty_persons(9) == ["p", "q"]
-    store.commit_plans("run", [PersonPlan("p"), PersonPlan("q")], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p"), PersonPlan("q")]), NOW)
     put(store, *deals)
     assert store.dirty_persons(9) == [], "nothing has changed"
     put(store, row("Opportunity", "006A", IsClosed=True, IsWon=False), row("Opportunity", "006C", IsClosed=True, IsWon=False))
@@ -86,9 +87,9 @@ def test_for_whom_a_win_was_told_is_planned_again_when_that_deal_changes_and_for
 
 def test_wins_are_held_until_the_last_can_be_taken_back_no_longer(store: SqlStore) -> None:
     assert not store.holds_wins(NOW)
-    store.commit_plans("run", [PersonPlan("p", due={"": NOW + DAY, "hold": NOW + DAY})], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p", due={"": NOW + DAY, "hold": NOW + DAY})]), NOW)
     assert not store.holds_wins(NOW)
-    store.commit_plans("run", [PersonPlan("p", due={TOLD_WON: NOW + DAY, f"{TOLD_WON}:006A": NOW + DAY})], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p", due={TOLD_WON: NOW + DAY, f"{TOLD_WON}:006A": NOW + DAY})]), NOW)
     assert store.holds_wins(NOW)
     assert not store.holds_wins(NOW + DAY)
 

@@ -15,6 +15,7 @@ from syncd.errors import StoreError
 from syncd.model import Candidate, OrgRow, PersonState
 from syncd.ports import DecisionRow, PersonPlan, PolicyDay, Review
 from syncd.store import SqlStore, open_store
+from tests.contract.planned import seen
 from tests.contract.test_store import operation, resolved
 from tests.contract.test_store_policy import count, facts, people, put, row
 
@@ -38,7 +39,7 @@ def decided(rule: str, outcome: str = "fired", at: datetime | None = None, **mor
 
 
 def plan(store: SqlStore, person: str, *decisions: DecisionRow, due: dict[str, datetime] | None = None) -> None:
-    store.commit_plans("run", [PersonPlan(person, decisions=decisions, due=due)], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan(person, decisions=decisions, due=due)]), NOW)
 
 
 # ---------------------------------------------------------------- dates
@@ -74,7 +75,7 @@ def test_a_plan_that_came_too_late_leaves_no_decision(store: SqlStore) -> None:
     people(store, "p")
     store.put_operations([operation(1, "p")])
     late = PersonPlan("p", (operation(2, "p"),), decisions=(decided("a"),), due={"": NOW})
-    store.commit_plans("run", [late], NOW)
+    store.commit_plans("run", seen(store, [late]), NOW)
     assert (store.decisions_of("p"), store.next_due()) == ([], None)
 
 
@@ -82,7 +83,7 @@ def test_people_whose_date_has_come_are_planned_again_oldest_first(store: SqlSto
     names = [f"p{n:03d}" for n in range(700)]
     people(store, *names)
     plans = [PersonPlan(name, due={"": NOW - timedelta(minutes=n), "hold": NOW - DAY}) for n, name in enumerate(names)]
-    store.commit_plans("run", [*plans[:690], *(PersonPlan(name, due={"": NOW + DAY}) for name in names[690:])], NOW)
+    store.commit_plans("run", seen(store, [*plans[:690], *(PersonPlan(name, due={"": NOW + DAY}) for name in names[690:])]), NOW)
     assert store.mark_due(NOW, 3) == 3
     assert store.dirty_persons(9) == ["p687", "p688", "p689"]
     assert store.next_due() == NOW - timedelta(minutes=686)
@@ -235,19 +236,19 @@ def test_a_death_while_decisions_are_summed_up_changes_no_sum(store: SqlStore) -
 
 def test_a_plan_without_a_policy_writes_nothing_more(store: SqlStore) -> None:
     """What a first fill without programs costs: not one statement."""
-    seen: list[str] = []
+    made: list[str] = []
 
     def note(*arguments: Any) -> None:
-        seen.append(arguments[2])
+        made.append(arguments[2])
 
     event.listen(store.db.engine, "before_cursor_execute", note)
     try:
         people(store, "p")
-        store.commit_plans("run", [PersonPlan("p")], NOW)
+        store.commit_plans("run", seen(store, [PersonPlan("p")]), NOW)
         put(store, OrgRow("Lead", "00Q1", {"Status": "Open"}, NOW, external_id="p"))
     finally:
         event.remove(store.db.engine, "before_cursor_execute", note)
     tables_of_policies = ("decision", "due", "status_change", "related", "org_user", "policy_day")
-    assert seen
+    assert made
     assert [count(store, name) for name in tables_of_policies] == [0] * 6
-    assert [one for one in seen if any(f" {name} " in one or f" {name}(" in one for name in tables_of_policies)] == []
+    assert [one for one in made if any(f" {name} " in one or f" {name}(" in one for name in tables_of_policies)] == []

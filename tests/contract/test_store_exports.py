@@ -13,6 +13,7 @@ from syncd.clock import FixedClock
 from syncd.model import Candidate, OperationKind, OperationState, PersonState
 from syncd.ports import ExportedLead, LeadExport, OperationResult, PersonPlan, Review
 from syncd.store import SqlStore, open_store, tables
+from tests.contract.planned import seen
 from tests.contract.test_store import operation
 from tests.contract.test_store_policy import MACHINE, REP, count, people, put, row
 
@@ -39,7 +40,7 @@ def lead(sf_id: str, person: str = "p", stamp: datetime = NOW, digest: str = "d"
 
 
 def due(store: SqlStore, person: str, at: datetime, rule: str = "gone") -> None:
-    store.commit_plans("run", [PersonPlan(person, due={rule: at})], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan(person, due={rule: at})]), NOW)
 
 
 def test_the_newest_export_of_a_lead_counts(store: SqlStore) -> None:
@@ -76,7 +77,7 @@ def test_an_export_has_its_people_planned_once(store: SqlStore) -> None:
     store.put_export(export(count=450), [lead(f"00Q{name}", name) for name in names])
     assert store.dirty_persons(1_000) == [], "a command leaves what the engine plans alone"
     assert (store.mark_exported(), store.dirty_persons(1_000)) == (450, names)
-    store.commit_plans("run", [PersonPlan(name) for name in names], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan(name) for name in names]), NOW)
     assert (store.mark_exported(), store.dirty_persons(1_000)) == (0, [])
 
 
@@ -93,7 +94,7 @@ def test_who_is_due_is_found_by_the_date_those_first_who_wait_longest(store: Sql
     people(store, "a", "b", "c", "d", "e")
     for person, at, rule in (("a", NOW, "gone"), ("b", NOW - DAY, "gone"), ("c", NOW + DAY, "gone"), ("d", NOW - DAY, "other")):
         due(store, person, at, rule)
-    store.commit_plans("run", [PersonPlan("e", due={"": NOW - DAY})], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("e", due={"": NOW - DAY})]), NOW)
     assert [one for page in store.due_for_deletion(["gone"], NOW) for one in page] == ["b", "a"]
     assert sorted(one for page in store.due_for_deletion(["gone", "other"], NOW) for one in page) == ["a", "b", "d"]
     assert list(store.due_for_deletion([], NOW)) == []
@@ -103,7 +104,9 @@ def test_many_who_are_due_come_in_pages_each_once(store: SqlStore) -> None:
     """Most of them since the same instant."""
     names = [f"p{n:04}" for n in range(2_100)]
     people(store, *names)
-    store.commit_plans("run", [PersonPlan(one, due={"gone": NOW if n else NOW - DAY}) for n, one in enumerate(names)], NOW)
+    store.commit_plans(
+        "run", seen(store, [PersonPlan(one, due={"gone": NOW if n else NOW - DAY}) for n, one in enumerate(names)]), NOW
+    )
     pages = list(store.due_for_deletion(["gone"], NOW))
     assert [len(one) for one in pages] == [1_000, 1_000, 100]
     assert [one for page in pages for one in page] == names
@@ -184,7 +187,7 @@ def test_deletions_go_with_the_survivor_and_are_never_forgotten(store: SqlStore)
     store.commit_results("run", [OperationResult(one.operation_id, OperationState.DONE, "00Q1")], NOW)
     assert sum(store.prune(NOW + 400 * DAY, 100)) >= 0
     candidates = (Candidate("person", "q", "q"),)
-    store.commit_plans("run", [PersonPlan("p", review=Review("merge", "p", candidates, "?", at=NOW))], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p", review=Review("merge", "p", candidates, "?", at=NOW))]), NOW)
     (asked,) = store.reviews()
     store.accept_review(asked.review_id, candidates[0], NOW)
     views = {view.person_id: view for view in store.person_views(["p", "q"])}

@@ -13,6 +13,7 @@ from syncd.errors import StoreError
 from syncd.model import RecordRef
 from syncd.ports import DecisionRow, PastActivity, PersonPlan, StatusRow, StoredHistory
 from syncd.store import SqlStore, open_reader, tables
+from tests.contract.planned import seen
 from tests.contract.test_store import resolved
 from tests.contract.test_store_policy import DAY, MACHINE, NOW, REP, people, put, row, store
 
@@ -79,7 +80,7 @@ def test_of_each_rule_only_what_fired_before_is_told(store: SqlStore) -> None:
     people(store, "p")
     for days, outcome in ((1, "fired"), (2, "fired"), (2, "observed"), (5, "fired")):
         decided = DecisionRow("a" if outcome == "fired" else "b", "rules", outcome, at=NOW + days * DAY)
-        store.commit_plans("run", [PersonPlan("p", decisions=(decided,))], NOW)
+        store.commit_plans("run", seen(store, [PersonPlan("p", decisions=(decided,))]), NOW)
     assert history(store, NOW + 3 * DAY).fired == {"a": NOW + 2 * DAY}
     assert history(store, NOW).fired == {}
 

@@ -298,6 +298,7 @@ def test_the_schema_goes_up_and_down_with_what_is_in_it(store: SqlStore) -> None
     steps: list[Any] = [
         importlib.import_module(f"{versions}.{name}")
         for name in (
+            "0011_marks",
             "0010_feedback",
             "0009_opt_outs",
             "0008_xactly",
@@ -311,26 +312,28 @@ def test_the_schema_goes_up_and_down_with_what_is_in_it(store: SqlStore) -> None
     ]
     with store.db.write() as connection, Operations.context(MigrationContext.configure(connection)):
         steps[0].downgrade()
-        assert "related_deal" not in {index["name"] for index in inspect(connection).get_indexes("related")}
+        assert "marks" not in {column["name"] for column in inspect(connection).get_columns("person")}
         steps[1].downgrade()
-        assert "opt_out_hold" not in {column["name"] for column in inspect(connection).get_columns("org_record")}
+        assert "related_deal" not in {index["name"] for index in inspect(connection).get_indexes("related")}
         steps[2].downgrade()
-        assert not {"xactly_batch", "xactly_row"} & set(inspect(connection).get_table_names())
+        assert "opt_out_hold" not in {column["name"] for column in inspect(connection).get_columns("org_record")}
         steps[3].downgrade()
+        assert not {"xactly_batch", "xactly_row"} & set(inspect(connection).get_table_names())
+        steps[4].downgrade()
         assert not {"lead_export", "exported_lead"} & set(inspect(connection).get_table_names())
         assert "other_by" not in {column["name"] for column in inspect(connection).get_columns("org_record")}
-        steps[4].downgrade()
-        assert "wanted" not in inspect(connection).get_table_names()
         steps[5].downgrade()
-        assert not {"decision", "status_change", "related"} & set(inspect(connection).get_table_names())
+        assert "wanted" not in inspect(connection).get_table_names()
         steps[6].downgrade()
-        assert not {"schedule", "arrival"} & set(inspect(connection).get_table_names())
+        assert not {"decision", "status_change", "related"} & set(inspect(connection).get_table_names())
         steps[7].downgrade()
+        assert not {"schedule", "arrival"} & set(inspect(connection).get_table_names())
+        steps[8].downgrade()
         assert connection.execute(text("SELECT person_id, document FROM operation")).one().person_id == "p"
         assert [row[0] for row in connection.execute(text("SELECT person_id FROM record ORDER BY key"))] == ["p", ""]
         assert connection.execute(text("SELECT person_id FROM org_record")).scalars().all() == ["p"]
         assert connection.execute(text("SELECT person_id FROM touch")).scalars().all() == ["p"]
-        steps[8].downgrade()
+        steps[9].downgrade()
         assert "lane" not in {column["name"] for column in inspect(connection).get_columns("record")}
         for step in reversed(steps):
             step.upgrade()
@@ -347,3 +350,21 @@ def everything(store: SqlStore) -> tuple[Any, ...]:
         touches = connection.execute(tables.with_person(tables.touch)).all()
     known = store.known_records([RecordRef("booth", "rows", key) for key in ("a", "b")])
     return store.person_views(["p"]), known, store.operations_of("p"), store.org_records([("Lead", "00Q1")]), touches
+
+
+@pytest.mark.parametrize("stays_dirty", [False, True])
+def test_a_mark_that_comes_while_a_plan_is_made_outlives_it(store: SqlStore, stays_dirty: bool) -> None:
+    """The mirror is read beside the planning: a plan of older facts must not say that the person is done with."""
+    resolve_new(store, OperationState.PLANNED)
+    store.mark_sent(["op p"], NOW)
+    echo = OrgRow("Lead", "00Q1", {"LastName": "Byron"}, NOW, "005", external_id="p")
+    store.commit_results("run", [OperationResult("op p", OperationState.DONE, "00Q1", echo=echo)], NOW)
+    (before,) = store.person_views(["p"])
+    later = OrgRow("Lead", "00Q1", {"LastName": "King"}, NOW + timedelta(seconds=1), "rep", external_id="p")
+    store.put_org_rows([later], {}, NOW)
+    store.commit_plans("run", [PersonPlan("p", stays_dirty=stays_dirty, marks=before.marks)], NOW)
+    assert store.dirty_persons(9) == ["p"]
+    (after,) = store.person_views(["p"])
+    assert after.marks == before.marks + 1
+    store.commit_plans("run", [PersonPlan("p", stays_dirty=stays_dirty, marks=after.marks)], NOW)
+    assert store.dirty_persons(9) == (["p"] if stays_dirty else [])

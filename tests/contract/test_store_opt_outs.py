@@ -19,6 +19,7 @@ from syncd.model import FIRST_LOOK, FieldValue, Lead, OperationKind, OperationSt
 from syncd.ports import OperationResult, PersonPlan, Review
 from syncd.store import SqlStore, open_store
 from syncd.store.migrations.versions import __name__ as versions
+from tests.contract.planned import seen
 from tests.contract.test_store import NOW, operation, resolved
 
 FIELD = "HasOptedOutOfEmail"
@@ -34,7 +35,7 @@ def store(store_url: str) -> Iterator[SqlStore]:
     opened.put_org_rows([box("00Q1", NOW, is_out=False), box("00Q2", NOW, is_out=True)], {}, NOW, is_fill=True)
     opened.judge_opt_outs([("Lead", "00Q2")], [], [])
     opened.commit_resolved("run", [resolved(1, "p1", org_links=(("Lead", "00Q1"),))], NOW)
-    opened.commit_plans("run", [PersonPlan("p1")], NOW)
+    opened.commit_plans("run", seen(opened, [PersonPlan("p1")]), NOW)
     yield opened
     opened.close()
 
@@ -89,7 +90,7 @@ def test_what_a_fill_has_found_has_no_hour(store: SqlStore) -> None:
 def test_who_is_counted_is_planned_again(store: SqlStore) -> None:
     """They may have been planned between being seen and being counted, when nothing travels."""
     tick(store, 30)
-    store.commit_plans("run", [PersonPlan("p1")], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p1")]), NOW)
     assert store.dirty_persons(10) == []
     store.judge_opt_outs([("Lead", "00Q1")], [], [])
     assert store.dirty_persons(10) == ["p1"]
@@ -99,7 +100,7 @@ def test_who_is_counted_is_planned_again(store: SqlStore) -> None:
 def test_the_echo_of_our_own_write_is_noted_too(store: SqlStore, is_own: bool, hold: str) -> None:
     """What we wrote is no storm: it need not be counted first, and nobody is planned again because of it."""
     write = operation(1, "p1", kind=OperationKind.CONSENT, fields={FIELD: True}, sf_id="00Q1")
-    store.commit_plans("run", [PersonPlan("p1", (write,))], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p1", (write,))]), NOW)
     store.mark_sent(["000001"], NOW)
     at = NOW + timedelta(seconds=2)
     echo = box("00Q1", at, is_out=True, by="005own")
@@ -140,14 +141,14 @@ def test_what_is_held_is_asked_about_once_and_goes_as_it_is_answered(
     assert store.held_opt_outs("005rep") == 2
     store.judge_opt_outs([("Lead", "00Q1")], [], [])
     assert noted(store)[2] == "held", "only what is new is calm"
-    store.commit_plans("run", [PersonPlan("p1")], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p1")]), NOW)
     (review,) = store.reviews()
     assert store.answer_opt_outs(review.review_id, is_let=is_let) == 2
     assert (noted(store)[2], store.dirty_persons(10), store.held_opt_outs("005rep")) == (hold, ["p1"], 0)
     answered = store.review(review.review_id)
     assert answered is not None
     assert answered.state == state
-    store.commit_plans("run", [PersonPlan("p1")], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p1")]), NOW)
     assert store.answer_opt_outs(review.review_id, is_let=is_let) == 0, "once more"
     assert (noted(store)[2], store.dirty_persons(10)) == (hold, [])
     assert store.judge_opt_outs([], [("Lead", "00Q1")], [question()]) == [], "counted by another thread before the answer"
@@ -182,12 +183,12 @@ def test_the_opted_out_are_looked_at_once_more_and_nobody_else(store: SqlStore) 
     assert store.mark_opted_out("", 10) == "1"
     assert (store.mark_opted_out("1", 10), store.dirty_persons(10)) == ("", [])
     said(store, 10, OUT)
-    store.commit_plans("run", [PersonPlan("p1")], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p1")]), NOW)
     store.mark_opted_out("", 10)
     assert store.dirty_persons(10) == ["p1"]
     said(store, 20, Lead({}))
     tick(store, 30)
-    store.commit_plans("run", [PersonPlan("p1")], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p1")]), NOW)
     store.mark_opted_out("", 10)
     assert store.dirty_persons(10) == ["p1"]
 

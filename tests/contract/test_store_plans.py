@@ -30,6 +30,7 @@ from syncd.model import (
 )
 from syncd.ports import DecisionRow, OperationResult, PersonPlan, ResolvedRecord
 from syncd.store import SqlStore, open_store
+from tests.contract.planned import seen
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 OPEN = (OperationState.PLANNED, OperationState.HELD, OperationState.SENT, OperationState.UNKNOWN)
@@ -180,7 +181,7 @@ def test_a_policy_finds_what_it_needs_by_its_keys(store: SqlStore, plans: dict[s
     store.accounts_by("account_domain", ["x"])
     decided = DecisionRow("a", "rules", "observed")
     for due in ({"": NOW, "a": NOW}, {"": NOW}):
-        store.commit_plans("run", [PersonPlan("p", decisions=(decided, decided), due=due)], NOW)
+        store.commit_plans("run", seen(store, [PersonPlan("p", decisions=(decided, decided), due=due)]), NOW)
     assert store.next_due() == NOW
     assert store.mark_due(NOW, 10) == 1
     assert store.mark_everybody("", 10) == "1"

@@ -13,6 +13,7 @@ from syncd.clock import FixedClock
 from syncd.model import FieldValue, Lane, Lead, OperationKind, OperationState, OrgRow, Touch
 from syncd.ports import DecisionRow, OperationResult, PersonPlan, StoredActivity, StoredFacts, StoredStatus, StoredTouch
 from syncd.store import SqlStore, open_store, tables
+from tests.contract.planned import seen
 from tests.contract.test_store import operation, resolved
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -129,7 +130,7 @@ def test_people_are_planned_again_when_what_belongs_to_them_changes(store: SqlSt
     )
 
     def then(*rows: OrgRow) -> list[str]:
-        store.commit_plans("run", [PersonPlan(one) for one in ("c", "l", "other")], NOW)
+        store.commit_plans("run", seen(store, [PersonPlan(one) for one in ("c", "l", "other")]), NOW)
         put(store, *rows)
         return store.dirty_persons(9)
 
@@ -324,7 +325,7 @@ def test_a_lead_that_went_to_another_user_is_planned_again_while_a_policy_has_pr
     for n, (name, is_noted, dirty) in enumerate((("p", False, []), ("q", True, ["q"]))):
         store.note_statuses(is_noted)
         put(store, row("Lead", f"00Q{n}", external_id=name, owner_id="005a"))
-        store.commit_plans("run", [PersonPlan(name)], NOW)
+        store.commit_plans("run", seen(store, [PersonPlan(name)]), NOW)
         put(store, row("Lead", f"00Q{n}", NOW + DAY, external_id=name, owner_id="005b"))
         assert store.dirty_persons(9) == dirty
 

@@ -17,6 +17,7 @@ from syncd.model import Candidate, InboxOutcome, Lane, OperationState, OrgRow, P
 from syncd.ports import Backfill, DeadLetter, OperationResult, PersonPlan, ResolvedRecord, Review
 from syncd.store import SqlStore, open_store, tables
 from syncd.store.runs import PRUNED_RUN
+from tests.contract.planned import seen
 from tests.contract.test_store import operation, resolved
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -66,7 +67,7 @@ def wrote(store: SqlStore, number: int, person: str, state: OperationState, at: 
     fields = more.pop("fields", {"Title": f"t{number}"})
     planned = operation(number, person, sf_id=f"00Q{person}", fields=fields)
     planned = msgspec.structs.replace(planned, planned_at=at)
-    store.commit_plans("run", [PersonPlan(person, (planned,))], at)
+    store.commit_plans("run", seen(store, [PersonPlan(person, (planned,))]), at)
     store.mark_sent([planned.operation_id], at)
     echo = OrgRow("Lead", planned.sf_id, dict(fields), at) if state is OperationState.DONE else None
     base = dict(fields) if echo else {}
@@ -170,7 +171,7 @@ def test_what_is_open_or_waits_for_its_echo_stays(store: SqlStore) -> None:
     store.commit_resolved("run", [resolved(n, one) for n, one in enumerate("abc")], LONG_AGO)
     for n, (person, state) in enumerate(zip("abc", ("planned", "unknown", "done"), strict=True)):
         planned = msgspec.structs.replace(operation(n, person, sf_id=f"00Q{person}"), planned_at=LONG_AGO)
-        store.commit_plans("run", [PersonPlan(person, (planned,))], LONG_AGO)
+        store.commit_plans("run", seen(store, [PersonPlan(person, (planned,))]), LONG_AGO)
         if state != "planned":
             store.mark_sent([planned.operation_id], LONG_AGO)
             store.commit_results("run", [OperationResult(planned.operation_id, OperationState(state), "00Qx")], LONG_AGO)

@@ -13,6 +13,7 @@ from syncd.errors import StoreError
 from syncd.model import Candidate, Lane, Operation, OperationKind, OperationState
 from syncd.ports import OperationResult, PersonPlan, Review
 from syncd.store import SqlStore, open_store
+from tests.contract.planned import seen
 from tests.contract.test_store import NOW, operation, org_row, resolved
 
 REP, QUEUE = "005000000000002AAA", "00G000000000001AAA"
@@ -25,7 +26,7 @@ def store(store_url: str) -> Iterator[SqlStore]:
     opened.start_run("run", NOW, ["booth"])
     opened.put_org_rows([org_row("00Q1", NOW, owner_id=QUEUE)], {}, NOW)
     opened.commit_resolved("run", [resolved(1, "p1", org_links=(("Lead", "00Q1"),), lane=Lane.HOT)], NOW)
-    opened.commit_plans("run", [PersonPlan("p1")], NOW)
+    opened.commit_plans("run", seen(opened, [PersonPlan("p1")]), NOW)
     yield opened
     opened.close()
 
@@ -43,7 +44,7 @@ def task(number: int, person: str = "p1", **more: Any) -> Operation:
 
 
 def test_a_task_keeps_its_own_id(store: SqlStore) -> None:
-    store.commit_plans("run", [PersonPlan("p1", (task(1),))], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p1", (task(1),))]), NOW)
     (one,) = store.operations((OperationState.PLANNED,), 10)
     assert (one.own_id, one.external_id, one.target) == ("t1", "t1", "Task:new:t1")
     store.put_operations([operation(2, "p1")])
@@ -51,8 +52,8 @@ def test_a_task_keeps_its_own_id(store: SqlStore) -> None:
 
 
 def test_one_open_task_per_record_and_any_number_per_person(store: SqlStore) -> None:
-    store.commit_plans("run", [PersonPlan("p1", (task(1), task(2, own_id="t2")))], NOW)
-    store.commit_plans("run", [PersonPlan("p1", (task(3),))], NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p1", (task(1), task(2, own_id="t2")))]), NOW)
+    store.commit_plans("run", seen(store, [PersonPlan("p1", (task(3),))]), NOW)
     assert [one.operation_id for one in store.operations_of("p1")] == ["000001", "000002"]
     with pytest.raises(StoreError):
         store.put_operations([task(4)])
@@ -99,7 +100,7 @@ def test_how_tasks_fare_says_nothing_of_the_lead(store: SqlStore) -> None:
 
 def test_a_lead_that_goes_to_a_user_asks_for_a_plan_if_its_record_came_hot(store: SqlStore) -> None:
     def hand(owner: str, minutes: int) -> list[str]:
-        store.commit_plans("run", [PersonPlan("p1")], NOW)
+        store.commit_plans("run", seen(store, [PersonPlan("p1")]), NOW)
         store.put_org_rows([org_row("00Q1", NOW + timedelta(minutes=minutes), owner_id=owner)], {}, NOW)
         return store.dirty_persons(10)
 
