@@ -15,6 +15,7 @@ from syncd.connector import Page
 from syncd.errors import ContractError, SourceUnavailableError, SyncdError
 from syncd.ports import DeadLetter, StoredPage
 from syncd.run.context import PassContext, Source
+from syncd.run.erased import without_answered
 from syncd.run.feed import Arrival, Feed, Task, tasks_of
 from syncd.run.rest import leave_alone, left_alone_until
 
@@ -188,6 +189,7 @@ class Ingest:
         before = self._last[place].cursor if place in self._last else task.cursor
         self._last[place] = page
         done.notices.extend([page.notice] if page.notice else [])
+        page = without_answered(ctx, name, task.stream, page)
         if page.records or page.rejects or page.cursor != before:
             page = msgspec.structs.replace(page, partition=task.partition) if task.partition else page
             self._storing = _Storing(task, page, self._pool.submit(self._put, task, page, ctx.clock.now()))
