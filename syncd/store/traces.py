@@ -45,7 +45,7 @@ def belongings_of(connection: Connection, person_id: str) -> Belongings:
         tuple(numbers),
         tuple(sorted(mailboxes)),
         tuple(sorted(refs)),
-        tuple(sorted(_in_org(connection, numbers, mailboxes))),
+        tuple(sorted(_in_org(connection, ids, numbers, mailboxes))),
         tuple(sorted(tuple(row) for row in connection.execute(operations))),
     )
 
@@ -179,8 +179,10 @@ def _mailboxes(connection: Connection, ids: Collection[str], numbers: Collection
     return found - set(connection.execute(taken).scalars())
 
 
-def _in_org(connection: Connection, numbers: Collection[int], mailboxes: Collection[str]) -> set[tuple[str, str, bool]]:
-    """Linked records; unlinked ones with one of the mailboxes; and the contacts that their leads were converted to, if nobody's."""
+def _in_org(
+    connection: Connection, ids: Collection[str], numbers: Collection[int], mailboxes: Collection[str]
+) -> set[tuple[str, str, bool]]:
+    """Linked records; those of nobody with their external id or one of the mailboxes; and the contacts that their leads became."""
     o, b = t.org_record.c, t.block_key.c
     columns = select(o.object, o.sf_id, o.is_deleted, o.contact_id)
     rows = list(connection.execute(columns.where(among(connection, o.person_number, numbers))))
@@ -193,6 +195,10 @@ def _in_org(connection: Connection, numbers: Collection[int], mailboxes: Collect
         )
     )
     rows += connection.execute(by_mailbox)
+    rows += connection.execute(columns.where(and_(among(connection, o.external_id, ids), o.person_number.is_(None))))
+    # Nothing is found by a record that was deleted: what it holds has to be looked at.
+    gone = columns.add_columns(o.fields).where(and_(o.is_deleted, o.person_number.is_(None), o.fields != "{}"))
+    rows += [row for row in connection.execute(gone) if mailboxes_in(row.fields.encode()) & set(mailboxes)]
     contacts = [row.contact_id for row in rows if row.contact_id]
     is_free = and_(o.object == "Contact", among(connection, o.sf_id, contacts), o.person_number.is_(None))
     rows += connection.execute(columns.where(is_free))
