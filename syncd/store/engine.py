@@ -145,7 +145,8 @@ class Database:
                 with self.write() as connection:
                     yield connection
             finally:
-                driver.execute(f"PRAGMA secure_delete = {int(before)}")
+                with suppress(sqlite3.ProgrammingError):  # a connection that is gone has forgotten it already
+                    driver.execute(f"PRAGMA secure_delete = {int(before)}")
 
     def scrub(self) -> tuple[str, ...]:
         """Write a SQLite file anew and empty its log, so that nothing is left of what was ever deleted; gives what stood in the way.

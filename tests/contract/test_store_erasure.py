@@ -153,7 +153,9 @@ def lives(store: SqlStore, person: str, mail: str, name: str, number: int) -> No
     store.put_org_rows([OrgRow("Task", f"00T{person}", {"WhoId": sf_id, "Subject": name}, NOW)], {}, NOW)
 
 
-def everything(store: SqlStore, but: tuple[str, ...] = ("tombstone", "policy_day", "run_source", "meta", "arrival")) -> dict[str, list[str]]:
+def everything(
+    store: SqlStore, but: tuple[str, ...] = ("tombstone", "policy_day", "run_source", "meta", "arrival")
+) -> dict[str, list[str]]:
     """All rows of all tables as text."""
     found = {}
     with store.db.read() as connection:
@@ -377,6 +379,39 @@ def test_whoever_changes_while_it_is_looked_at_is_looked_at_again(store: SqlStor
     assert store.person_views(["p"])[0].state is PersonState.ACTIVE
     store.erase_person(store.traces_of("p"), digest_of, "run", NOW)
     assert store.operations([OperationState.PLANNED], 10) == []
+
+
+class _Death(BaseException):
+    """kill -9 within a transaction."""
+
+
+def test_a_death_at_any_statement_leaves_everything(store: SqlStore) -> None:
+    """One transaction: whichever statement it dies at, all is as it was; and every statement is needed to get through."""
+    lives(store, "p", MAIL, NEEDLE, 20)
+    is_deleted_in_org(store)
+    before, traces = everything(store, ()), store.traces_of("p")
+    left = 0
+
+    def die(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
+        nonlocal left
+        del connection, cursor, more
+        left -= 1
+        if left == 0:
+            raise _Death(statement)
+
+    event.listen(store.db.engine, "before_cursor_execute", die)
+    died = 0
+    for number in range(1, 200):
+        left = number
+        try:
+            store.erase_person(traces, digest_of, "run", NOW)
+            break
+        except _Death:
+            died, left = number, 0
+            assert everything(store, ()) == before, f"statement {number}"
+    event.remove(store.db.engine, "before_cursor_execute", die)
+    assert died > 30
+    assert store.traces_of("p").state is PersonState.ERASED
 
 
 def test_nobody_is_nobody(store: SqlStore) -> None:

@@ -13,10 +13,13 @@ import pytest
 from syncd.app.erase import Erasure
 from syncd.app.leads import find_leads, show_lead
 from syncd.errors import ConfigError
-from syncd.model import Lane, OperationState, Page, Record, RunStatus
+from syncd.model import ERASURE_ASKED, Lane, OperationState, Page, Record, Reject, RunStatus
+from syncd.run.context import Scope
+from syncd.run.erased import without_answered
 from tests.crash import oracle
 from tests.erasing import NEEDLES, PERSON, held_in
 from tests.hot import bring
+from tests.integration.test_opt_outs import Campaigns
 from tests.site import Site
 from tests.world import BOOTH, World, row
 
@@ -279,6 +282,53 @@ def person_id_of_erased(world: World) -> str:
     with closing(world.open()) as house:
         (run, *_) = [one.run_id for one in house.store.runs(10) if house.store.operations_of_run(one.run_id)]
         return house.store.operations_of_run(run)[0].person_id
+
+
+def test_a_wish_of_a_source_is_closed_and_not_repeated(make_world: Callable[..., World]) -> None:
+    """Its dead letter names the record; the source goes on to say so."""
+    world = make_world(Campaigns)
+    assert isinstance(world, Campaigns)
+    who = world.campaigns.put(PERSON["email"], lastName=PERSON["last"])
+    world.sign_up(4, "1")
+    world.settle()
+    world.run()
+    world.campaigns.erase(who)
+    world.settle()
+    world.run()
+    with closing(world.open()) as house:
+        (letter,) = house.store.dead_letters()
+        assert (letter.reason, f'"syncd lead erase SOURCE:{who} --yes"' in letter.message) == (ERASURE_ASKED, True)
+    gone_from_org(world)
+    done = erase(world, f"campaigns:{who}")
+    assert (done.counts["records"], done.dead_letters) == (1, (int(letter.dead_letter_id),))
+    world.campaigns.erase(who)
+    unknown = world.campaigns.put("somebody@example.com", lastName="Else")
+    world.campaigns.erase(unknown)
+    world.settle()
+    world.run()
+    with closing(world.open()) as house:
+        assert [one.key for one in house.store.dead_letters()] == [unknown], "of somebody who never came it is still a wish"
+        assert [one.dead_letter_id for one in house.store.dead_letters("dropped")] == [letter.dead_letter_id]
+        assert house.store.check() == []
+    assert held_in(world) == set()
+
+
+def test_wishes_are_told_apart_by_the_record(known: World) -> None:
+    """With or without the word before the key; another stream's are another record's."""
+    with closing(known.open()) as house:
+        (ref, *_) = [one.ref for one in house.store.person_views([person_of(known, MAIL)])[0].records]
+    erase(known, MAIL, keep=True)
+    asked = [Reject(key, ERASURE_ASKED, "", b"") for key in (ref.key, f"withdrawn-{ref.key}", "other", "withdrawn-other")]
+    page = Page((), {}, (*asked, Reject(ref.key, "ragged_row", "", b"")))
+    with closing(known.open()) as house:
+        ctx = house.lane_context((), Lane.INCREMENT, Scope())
+        left = without_answered(ctx, ref.source, ref.stream, page).rejects
+        assert [(one.key, one.reason) for one in left] == [
+            ("other", ERASURE_ASKED),
+            ("withdrawn-other", ERASURE_ASKED),
+            (ref.key, "ragged_row"),
+        ]
+        assert without_answered(ctx, ref.source, "elsewhere", page) == page
 
 
 def test_what_waits_in_the_inbox_is_skipped_at_once_and_counted(known: World) -> None:
