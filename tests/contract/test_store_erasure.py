@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -500,12 +501,52 @@ def test_nothing_is_asked_while_nobody_was_ever_erased(store: SqlStore) -> None:
     assert len(asked) == 2
 
 
-@pytest.mark.parametrize("engine_name", ["sqlite"])
-def test_files_are_written_anew_unless_something_is_in_the_way(
-    engine_name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def careless(tmp_path: Path) -> Iterator[SqlStore]:
+    """A SQLite store that leaves what it deletes in its free pages; some builds of SQLite never do."""
+    opened = open_store(f"sqlite:///{tmp_path / 'syncd.db'}", clock=FixedClock(NOW))
+    assert isinstance(opened, SqlStore)
+    opened.start_run("run", NOW, ["booth"])
+    with opened.db.write() as connection:
+        connection.connection.driver_connection.execute("PRAGMA secure_delete = 0")
+    yield opened
+    opened.close()
+
+
+def test_what_was_deleted_before_lies_about_no_more(careless: SqlStore, tmp_path: Path) -> None:
+    """Versions of before are in free pages, which only a new file has not."""
+    url = f"sqlite:///{tmp_path / 'syncd.db'}"
+    for _ in range(3):
+        careless.put_setting("old", NEEDLE * 2_000)
+        careless.put_setting("old", "")
+    careless.checkpoint()
+    assert held(url, (NEEDLE,)) == {"syncd.db"}
+    comes(careless, "p", MAIL, "other", "one", b'{"a": 1}')
+    careless.erase_person(careless.traces_of("p"), digest_of, "run", NOW)
+    careless.checkpoint()
+    assert held(url, (NEEDLE,)) == {"syncd.db"}, "an erasure alone does not reach it"
+    assert careless.scrub() == ()
+    assert held(url, (NEEDLE,)) == set()
+
+
+def test_what_an_erasure_deletes_is_overwritten_also_in_a_file_that_is_too_large(
+    careless: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(engine, "_MOST_COMPACTED_BYTES", 10)
+    url = f"sqlite:///{tmp_path / 'syncd.db'}"
+    comes(careless, "p", MAIL, NEEDLE, "one", PAYLOAD)
+    careless.erase_person(careless.traces_of("p"), digest_of, "run", NOW)
+    careless.put_page("run", "booth", "rows", Page((Record("two", PAYLOAD, NOW, 0, MAIL),), {}), Lane.HOT, NOW)
+    (row,) = careless.take_inbox(10)
+    careless.commit_resolved("run", [ResolvedRecord(row.sequence, row.ref, InboxOutcome.SKIPPED, ERASED, payload=PAYLOAD)], NOW)
+    assert careless.scrub() == (TOO_LARGE,)
+    assert held(url, (NEEDLE,)) == set()
+    driver: Any = careless.db._write_connection().connection.driver_connection
+    assert driver.execute("PRAGMA secure_delete").fetchone() == (0,), "only meanwhile: every pass would pay for it"
+
+
+def test_files_are_written_anew_unless_something_is_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader of the log, a file that is too large, a disk without room: it says so, and nothing fails."""
-    del engine_name
     path = tmp_path / "syncd.db"
     with closing(open_store(f"sqlite:///{path}", clock=FixedClock(NOW))) as store:
         assert isinstance(store, SqlStore)
