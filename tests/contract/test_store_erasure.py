@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import event, insert, select, update
+from sqlalchemy import delete, event, insert, select, update
 
 from syncd.clock import FixedClock
 from syncd.errors import ClaimConflictError, StoreError
@@ -206,9 +206,19 @@ def test_nothing_of_theirs_is_left_in_any_table_and_all_of_others_is(store: SqlS
 def test_what_sums_need_stays(store: SqlStore) -> None:
     lives(store, "p", MAIL, NEEDLE, 20)
     is_deleted_in_org(store)
+    with store.db.write() as connection:
+        connection.execute(update(tables.operation).where(tables.operation.c.state == "done").values(needs_echo=True))
+        connection.execute(update(tables.person).values(is_dirty=True))
     before = store.operation_counts("run")
     store.erase_person(store.traces_of("p"), digest_of, "run", NOW)
     assert store.operation_counts("run") == before
+    assert store.operations_needing_echo(10) == []
+    left = everything(store)
+    assert (left["due"], left["person_constraint"], left["hold"], left["exported_lead"]) == (
+        [], [], [], [f"('export-p', '00Qp', None, {NOW!r}, '', True)"],
+    )  # fmt: skip
+    with store.db.read() as connection:
+        assert connection.execute(select(tables.person.c.is_dirty)).scalars().all() == [False]
     (done, refused) = store.operations_of("p")
     assert (done.state, done.sf_id, done.finished_at, done.message) == (OperationState.DONE, "00Qp", NOW, "")
     assert (refused.state, refused.code, refused.message) == (OperationState.REFUSED, "REFUSED", "")
@@ -306,7 +316,16 @@ def test_somebody_whose_only_candidate_it_was_is_somebody_new(store: SqlStore) -
     comes(store, "p", MAIL, NEEDLE, "one", b'{"a": 1}')
     gone = Candidate("person", "p", "p", "", NEEDLE, NEEDLE, MAIL)
     other = Candidate("Lead", "00Qother", "", "", "Other")
-    for person, candidates in (("alone", (gone,)), ("asked", (gone, other)), ("twice", (gone,)), ("apart", (other,))):
+    their_lead, became = Candidate("Lead", "00Qp"), Candidate("Lead", "00Qx", contact_id="003p")
+    rows = [OrgRow(name, sf_id, {"Email": MAIL}, NOW) for name, sf_id in (("Lead", "00Qp"), ("Contact", "003p"))]
+    store.put_org_rows(rows, {}, NOW)
+    store.link_person("p", [("Lead", "00Qp"), ("Contact", "003p")], None, NOW)
+    for person, candidates in (
+        ("alone", (gone,)),
+        ("asked", (gone, other)),
+        ("twice", (gone, their_lead, became)),
+        ("apart", (other,)),
+    ):
         comes(store, person, f"{person}@example.com", person, person, b'{"a": 3}', person_state=PersonState.REVIEW)
         store.link_person(person, [], Review("weak_match", person, candidates, "Why.", at=NOW), NOW)
     store.link_person("twice", [], Review("several_matches", "twice", (other,), "Why.", at=NOW), NOW)
@@ -413,6 +432,71 @@ def test_a_death_at_any_statement_leaves_everything(store: SqlStore) -> None:
     event.remove(store.db.engine, "before_cursor_execute", die)
     assert died > 30
     assert store.traces_of("p").state is PersonState.ERASED
+
+
+def test_a_record_is_remembered_by_what_is_left_of_it(store: SqlStore) -> None:
+    """A touch, or a link, says that there was one; and a link to somebody else names it too."""
+    comes(store, "p", MAIL, NEEDLE, "one", b'{"a": 1}')
+    comes(store, "q", OTHER_MAIL, "other", "two", b'{"a": 2}')
+    with store.db.write() as connection:
+        k = tables.link.c
+        connection.execute(delete(tables.record).where(tables.record.c.key == "one"))
+        connection.execute(delete(tables.link).where(k.key == "one"))
+        linked = {"source": "booth", "stream": "rows", "evidence": "email", "run_id": "run", "at": NOW}
+        connection.execute(insert(tables.link).values(**linked, key="linked", person_id="p"))
+        connection.execute(insert(tables.link).values(**linked, key="linked", person_id="somebody"))
+    traces = store.traces_of("p")
+    assert [one.key for one in traces.belongings.refs] == ["linked", "one"]
+    store.erase_person(traces, digest_of, "run", NOW)
+    with store.db.read() as connection:
+        assert connection.execute(select(tables.link.c.key)).scalars().all() == ["two"]
+
+
+def test_a_mailbox_that_is_nobodys_claim_is_remembered_too(store: SqlStore) -> None:
+    """Of somebody about whom a question was open."""
+    comes(store, "p", MAIL, NEEDLE, "one", b'{"a": 1}', claims=())
+    traces = store.traces_of("p")
+    assert traces.belongings.mailboxes == (MAIL,)
+
+
+def test_a_dead_letter_of_a_write_goes_though_it_names_nobody(store: SqlStore) -> None:
+    comes(store, "p", MAIL, NEEDLE, "one", b'{"a": 1}')
+    store.put_operations([operation(7, "p", state=OperationState.REFUSED)])
+    for number in ("000007", "000008"):
+        store.put_dead_letters([DeadLetter("operation", "push", "REFUSED", NEEDLE, operation_id=number, at=NOW)])
+    store.erase_person(store.traces_of("p"), digest_of, "run", NOW)
+    assert [one.operation_id for one in store.dead_letters()] == ["000008"]
+
+
+def test_what_a_kept_lead_becomes_is_found_by_nothing_unless_it_is_somebodys(store: SqlStore) -> None:
+    """Whether it was there before the lead says so, comes with it, or comes later."""
+    comes(store, "p", MAIL, NEEDLE, "one", b'{"a": 1}')
+    comes(store, "q", OTHER_MAIL, "other", "two", b'{"a": 2}')
+    leads = [OrgRow("Lead", f"00Q{n}", {"Email": MAIL}, NOW) for n in range(4)]
+    store.put_org_rows(leads, {}, NOW)
+    store.link_person("p", [("Lead", one.sf_id) for one in leads], None, NOW)
+    store.erase_person(store.traces_of("p"), digest_of, "run", NOW)
+    contacts = [OrgRow("Contact", f"003{n}", {"Phone": "+1"}, NOW) for n in range(4)]
+    keys = {one.sf_id: (("phone", f"+{n}"),) for n, one in enumerate(contacts)}
+    store.put_org_rows([contacts[0], contacts[3]], keys, NOW)
+    store.link_person("q", [("Contact", "0033")], None, NOW)
+    later = NOW + timedelta(seconds=1)
+    became = [msgspec.structs.replace(one, is_converted=True, contact_id=f"003{n}", stamp=later) for n, one in enumerate(leads)]
+    store.put_org_rows([*became, contacts[1]], keys, NOW)
+    store.put_org_rows([contacts[2]], keys, NOW)
+    found = store.candidates([("phone", f"+{n}") for n in range(4)])
+    assert {key: [one.subject_id for one in subjects] for key, subjects in found.items()} == {("phone", "+3"): ["0033"]}
+
+
+def test_a_record_is_found_behind_its_source(store: SqlStore) -> None:
+    """With its stream or without; a key may hold colons itself."""
+    comes(store, "p", MAIL, NEEDLE, "urn:x:1", b'{"a": 1}')
+    comes(store, "q", OTHER_MAIL, "other", "1", b'{"a": 2}')
+    for wanted, found in (
+        ("booth:urn:x:1", ["p"]), ("booth:rows:urn:x:1", ["p"]), ("booth:rows:1", ["q"]), ("booth:1", ["q"]), ("urn:x:1", ["p"]),
+        ("booth:2", []), ("booth:other:1", []), ("other:1", []), ("booth:", []),
+    ):  # fmt: skip
+        assert store.find_persons([], wanted, 5) == found, wanted
 
 
 def test_nobody_is_nobody(store: SqlStore) -> None:
@@ -536,9 +620,11 @@ def test_what_an_erasure_deletes_is_overwritten_also_in_a_file_that_is_too_large
     url = f"sqlite:///{tmp_path / 'syncd.db'}"
     comes(careless, "p", MAIL, NEEDLE, "one", PAYLOAD)
     careless.erase_person(careless.traces_of("p"), digest_of, "run", NOW)
-    careless.put_page("run", "booth", "rows", Page((Record("two", PAYLOAD, NOW, 0, MAIL),), {}), Lane.HOT, NOW)
-    (row,) = careless.take_inbox(10)
-    careless.commit_resolved("run", [ResolvedRecord(row.sequence, row.ref, InboxOutcome.SKIPPED, ERASED, payload=PAYLOAD)], NOW)
+    plain = f'{{"mail": "{MAIL}", "note": "{NEEDLE * 100}"}}'.encode()
+    careless.put_page("run", "booth", "rows", Page((Record("two", plain, NOW, 0, MAIL),), {}), Lane.HOT, NOW)
+    rows = careless.take_inbox(50)
+    gone = [ResolvedRecord(row.sequence, row.ref, InboxOutcome.SKIPPED, ERASED, payload=plain) for row in rows]
+    careless.commit_resolved("run", gone, NOW)
     assert careless.scrub() == (TOO_LARGE,)
     assert held(url, (NEEDLE,)) == set()
     driver: Any = careless.db._write_connection().connection.driver_connection
@@ -579,6 +665,10 @@ def test_a_run_that_skips_what_waited_has_right_sums(store: SqlStore) -> None:
     store.finish_run("erasure", later, RunStatus.OK, {})
     counts = store.source_counts("erasure")["booth"]
     assert (counts.waiting_before, counts.skipped, counts.waiting) == (2, 1, 1)
+    with store.db.read() as connection:
+        i = tables.inbox.c
+        ended = select(i.run_id, i.reason, i.key, i.payload).where(i.state == "skipped")
+        assert [(*row[:3], bytes(row[3])) for row in connection.execute(ended)] == [("erasure", ERASED, "", b"")]
     assert [one.ref.key for one in store.take_inbox(10)] == ["two"]
     assert store.check() == []
 

@@ -66,7 +66,13 @@ def test_a_death_at_every_point_leaves_all_of_a_person_or_nothing(
     points: list[tuple[str, int]], engine: str, tmp_path: Path
 ) -> None:
     named = {point for point, _ in points}
-    assert {"before:store.erase_person", "after:store.erase_person", "after:store.start_run", "before:store.scrub"} <= named
+    assert {
+        "before:store.erase_person",
+        "after:store.erase_person",
+        "after:store.start_run",
+        "before:store.scrub",
+        "after:journal.scrub",
+    } <= named
     for index, point in enumerate(points):
         world, person_id = prepared(tmp_path / f"w{index}", engine)
         with pytest.raises(Death):

@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from syncd.app.erase import Erasure
+from syncd.app.erase import Eraser, Erasure
 from syncd.app.leads import find_leads, show_lead
-from syncd.errors import ConfigError
-from syncd.model import ERASURE_ASKED, Lane, OperationState, Page, Record, Reject, RunStatus
+from syncd.errors import ClaimConflictError, ConfigError
+from syncd.model import ERASURE_ASKED, Delivery, Lane, OperationState, Page, Record, Reject, RunStatus, Wanted
+from syncd.ports import Traces
 from syncd.run.context import Scope
 from syncd.run.erased import without_answered
+from tests.adforms import AdForms, Ads
 from tests.crash import oracle
 from tests.erasing import NEEDLES, PERSON, held_in
 from tests.hot import bring
@@ -329,6 +331,76 @@ def test_wishes_are_told_apart_by_the_record(known: World) -> None:
             (ref.key, "ragged_row"),
         ]
         assert without_answered(ctx, ref.source, "elsewhere", page) == page
+
+
+class Withdrawing(AdForms):
+    """Says of some leads that they are withdrawn: when it is sent to, or when it is asked."""
+
+    def parse(self, delivery: Delivery, options: Any) -> tuple[Any, ...]:
+        said = json.loads(delivery.body)
+        if said.get("withdrawn") == "at once":
+            return (Reject(f"withdrawn-{said['id']}", ERASURE_ASKED, "", delivery.body),)
+        return super().parse(delivery, options)
+
+    def fetch(self, session: Any, options: Any, wanted: Wanted) -> Any:
+        if json.loads(wanted.payload).get("withdrawn"):
+            return Reject(wanted.key, ERASURE_ASKED, "", wanted.payload)
+        return super().fetch(session, options, wanted)
+
+
+@pytest.mark.parametrize("how", ["at once", "when asked"])
+def test_a_wish_that_is_sent_again_is_not_set_aside_again(make_world: Callable[..., World], how: str) -> None:
+    world = make_world(Ads, connector=Withdrawing())
+    assert isinstance(world, Ads)
+    number = world.vendor.fill(PERSON["email"])
+    world.run()
+    world.announce(number, withdrawn=how)
+    world.heat()
+    with closing(world.open()) as house:
+        assert [one.reason for one in house.store.dead_letters()] == [ERASURE_ASKED]
+    gone_from_org(world)
+    erase(world, f"ads:{number}")
+    world.announce(number, withdrawn=how)
+    world.announce("77", withdrawn=how)
+    world.heat()
+    with closing(world.open()) as house:
+        assert [one.key.removeprefix("withdrawn-") for one in house.store.dead_letters()] == ["77"]
+        assert len(house.store.dead_letters("dropped")) == 1
+        assert house.store.check() == []
+    assert len(world.logged("record_dead_lettered")) == 2
+
+
+class Busy:
+    """A store to which something is added while an erasure looks at it, so many times."""
+
+    def __init__(self, store: Any, times: int) -> None:
+        self._store, self._left = store, times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def traces_of(self, person_id: str) -> Traces:
+        found: Traces = self._store.traces_of(person_id)
+        if self._left:
+            self._left -= 1
+            (operation, *_) = self._store.operations_of(person_id)
+            held = msgspec.structs.replace(
+                operation, operation_id=f"late{self._left}", state=OperationState.HELD, object=f"X{self._left}"
+            )
+            self._store.put_operations([held])
+        return found
+
+
+@pytest.mark.parametrize(("times", "is_done"), [(2, True), (3, False)])
+def test_what_is_added_meanwhile_is_looked_at_again_and_not_for_ever(known: World, times: int, is_done: bool) -> None:
+    with closing(known.open()) as house:
+        person_id = person_of(known, MAIL)
+        eraser = Eraser(Busy(house.store, times), house.journal, house.secret(), "run")  # type: ignore[arg-type]
+        try:
+            done = eraser.carry_out(person_id, (), known.clock.now(), keep=True).is_done
+        except ClaimConflictError:
+            done = False
+        assert done is is_done
 
 
 def test_what_waits_in_the_inbox_is_skipped_at_once_and_counted(known: World) -> None:

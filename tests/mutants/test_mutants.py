@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import acting, feedback, intake, mailchimp, opt_outs, retention, tasks, two_ways, xactly
+from tests.mutants import acting, erasure, feedback, intake, mailchimp, opt_outs, retention, tasks, two_ways, xactly
 from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).parents[2]
