@@ -189,10 +189,10 @@ class Ingest:
         before = self._last[place].cursor if place in self._last else task.cursor
         self._last[place] = page
         done.notices.extend([page.notice] if page.notice else [])
-        page = without_answered(ctx, name, task.stream, page)
         if page.records or page.rejects or page.cursor != before:
-            page = msgspec.structs.replace(page, partition=task.partition) if task.partition else page
-            self._storing = _Storing(task, page, self._pool.submit(self._put, task, page, ctx.clock.now()))
+            kept = without_answered(ctx, name, task.stream, page)
+            kept = msgspec.structs.replace(kept, partition=task.partition or kept.partition)
+            self._storing = _Storing(task, kept, self._pool.submit(self._put, task, kept, ctx.clock.now()))
 
     def _put(self, task: Task, page: Page, at: datetime) -> StoredPage:
         """Runs in the thread."""

@@ -147,8 +147,8 @@ MUTANTS = [
     Mutant(
         "a wish that was fulfilled is set aside again",
         "syncd/run/ingest.py",
-        "page = without_answered(ctx, name, task.stream, page)",
-        "pass",
+        "kept = without_answered(ctx, name, task.stream, page)",
+        "kept = page",
         (PASSES, "closed_and_not_repeated"),
     ),
     Mutant(
