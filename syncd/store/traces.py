@@ -23,7 +23,8 @@ from syncd.store.engine import Database, unpack
 from syncd.store.shared import LEAD, ref_of
 
 _SLICE = 2_000
-_MAILBOX = re.compile(r"[^\s\"'<>()\[\]{},;:\\|=&?/]+@[^\s\"'<>()\[\]{},;:\\|=&?/@]+")
+_WORD = re.compile(r"[^\s\"'<>()\[\]{},;:\\|=&?/]+")
+"""Of characters that may stand in a mailbox. Looking for the @ in the pattern itself would take the square of a long text."""
 _ESCAPES = re.compile(r"\\[nrt]")
 MAILBOX_KIND = "email"
 
@@ -131,7 +132,7 @@ def mailboxes_in(raw: bytes) -> set[str]:
     if b"@" not in raw and b"\\u0040" not in raw and b"%40" not in raw:
         return set()
     said = _ESCAPES.sub(" ", raw.decode("utf-8", "replace")).replace("\\u0040", "@").replace("%40", "@")
-    return {key for one in _MAILBOX.findall(said) if (key := email_key(one.strip(".")))}
+    return {key for one in _WORD.findall(said) if one.count("@") == 1 and (key := email_key(one.strip(".")))}
 
 
 def _people(connection: Connection, person_id: str) -> list[tuple[str, int]]:

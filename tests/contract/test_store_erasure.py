@@ -681,6 +681,7 @@ def test_a_run_that_skips_what_waited_has_right_sums(store: SqlStore) -> None:
         (b"mail=ada%40b.example&x=1", {"ada@b.example"}),
         (b'{"x": "ada\\u0040b.example"}', {"ada@b.example"}),
         (b"nothing here", set()),
+        (b"y" * 300_000 + b" ada@b.example", {"ada@b.example"}),
         (b"@ a@ @b", set()),
     ],
 )
