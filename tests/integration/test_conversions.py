@@ -439,6 +439,20 @@ def test_a_person_answers_the_question_by_converting(world: World) -> None:
         by_hand(world, "ada@acme.test")
 
 
+def test_a_question_that_came_of_a_conversion_by_hand_stays_open_though_no_rule_converts(world: World) -> None:
+    there = account(world.org, "Somebody")
+    world.org.duplicate_rules["Account"] = lambda _org, new: [there] if new["Name"] == "Company 1" else []
+    world.drop([row(1)])
+    world.run()
+    with pytest.raises(ConfigError, match="did not take it"):
+        by_hand(world, "person1@example.com", account="new")
+    assert open_questions(world) == ["conversion"]
+    world.org.edit(world.lead("person1@example.com")["Id"], {"City": "Berlin"}, user="rep1")
+    for _ in range(2):
+        world.run()
+    assert open_questions(world) == ["conversion"]
+
+
 def test_by_hand_it_works_without_a_policy_and_consent_still_goes_first(make_world: Callable[..., World]) -> None:
     world = with_owner(make_world(mapping=MAPPING))
     there = account(world.org, "Acme")
