@@ -551,7 +551,9 @@ def test_what_the_mirror_learns_while_somebody_is_planned_is_not_forgotten(world
     world.org.edit(lead_id, {"City": "Berlin"}, user="rep1")
     race = Meanwhile("store", "person_facts", read_beside)
     world.run(wrap=race.wrap)
-    other.close()
     assert race.happened
     world.run()
     assert world.lead("person1@example.com")["IsConverted"]
+    world.run()
+    assert other.store.dirty_persons(9) == [], "and it ends: whoever was planned with all that is known is done with"
+    other.close()
