@@ -81,7 +81,7 @@ def _person(rng: random.Random, number: int, rows: Rows) -> None:
     """One person: where they came from, and what became of them."""
     person_id = f"{number * 2654435761 % 2**64:016x}"
     came_at = NOW - timedelta(seconds=rng.randrange(86_400, _YEAR))
-    rows["person"].append((number, person_id, "active", "{}", "{}", False, None, micros(came_at)))
+    rows["person"].append((number, person_id, "active", "{}", "{}", False, None, micros(came_at), 0))
     last_at = came_at
     for turn in range(1 if rng.random() < 0.9 else 2):
         last_at = came_at if turn == 0 else _between(rng, came_at)

@@ -25,6 +25,7 @@ from syncd.plan.deletions import kept_opt_outs, last_expired
 from syncd.plan.facts import standing_record
 from syncd.plan.fields import diff, fitting
 from syncd.plan.observed import kept_notes
+from syncd.plan.once import rule_of
 from syncd.plan.opt_outs import OPT_OUT, OptOutSettings, copies
 from syncd.plan.source_actions import ActionWrite
 from syncd.plan.standards import ASKED, CONVERT, Carried
@@ -131,9 +132,11 @@ class _Planner:
         )
 
     def _settled(self) -> tuple[str, ...]:
-        """Kinds of questions that stand no longer: the lead is not to be converted any more, is gone, or another one is asked."""
+        """Kinds of questions of the policy that stand no longer: the lead is not to be converted any more, is gone, or another is asked."""
+        if self._carry_out is not None and self._carried is None:
+            return ()  # it was not asked this time
         asked, note = self._view.notes.get(CONVERT, ""), self._notes.get(CONVERT, "")
-        was_refused = any(one.kind is OperationKind.CONVERT for one in self._view.refused_operations)
+        was_refused = any(one.kind is OperationKind.CONVERT and rule_of(one.provenance) for one in self._view.refused_operations)
         is_over = (asked.startswith(ASKED) and note != asked) or (was_refused and note != _REFUSED_BEFORE)
         return ("conversion",) if is_over else ()
 

@@ -187,7 +187,7 @@ class DeskStore:
     def close_reviews(self, person_id: str, kind: str, decision: str) -> None:
         """Close the open question of a kind about a person: it was answered in another way."""
         with self.db.write() as connection:
-            close_open(connection, person_id, kind, state="accepted", decision=decision)
+            close_open(connection, [person_id], kind, state="accepted", decision=decision)
 
     @staticmethod
     def _decide(connection: Connection, number: int, state: str, decision: str) -> None:

@@ -85,15 +85,15 @@ class PeopleStore:
             update_rows(connection, t.person, ("is_dirty",), seen, keys=("person_id", "marks"))
             put_decisions(connection, decision_rows(free, run_id, at))
             replace_due(connection, free)
+            for kind in sorted({kind for plan in free for kind in plan.settled}):
+                close_open(connection, [plan.person_id for plan in free if kind in plan.settled], kind, state="settled")
+            for kind in sorted({kind for plan in free for kind in plan.asked_again}):
+                reopen(connection, [plan.person_id for plan in free if kind in plan.asked_again], kind)
             for plan in free:
                 for name, sf_id, base in plan.bases:
                     merge_base(connection, name, sf_id, base)
                 if plan.dead_letter is not None:
                     put_dead_letter(connection, plan.dead_letter)
-                for kind in plan.settled:
-                    close_open(connection, plan.person_id, kind, state="settled")
-                for kind in plan.asked_again:
-                    reopen(connection, plan.person_id, kind)
                 if plan.review is not None:
                     put_review(self.db, connection, plan.review)
 

@@ -60,7 +60,9 @@ class PruneStore:
         yield from self._prune_operations(before, limit)
         yield from prune_policy(self.db, before, limit)
         for table in (t.dead_letter, t.review):
-            yield from self._walk(table, table.c.at, and_(table.c.state != "open", table.c.at < before), before, limit)
+            # What was settled may be asked again, and nothing else knows it.
+            is_over = and_(table.c.state.not_in(("open", "settled")), table.c.at < before)
+            yield from self._walk(table, table.c.at, is_over, before, limit)
         asked = and_(t.request.c.state.in_(("done", "failed")), t.request.c.ended_at < before)
         yield from self._walk(t.request, t.request.c.at, asked, before, limit)
         yield self._prune_arrivals()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, func, insert, select, text, update
+from sqlalchemy import Connection, and_, exists, func, insert, select, text, update
 
 from syncd.model import Lead, RecordRef
 from syncd.ports import DeadLetter, Review
@@ -137,20 +137,21 @@ def put_review(db: Database, connection: Connection, review: Review) -> bool:
     return connection.execute(kept.returning(t.review.c.review_id)).first() is not None
 
 
-def close_open(connection: Connection, person_id: str, kind: str, *, state: str, decision: str = "") -> None:
-    """Close the open question of a kind about a person, if there is one: it was answered in another way, or stands no longer (`settled`)."""
+def close_open(connection: Connection, person_ids: Iterable[str], kind: str, *, state: str, decision: str = "") -> None:
+    """Close the open questions of a kind about people: each was answered in another way, or stands no longer (`settled`)."""
     r = t.review.c
-    here = and_(r.person_id == person_id, r.kind == kind, text("review.state = 'open'"))
+    here = and_(among(connection, r.person_id, person_ids), r.kind == kind, text("review.state = 'open'"))
     connection.execute(update(t.review).where(here).values(state=state, decision=decision))
 
 
-def reopen(connection: Connection, person_id: str, kind: str) -> None:
-    """Ask the last question of a kind about a person again, if it was settled and none is open."""
-    r = t.review.c
-    theirs = and_(r.person_id == person_id, r.kind == kind)
-    found = connection.execute(select(r.review_id, r.state).where(theirs).order_by(r.review_id)).all()
-    if found and found[-1].state == "settled" and all(one.state != "open" for one in found):
-        connection.execute(update(t.review).where(r.review_id == found[-1].review_id).values(state="open"))
+def reopen(connection: Connection, person_ids: Iterable[str], kind: str) -> None:
+    """Ask the last question of a kind about people again: of those where it was settled and none is open."""
+    r, other = t.review.c, t.review.alias()
+    theirs = among(connection, r.person_id, person_ids)
+    last = select(func.max(r.review_id)).where(and_(theirs, r.kind == kind)).group_by(r.person_id)
+    is_open = exists().where(and_(other.c.person_id == r.person_id, other.c.kind == kind, other.c.state == "open"))
+    here = and_(r.review_id.in_(last), r.state == "settled", ~is_open)
+    connection.execute(update(t.review).where(here).values(state="open"))
 
 
 def instant_of(value: str | None) -> datetime | None:

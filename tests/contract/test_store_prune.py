@@ -282,6 +282,33 @@ def test_closed_questions_answered_requests_and_old_arrivals_go(store: SqlStore)
     assert [hour for hour, _ in store.arrivals("booth", LONG_AGO)] == [(NOW - 59 * DAY).replace(minute=0)]
 
 
+def test_a_question_that_was_settled_stays_and_is_asked_again_once(store: SqlStore) -> None:
+    """One that was answered, and one that is open already, are not."""
+    store.start_run("r", LONG_AGO, ["booth"])
+    names = ["p1", "p2", "p3"]
+    for n, name in enumerate(names):
+        store.commit_resolved("r", [resolved(n, name)], LONG_AGO)
+
+    def plans(**changes: Any) -> list[PersonPlan]:
+        return seen(store, [PersonPlan(name, **changes) for name in names])
+
+    def ask(*people: str) -> None:
+        asked = [Review("conversion", name, (), "?", at=LONG_AGO) for name in people]
+        store.commit_plans("r", [PersonPlan(one.person_id, review=one) for one in asked], LONG_AGO)
+
+    ask(*names)
+    store.close_reviews("p3", "conversion", "00Q1")
+    store.commit_plans("r", plans(settled=("conversion", "other")), LONG_AGO)
+    assert store.reviews() == []
+    ask("p2")
+    prune(store)
+    assert [one.person_id for one in store.reviews()] == ["p2"]
+    for _ in range(2):
+        store.commit_plans("r", plans(asked_again=("conversion",)), NOW)
+        assert sorted(one.person_id for one in store.reviews()) == ["p1", "p2"]
+    assert {one.reason for one in store.reviews()} == {"?"}
+
+
 def test_records_people_and_links_stay(store: SqlStore) -> None:
     store.start_run("r", LONG_AGO, ["booth"])
     store.commit_resolved("r", [resolved(n, f"p{n}", claims=(("email", f"p{n}@example.com"),)) for n in range(3)], LONG_AGO)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from syncd.app.convert import Converted, ConvertWish
@@ -13,6 +15,7 @@ from syncd.model import OperationKind, RunStatus
 from syncd.sandbox import SandboxOrg
 from tests.hot import with_owner
 from tests.integration.test_delivery import wrote
+from tests.integration.test_races import Meanwhile
 from tests.world import MAPPING, World, row
 
 DAY = 86_400
@@ -436,6 +439,20 @@ def test_a_person_answers_the_question_by_converting(world: World) -> None:
         by_hand(world, "ada@acme.test")
 
 
+def test_a_question_that_came_of_a_conversion_by_hand_stays_open_though_no_rule_converts(world: World) -> None:
+    there = account(world.org, "Somebody")
+    world.org.duplicate_rules["Account"] = lambda _org, new: [there] if new["Name"] == "Company 1" else []
+    world.drop([row(1)])
+    world.run()
+    with pytest.raises(ConfigError, match="did not take it"):
+        by_hand(world, "person1@example.com", account="new")
+    assert open_questions(world) == ["conversion"]
+    world.org.edit(world.lead("person1@example.com")["Id"], {"City": "Berlin"}, user="rep1")
+    for _ in range(2):
+        world.run()
+    assert open_questions(world) == ["conversion"]
+
+
 def test_by_hand_it_works_without_a_policy_and_consent_still_goes_first(make_world: Callable[..., World]) -> None:
     world = with_owner(make_world(mapping=MAPPING))
     there = account(world.org, "Acme")
@@ -515,3 +532,28 @@ def test_an_opt_out_that_the_org_does_not_take_along_follows(world: World) -> No
     for _ in range(3):
         assert wrote(world.run()) == 0
     assert living(world, "Contact")[0]["HasOptedOutOfEmail"] is False
+
+
+def test_what_the_mirror_learns_while_somebody_is_planned_is_not_forgotten(world: World) -> None:
+    """It is read beside the planning: a plan of what was known before must not say that all is done."""
+    world.drop([row(1, title="Intern")])
+    world.run()
+    lead_id = world.lead("person1@example.com")["Id"]
+    other = world.open()
+
+    def read_beside() -> None:
+        world.org.edit(lead_id, {"Title": "Head"}, user="rep1")
+        (known,) = other.store.org_records([("Lead", lead_id)])
+        stamp = world.clock.now() + timedelta(seconds=1)
+        learned = msgspec.structs.replace(known.row, fields={**known.row.fields, "Title": "Head"}, stamp=stamp)
+        assert other.store.put_org_rows([learned], {}, world.clock.now()) == 1
+
+    world.org.edit(lead_id, {"City": "Berlin"}, user="rep1")
+    race = Meanwhile("store", "person_facts", read_beside)
+    world.run(wrap=race.wrap)
+    assert race.happened
+    world.run()
+    assert world.lead("person1@example.com")["IsConverted"]
+    world.run()
+    assert other.store.dirty_persons(9) == [], "and it ends: whoever was planned with all that is known is done with"
+    other.close()

@@ -50,9 +50,7 @@ def test_a_win_is_taken_back_though_its_rule_is_written_otherwise_now(make: Call
     assert policy != telling(GOOGLE)
     world.write("mappings/policy.yaml", policy)
     world.settle()
-    world.org.edit(deal, {"StageName": "Closed Lost"})
-    for _ in range(3):
-        world.settle(26 * HOUR)
+    lose(world, deal)
     assert told(world)[-1] == (1250.5, "EUR", True)
 
 
@@ -128,9 +126,7 @@ def test_a_win_is_taken_back_though_the_person_has_left_the_org(make: Callable[.
     for one in (contact, lead):
         world.org.delete(one)
     world.settle()
-    world.org.edit(deal, {"StageName": "Closed Lost"})
-    for _ in range(3):
-        world.settle(26 * HOUR)
+    lose(world, deal)
     assert told(world)[-1] == (1250.5, "EUR", True)
     assert {state for _, state, _ in world.states()} == {"done"}
 
@@ -162,9 +158,7 @@ def test_a_deal_that_left_and_is_won_again_before_it_was_taken_back_stands_until
     for _ in range(2):
         world.settle(26 * HOUR)
     assert told(world)[-1] == (1250.5, "EUR", False)
-    world.org.edit(deal, {"StageName": "Closed Lost"})
-    for _ in range(2):
-        world.settle(26 * HOUR)
+    lose(world, deal)
     assert told(world)[-1] == (1250.5, "EUR", True)
     world.org.edit(deal, {"StageName": "Closed Won"})
     for _ in range(2):
@@ -180,9 +174,7 @@ def test_a_deal_that_two_were_told_of_is_taken_back_and_then_all_is_quiet(make: 
     deal = world.win(first)
     world.org.note("Opportunity", deal, {"ContactId": second})
     world.settle(HOUR)
-    world.org.edit(deal, {"StageName": "Closed Lost"})
-    for _ in range(3):
-        world.settle(26 * HOUR)
+    lose(world, deal)
     assert [one for one in told(world) if one[0] is not None] == [(1250.5, "EUR", True)]
     ends = [state for event, state, _ in world.states() if event in ("won", "retracted")]
     assert ends == ["done"] * 4, "each of the two takes back what was told for them; Google says of the second that it knows"
@@ -203,9 +195,7 @@ def test_a_deal_whose_contacts_are_merged_is_taken_back(make: Callable[..., Plat
     world.org.merge(other, [contact])
     world.org.note("Opportunity", deal, {"ContactId": other})
     world.settle(HOUR)
-    world.org.edit(deal, {"StageName": "Closed Lost"})
-    for _ in range(3):
-        world.settle(26 * HOUR)
+    lose(world, deal)
     assert told(world)[-1] == (1250.5, "EUR", True)
 
 
@@ -224,9 +214,7 @@ def test_a_win_of_two_people_who_are_one_is_taken_back(make: Callable[..., Platf
     house.store.accept_review(review.review_id, review.candidates[0], world.clock.now())
     house.close()
     world.settle()
-    world.org.edit(deal, {"StageName": "Closed Lost"})
-    for _ in range(3):
-        world.settle(26 * HOUR)
+    lose(world, deal)
     assert [one for one in told(world) if one[0] is not None] == [(1250.5, "EUR", True)]
 
 
@@ -238,9 +226,7 @@ def test_a_win_is_taken_back_though_nothing_is_told_any_more(make: Callable[...,
     world.write("mappings/policy.yaml", telling(GOOGLE).partition("  - id: tell_won" if left == "other_rules" else "nurture:")[0])
     for _ in range(2):
         world.settle()
-    world.org.edit(deal, {"StageName": "Closed Lost"})
-    for _ in range(3):
-        world.settle(26 * HOUR)
+    lose(world, deal)
     assert told(world)[-1] == (1250.5, "EUR", True)
 
 
@@ -260,6 +246,13 @@ def test_opportunities_are_read_as_long_as_a_win_can_be_taken_back_and_no_longer
     assert sees(world, deal, 30.0)
     world.clock.advance(DAY)
     assert not sees(world, deal, 40.0), "Google takes nothing back any more"
+
+
+def lose(world: Platforms, deal: str) -> None:
+    """The opportunity is lost after all, and Google takes things back a day later."""
+    world.org.edit(deal, {"StageName": "Closed Lost"})
+    for _ in range(3):
+        world.settle(26 * HOUR)
 
 
 def leave(world: Platforms, deal: str, contact: str) -> None:

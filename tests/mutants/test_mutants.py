@@ -23,9 +23,38 @@ DELIVERY = "tests/integration/test_delivery.py"
 BATCHES = "tests/integration/test_batches_under_way.py"
 RACES = "tests/integration/test_races.py"
 STORE = "tests/contract/test_store.py"
+CONVERSIONS = "tests/integration/test_conversions.py"
 
 
 MUTANTS = [
+    Mutant(
+        "a plan of older facts clears a newer mark",
+        "syncd/store/tables.py",
+        '"marks": person.c.marks + 1}',
+        '"marks": person.c.marks}',
+        ("tests/contract/test_store_lanes.py", "while_a_plan_is_made"),
+    ),
+    Mutant(
+        "nobody takes along what a plan has seen",
+        "syncd/plan/planner.py",
+        "            marks=self._view.marks,\n",
+        "",
+        (CONVERSIONS, "mirror_learns"),
+    ),
+    Mutant(
+        "a question that the policy asks no longer stays open",
+        "syncd/plan/planner.py",
+        'return ("conversion",) if is_over else ()',
+        "return ()",
+        (CONVERSIONS, "not_to_be_converted_any_more"),
+    ),
+    Mutant(
+        "a question that was settled is never asked again",
+        "syncd/store/people.py",
+        "reopen(connection, [plan.person_id for plan in free if kind in plan.asked_again], kind)",
+        "pass",
+        (CONVERSIONS, "not_to_be_converted_any_more"),
+    ),
     Mutant(
         "cursor saved before the data",
         "syncd/store/inbox.py",

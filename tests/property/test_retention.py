@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -14,10 +13,10 @@ from hypothesis import strategies as st
 from syncd.model import Operation, OperationKind, OperationState, OrgRecord, OrgRow
 from syncd.plan.fields import MAX_REPEATS
 from syncd.store.needed import unneeded
-from syncd.store.views import _view
+from syncd.store.views import PersonRow, _view
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-ROW = SimpleNamespace(person_id="p", state="active", notes="{}")
+ROW = PersonRow(1, "p", "active", "{}", 0)
 TARGETS = [("Lead", "00Q1"), ("Lead", "00Q2"), ("Contact", "0031")]
 RECORDS = [OrgRecord(OrgRow(name, sf_id, {}, NOW)) for name, sf_id in TARGETS]
 K, S = OperationKind, OperationState
