@@ -425,6 +425,30 @@ def test_what_waits_in_the_inbox_is_skipped_at_once_and_counted(known: World) ->
         assert (counts.waiting_before, counts.skipped, counts.waiting) == (1, 1, 0)
 
 
+def test_a_dead_letter_that_stays_is_skipped_when_it_is_replayed(known: World) -> None:
+    """It names somebody else, too, so it is not hers for certain; mapped at last, it is."""
+    known.write(
+        "mappings/csv.yaml",
+        known.mapping.replace('translate: {"yes": true}, unknown: no_value', 'translate: {"yes": true}, unknown: reject'),
+    )
+    known.drop([{**PERSON, "title": "asked by jo@booth.example", "optout": "perhaps"}], name="odd.csv")
+    assert known.run().sources["booth"].dead == 1
+    known.write("mappings/csv.yaml", known.mapping)
+    gone_from_org(known)
+    done = erase(known, MAIL)
+    assert (done.unsure > 0, done.dead_letters) == (True, ())
+    with closing(known.open()) as house:
+        (letter,) = house.store.dead_letters()
+        assert house.store.replay_dead_letters([letter.dead_letter_id], known.clock.now()) == 1
+    assert known.run().notes["erased"] == 1
+    assert known.leads() == known.leads(Email=OTHER["email"])
+    with closing(known.open()) as house:
+        assert find_leads(house.store, MAIL) == []
+        assert house.store.check() == []
+    # What was counted as unsure stays until it expires, and nothing else.
+    assert held_in(known, but=("dead_letter", "inbox")) <= {"syncd.db", "syncd.db-wal"}
+
+
 def test_the_log_says_who_by_id_alone(known: World, capsys: pytest.CaptureFixture[str]) -> None:
     gone_from_org(known)
     person_id = person_of(known, MAIL)
