@@ -116,8 +116,12 @@ class Passes(Works):
         self.note_policy()
         recover(self._context(self.store, self.org, {}, force=False, progress=no_progress))
 
+    def new_run_id(self) -> str:
+        """The id of a run that begins now."""
+        return f"{self.clock.now():%Y%m%dT%H%M%S}-{self._make_id()[-6:]}"
+
     def _context(self, store: Store, org: Org, sources: Mapping[str, Source], *, force: bool, progress: Progress) -> PassContext:
-        run_id = f"{self.clock.now():%Y%m%dT%H%M%S}-{self._make_id()[-6:]}"
+        run_id = self.new_run_id()
         store.note_statuses(bool(self.policy().programs))
         given = self.settings
         settings = PassSettings(

@@ -7,7 +7,7 @@ a network inside a transaction. All instants are aware UTC.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
@@ -47,6 +47,9 @@ from syncd.model import (
 
 Key = tuple[str, str]
 """(kind, value) of a claim or an evidence key, e.g. ("email", "ada@example.com"), ("phone", "+4930...")."""
+
+ERASED = "erased"
+"""Why a record of an erased person is skipped, and the rule in what is left of such a person's operations."""
 
 
 # ---------------------------------------------------------------- inbox and records
@@ -447,6 +450,57 @@ class ExportedLead(msgspec.Struct, frozen=True, gc=False):
     export_id: str = ""
 
 
+class Belongings(msgspec.Struct, frozen=True, gc=False):
+    """What belongs to one person, as an erasure has found it; all of it sorted. Holds mailboxes and keys: for nobody's eyes.
+
+    Attributes:
+        person_ids: The person's own id, then those that were merged into it; `numbers` likewise.
+        mailboxes: Every personal mailbox that was ever claimed, as `syncd.normalise.keys.email_key` has it.
+        refs: Source records, the present ones and those that were linked once.
+        org: (object, sf_id, is deleted) of the records in the org; also of records with one of the mailboxes that belong to nobody.
+        operations: (id, state, run) of those that are open or not read back yet.
+    """
+
+    person_ids: tuple[str, ...]
+    numbers: tuple[int, ...]
+    mailboxes: tuple[str, ...] = ()
+    refs: tuple[RecordRef, ...] = ()
+    org: tuple[tuple[str, str, bool], ...] = ()
+    operations: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def living(self) -> tuple[tuple[str, str], ...]:
+        """(object, sf_id) of the records that the org still has."""
+        return tuple((name, sf_id) for name, sf_id, is_deleted in self.org if not is_deleted)
+
+
+class Traces(msgspec.Struct, frozen=True, gc=False):
+    """Everything the store keeps of one person.
+
+    Attributes:
+        state: Of the person; `erased` if there is nothing to be done any more.
+        waiting: Sequences of their records that wait in the inbox, by source; `ended`: of those that ended.
+        records: Records of nobody with one of the mailboxes and no other.
+        dead_letters: Ids of those that go; `pages`: of unreadable pages that hold one of the mailboxes; `asked`: of those that ask for
+            this very erasure.
+        rivals: Ids of other people with one of the mailboxes, about whom a question is open or was not answered.
+        unsure: How many other payloads name one of the mailboxes among others: somebody must say whose they are.
+        counts: How much there is, by kind.
+    """
+
+    belongings: Belongings
+    state: PersonState
+    waiting: dict[str, tuple[int, ...]] = {}
+    ended: tuple[int, ...] = ()
+    records: tuple[RecordRef, ...] = ()
+    dead_letters: tuple[int, ...] = ()
+    pages: tuple[int, ...] = ()
+    asked: tuple[int, ...] = ()
+    rivals: tuple[str, ...] = ()
+    unsure: int = 0
+    counts: dict[str, int] = {}
+
+
 class RunRow(msgspec.Struct, frozen=True, gc=False):
     """One run as listed."""
 
@@ -603,9 +657,17 @@ class Journal(Protocol):
         """Write something that changes nothing. Raises StoreError while deliveries could not be stored."""
         ...
 
+    def scrub(self) -> tuple[str, ...]:
+        """Overwrite what was removed; what stood in the way, as `Store.scrub` names it."""
+        ...
+
     def close(self) -> None:
         """Close its connections."""
         ...
+
+
+LOG_IN_USE, TOO_LARGE, NOT_COMPACTED = "log_in_use", "too_large", "not_compacted"
+"""What `scrub` met: a reader of the write-ahead log; a file that is too large to be written anew beside the work; a disk that failed it."""
 
 
 class Store(Protocol):
@@ -767,6 +829,11 @@ class Store(Protocol):
     def xactly_batch(self, name: str) -> XactlyBatch | None: ...
     def xactly_heads(self) -> list[XactlyRow]: ...
     def xactly_documents(self, keys: Sequence[tuple[str, str, int]]) -> dict[tuple[str, str, int], bytes]: ...
+
+    # erasing
+    def traces_of(self, person_id: str) -> Traces: ...
+    def erase_person(self, traces: Traces, digest_of: Callable[[Key], str], run_id: str, at: datetime) -> None: ...
+    def scrub(self) -> tuple[str, ...]: ...
 
     # deletion after retention
     def put_export(self, export: LeadExport, leads: Sequence[ExportedLead]) -> None: ...

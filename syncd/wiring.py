@@ -21,6 +21,7 @@ from syncd.config import Settings, SourceSettings, load_settings, secret_options
 from syncd.config.settings import ClientCredentialsSettings, ConfiguredSource
 from syncd.connector import ActingConnector, Connector, Health, PullConnector, Session, limits_of
 from syncd.document import suggest
+from syncd.erasing import Erasures
 from syncd.errors import ConfigError, ConfigProblem
 from syncd.exporting import Exports
 from syncd.http import Caller, TokenCache, make_session
@@ -29,7 +30,7 @@ from syncd.kept_token import KeptToken
 from syncd.mapping import Mapping as LeadMapping
 from syncd.mapping import load_mapping
 from syncd.model import Assignment, OptOuts, OrgSchema
-from syncd.passes import LEASE, Passes
+from syncd.passes import LEASE
 from syncd.policies import Policies
 from syncd.policy import Policy
 from syncd.ports import Journal, Org, Store
@@ -80,7 +81,7 @@ def open_house(
     return House(settings, clock, types, sessions, make_id or OperationIds(SystemClock()), wrap, source_sessions)
 
 
-class House(Policies, Passes, Exports, Checks):
+class House(Policies, Erasures, Exports, Checks):
     """One configured syncd in this process."""
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from syncd.connector import Record, Reject
+from syncd.connector import ERASURE_ASKED, Record, Reject
 from syncd.connector.tools import instant, json_of, key_of
 
 _KEPT = (
@@ -54,8 +54,11 @@ def changed_at(fields: Mapping[str, Any]) -> datetime | None:
 def _erased(key: str, fields: Mapping[str, Any], where: str) -> Reject:
     """Somebody had themselves erased there: for a person to erase here, too. Nothing of what is left of them is kept."""
     payload = msgspec.json.encode({"id": key, "anonymized": "1", "udate": _dated(fields.get("udate"))})
-    message = "This contact was erased in ActiveCampaign (GDPR): erase the person here as well."
-    return Reject(key, "erasure_asked", message, payload, where)
+    message = (
+        "This contact was erased in ActiveCampaign (GDPR). Erase the person in Salesforce, then here: "
+        f'"syncd lead erase SOURCE:{key} --yes" with the name of this source, which closes this dead letter. If nobody is found, drop it.'
+    )
+    return Reject(key, ERASURE_ASKED, message, payload, where)
 
 
 def _list(row: Mapping[str, Any]) -> dict[str, Any]:

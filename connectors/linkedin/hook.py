@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import msgspec
 
 from connectors.linkedin.options import LinkedInOptions
-from syncd.connector import Delivery, HttpRequest, Reject, Verdict, Wanted
+from syncd.connector import ERASURE_ASKED, WITHDRAWN, Delivery, HttpRequest, Reject, Verdict, Wanted
 from syncd.connector.tools import DIGEST_BYTES, UNREADABLE, instant, is_signed, key_of, revealed, unhexed
 
 _PREFIX = "urn:li:leadGenFormResponse:"
@@ -72,10 +72,10 @@ def announcements(delivery: Delivery, options: LinkedInOptions) -> tuple[Wanted 
         return (Reject(own_key, "no_lead", "The webhook announces no lead.", delivery.body, locator),)
     if found.leadAction == "DELETED":
         message = (
-            "LinkedIn says that the member has withdrawn this lead, and so asks for erasure: erase the person in Salesforce and in "
-            "syncd, then drop this dead letter."
+            "LinkedIn says that the member has withdrawn this lead, and so asks for erasure. Erase the person in Salesforce, then here: "
+            f'"syncd lead erase {delivery.source}:{key} --yes", which closes this dead letter. If nobody is found, drop it.'
         )
-        return (Reject(f"withdrawn-{key}", "erasure_asked", message, delivery.body, f"lead {key}"),)
+        return (Reject(f"{WITHDRAWN}{key}", ERASURE_ASKED, message, delivery.body, f"lead {key}"),)
     if not _is_ours(found, options):
         return ()
     at = instant(found.occurredAt / 1000) if found.occurredAt is not None else None

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from syncd.errors import ConfigError
-from syncd.model import Operation, PersonView
+from syncd.model import Operation, PersonState, PersonView
 from syncd.normalise.keys import email_key, phone_key
 from syncd.policy import Decided
 from syncd.ports import Key, Store
@@ -38,7 +38,7 @@ class LeadCard(msgspec.Struct, frozen=True):
 
 
 def find_leads(store: Store, text: str, limit: int = 20) -> list[str]:
-    """Person ids that answer to an e-mail, phone, Salesforce id, person id, record key or part of a name or company."""
+    """Person ids that answer to an e-mail, phone, Salesforce id, person id, record (KEY, SOURCE:KEY, SOURCE:STREAM:KEY) or part of a name or company."""
     keys: list[Key] = []
     if "@" in text:
         keys.extend((kind, email_key(text)) for kind in ("email", "shared_email"))
@@ -49,11 +49,11 @@ def find_leads(store: Store, text: str, limit: int = 20) -> list[str]:
     return store.find_persons(keys, text.strip(), limit)
 
 
-def one_lead(store: Store, text: str) -> PersonView:
-    """Exactly one person.
+def one_lead(store: Store, text: str, *, with_erased: bool = False) -> PersonView:
+    """Exactly one person; with `with_erased` also one of whom nothing is left.
 
     Raises:
-        ConfigError: Nobody, or more than one person, answers to `text`.
+        ConfigError: Nobody, or more than one person, answers to `text`, or somebody who was erased.
     """
     found = find_leads(store, text)
     if not found:
@@ -62,7 +62,10 @@ def one_lead(store: Store, text: str) -> PersonView:
         )
     if len(found) > 1:
         raise ConfigError(f"{len(found)} people answer to that.", advice=f"Name one of these ids: {', '.join(found[:5])}.")
-    return store.person_views(found)[0]
+    view = store.person_views(found)[0]
+    if view.state is PersonState.ERASED and not with_erased:
+        raise ConfigError("This person was erased; nothing of them is kept.", advice="There is nothing left to be done.")
+    return view
 
 
 def show_lead(store: Store, text: str) -> LeadCard:
@@ -71,7 +74,7 @@ def show_lead(store: Store, text: str) -> LeadCard:
     Raises:
         ConfigError: Nobody, or more than one person, answers to `text`.
     """
-    view = one_lead(store, text)
+    view = one_lead(store, text, with_erased=True)
     document = store.person_documents([view.person_id]).get(view.person_id, {})
     return LeadCard(
         person_id=view.person_id,

@@ -25,9 +25,9 @@ from syncd.model import (
     Value,
 )
 from syncd.plan import canonical
-from syncd.ports import Store
+from syncd.ports import ERASED, Store
 from syncd.run.context import OrgSession, PassContext
-from syncd.run.mirror import put_rows
+from syncd.run.mirror import re_read
 from syncd.run.send import Sender
 
 _WRITES = (OperationKind.UPDATE, OperationKind.STATUS, OperationKind.RESTORE)
@@ -101,6 +101,8 @@ def plan_undo(ctx: PassContext, session: OrgSession, run_id: str, make_id: Calla
 
 def _why_never(one: Operation) -> str:
     """Why a write can never be undone (G7): the org takes no conversion back, nor what was set on its opportunity, nor a deletion; no source an action."""
+    if any(why.rule == ERASED for why in one.provenance.values()):
+        return "person_erased"
     if one.kind is OperationKind.ACTION:
         return "cannot_be_undone"
     if one.kind is OperationKind.EXPIRE:
@@ -130,14 +132,7 @@ def carry_out(ctx: PassContext, session: OrgSession, plan: UndoPlan) -> dict[str
 
 def _current(ctx: PassContext, session: OrgSession, done: Sequence[Operation]) -> dict[tuple[str, str], OrgRecord]:
     targets = sorted({(one.object, one.sf_id) for one in done if one.sf_id and one.object in session.fields})
-    for name in sorted({target[0] for target in targets}):
-        ids = [sf_id for object_name, sf_id in targets if object_name == name]
-        for start in range(0, len(ids), 2_000):
-            rows = session.org.retrieve(name, ids[start : start + 2_000], session.fields[name])
-            put_rows(ctx, [row for row in rows.values() if row is not None])
-            gone = {sf_id for sf_id, row in rows.items() if row is None}
-            known = ctx.store.org_records([(name, sf_id) for sf_id in gone])
-            put_rows(ctx, [msgspec.structs.replace(record.row, is_deleted=True) for record in known])
+    re_read(ctx, session, targets)
     return {(record.row.object, record.row.sf_id): record for record in ctx.store.org_records(targets)}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from syncd.cli.erasure import show_erasure
 from syncd.cli.output import Output, show_decided, shown
 from syncd.cli.shared import Json, Yes, ask_daemon, confirm, globals_of, house
 from syncd.errors import StoreError
@@ -15,14 +16,20 @@ if TYPE_CHECKING:
     from syncd.app.exports import Exported
     from syncd.app.leads import LeadCard
 
-Who = Annotated[str, typer.Argument(help="An e-mail, phone, Salesforce id, person id, or part of a name.", metavar="WHO")]
+Who = Annotated[
+    str,
+    typer.Argument(
+        help="An e-mail, phone, Salesforce id, person id, a source's record (SOURCE:KEY), or part of a name.", metavar="WHO"
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the `lead` commands to `app`."""
-    lead = typer.Typer(no_args_is_help=True, help="People: find, show, export, convert.")
+    lead = typer.Typer(no_args_is_help=True, help="People: find, show, export, convert, erase.")
     app.add_typer(lead, name="lead")
     _convert(lead)
+    _erase(lead)
 
     @lead.command(
         help="""People who answer to WHO.
@@ -173,6 +180,48 @@ Examples:
         output.line(f"Lead {found.lead_id} is contact {found.contact_id} of account {found.account_id}{made}.", "green")
 
 
+def _erase(lead: typer.Typer) -> None:
+    @lead.command(
+        help="""Erase a person who asks to be forgotten, for good: everything that syncd keeps of them. They are not imported again.
+
+Without --yes nothing is erased: it shows what would be. While the person is in Salesforce it is refused: erase them there first, or say
+that what is there stays. Of somebody who was merged from several people all of them are erased.
+
+Examples:
+  syncd lead erase ada@example.com
+  syncd lead erase linkedin:6cd9bd5a-1234 --yes
+  syncd lead erase 00Q5g00000AbCdEFGH --keep-in-salesforce --yes
+"""
+    )
+    def erase(
+        context: typer.Context,
+        who: Who,
+        yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase, and do not only show it.")] = False,
+        keep: Annotated[
+            bool, typer.Option("--keep-in-salesforce", help="Leads and contacts in Salesforce stay, and are nobody's for syncd.")
+        ] = False,
+        as_json: Json = False,
+    ) -> None:
+        import msgspec
+
+        from syncd.app.erase import Erasure
+
+        output = globals_of(context).output(as_json=as_json)
+        with house(context) as opened:
+            found = opened.look_at_erasure(who, keep=keep)
+            if yes:
+                try:
+                    found = opened.erase_lead(found.person_id, keep=keep)
+                except StoreError as error:
+                    # By its id: what was typed may be an address, and requests are kept.
+                    document = {"who": found.person_id, "keep": keep}
+                    found = msgspec.convert(ask_daemon(opened, output, error, "erase", document)["erased"], Erasure)
+        if as_json:
+            output.json(found)
+            return
+        show_erasure(output, found, keep=keep)
+
+
 def _joined(*parts: object) -> str:
     return " ".join(str(part) for part in parts if part)
 
@@ -186,6 +235,9 @@ def _names(golden: dict[str, dict[str, object]]) -> dict[str, object]:
 
 
 def _show_card(output: Output, card: LeadCard) -> None:
+    if card.state == "erased":
+        output.line(f"Person {card.person_id} was erased; nothing of them is kept but that something was written.")
+        return
     output.line(f"Person {card.person_id} ({card.state})", "bold")
     for record in card.org_records:
         marks = [word for word in ("is_deleted", "is_converted") if record[word]]

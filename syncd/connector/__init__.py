@@ -27,8 +27,10 @@ from syncd.connector.session import Limits as Limits
 from syncd.connector.session import Options as Options
 from syncd.connector.session import Session as Session
 from syncd.connector.session import limits_of as limits_of
+from syncd.model import ERASURE_ASKED as ERASURE_ASKED
 from syncd.model import NOT_CARRIED_OUT as NOT_CARRIED_OUT
 from syncd.model import RETRACTED as RETRACTED
+from syncd.model import WITHDRAWN as WITHDRAWN
 from syncd.model import ActionOutcome as ActionOutcome
 from syncd.model import ActionState as ActionState
 from syncd.model import ConversionTerms as ConversionTerms

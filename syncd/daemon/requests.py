@@ -104,12 +104,19 @@ class Requests:
             converted = self._house.convert_lead(document["who"], msgspec.convert(document["wish"], ConvertWish))
         return {"converted": msgspec.to_builtins(converted)}
 
+    def _erase(self, document: Answer) -> Answer:
+        # Whoever gives the turn has stored what it had resolved; what it had planned may be on its way, and is asked for.
+        with Turn(self._house.company.turns, Lane.POLICY):
+            erased = self._house.erase_lead(document["who"], keep=bool(document["keep"]))
+        return {"erased": msgspec.to_builtins(erased)}
+
     _kinds: ClassVar[dict[str, Callable[[Requests, Answer], Answer]]] = {
         "run": _run,
         "pull": _pull,
         "backfill": _backfill,
         "undo": _undo,
         "convert": _convert,
+        "erase": _erase,
         "publish": _publish,
     }
 

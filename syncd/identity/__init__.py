@@ -14,6 +14,8 @@ from syncd.identity.keys import domain_keys as domain_keys
 from syncd.identity.keys import lead_keys as lead_keys
 from syncd.identity.keys import org_keys as org_keys
 from syncd.identity.keys import person_id_for as person_id_for
+from syncd.identity.keys import record_claim as record_claim
+from syncd.identity.keys import tombstone_digest as tombstone_digest
 from syncd.identity.match import Placement as Placement
 from syncd.identity.match import ReviewWish as ReviewWish
 from syncd.identity.match import clashes as clashes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 
 import msgspec
 
@@ -86,6 +87,12 @@ def record_claim(ref: RecordRef) -> Key:
 def person_id_for(ref: RecordRef, secret: bytes) -> str:
     """The id of the person whose first record is `ref`: a keyed hash, 32 hex characters, fixed for life (DESIGN 4)."""
     return hashlib.blake2b(record_claim(ref)[1].encode(), key=secret[:64], digest_size=16, person=b"syncd-person").hexdigest()
+
+
+def tombstone_digest(secret: bytes, key: Key) -> str:
+    """The keyed hash under which an erased person's mailbox (`email`) or source record (`record`) is remembered: hex, 64 characters."""
+    label = b"tombstone\0" if key[0] == "email" else f"tombstone of {key[0]}\0".encode()
+    return hmac.new(secret, label + key[1].encode(), hashlib.sha256).hexdigest()
 
 
 def _mailbox_key(value: Value) -> Key | None:

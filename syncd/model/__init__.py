@@ -56,8 +56,10 @@ from syncd.model.person import Hold as Hold
 from syncd.model.person import PersonRecord as PersonRecord
 from syncd.model.person import PersonState as PersonState
 from syncd.model.person import PersonView as PersonView
+from syncd.model.record import ERASURE_ASKED as ERASURE_ASKED
 from syncd.model.record import NOT_FETCHED as NOT_FETCHED
 from syncd.model.record import NOT_THERE as NOT_THERE
+from syncd.model.record import WITHDRAWN as WITHDRAWN
 from syncd.model.record import Delivery as Delivery
 from syncd.model.record import Lane as Lane
 from syncd.model.record import Page as Page

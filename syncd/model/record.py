@@ -108,6 +108,10 @@ NOT_THERE = "not_there"
 """Reason of a Reject: a record that was announced, and that the source does not have."""
 NOT_FETCHED = "not_fetched"
 """Reason of a Reject: a record that was announced, and that nobody could read."""
+ERASURE_ASKED = "erasure_asked"
+"""Reason of a Reject: its source says that the person behind a record asks to be forgotten. Its key is the record's, or `WITHDRAWN` and the record's."""
+WITHDRAWN = "withdrawn-"
+"""What the key of such a Reject begins with where the record itself may still come, so that the two are told apart."""
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):

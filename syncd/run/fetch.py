@@ -18,6 +18,7 @@ from syncd.errors import AuthError, ContractError, RateLimitedError, SourceUnava
 from syncd.model import NOT_FETCHED, NOT_THERE, Lane, RecordRef
 from syncd.ports import WantedRow
 from syncd.run.context import PassContext, Source
+from syncd.run.erased import without_answered
 from syncd.run.rest import leave_alone, left_alone_until
 
 HOOK = "hook"
@@ -163,10 +164,11 @@ class Fetcher:
                 return 0
             found = _given_up(one)
         page = Page((found,), {}, partition=HOOK) if isinstance(found, Record) else Page((), {}, (found,), partition=HOOK)
+        page = without_answered(ctx, ref.source, ref.stream, page)
         at = one.row.received_at if isinstance(found, Record) else ctx.clock.now()
         ctx.store.put_page(ctx.run_id, ref.source, ref.stream, page, Lane.HOT, at, ctx.sources[ref.source].start_from)
         ctx.store.end_wanted([one.row])
-        if isinstance(found, Reject):
+        if isinstance(found, Reject) and page.rejects:
             ctx.log.warning(events.RECORD_DEAD_LETTERED, source=ref.source, stage="extract", reason=found.reason, count=1)
         return 1
 

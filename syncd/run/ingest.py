@@ -15,6 +15,7 @@ from syncd.connector import Page
 from syncd.errors import ContractError, SourceUnavailableError, SyncdError
 from syncd.ports import DeadLetter, StoredPage
 from syncd.run.context import PassContext, Source
+from syncd.run.erased import without_answered
 from syncd.run.feed import Arrival, Feed, Task, tasks_of
 from syncd.run.rest import leave_alone, left_alone_until
 
@@ -189,8 +190,9 @@ class Ingest:
         self._last[place] = page
         done.notices.extend([page.notice] if page.notice else [])
         if page.records or page.rejects or page.cursor != before:
-            page = msgspec.structs.replace(page, partition=task.partition) if task.partition else page
-            self._storing = _Storing(task, page, self._pool.submit(self._put, task, page, ctx.clock.now()))
+            kept = without_answered(ctx, name, task.stream, page)
+            kept = msgspec.structs.replace(kept, partition=task.partition or kept.partition)
+            self._storing = _Storing(task, kept, self._pool.submit(self._put, task, kept, ctx.clock.now()))
 
     def _put(self, task: Task, page: Page, at: datetime) -> StoredPage:
         """Runs in the thread."""

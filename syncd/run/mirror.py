@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
+import msgspec
+
 from syncd import events
 from syncd.errors import GuardError
 from syncd.identity import domain_keys, org_keys
@@ -36,6 +38,7 @@ _RELATED_FIELDS = {
 
 _REFRESH_SECONDS = 2.0
 _ROWS_PER_COMMIT = 500
+_IDS_PER_CALL = 2_000
 
 
 def open_org(ctx: PassContext) -> OrgSession:
@@ -184,6 +187,20 @@ def put_rows(ctx: PassContext, rows: Sequence[OrgRow], *, is_fill: bool = False)
         }
         changed += ctx.store.put_org_rows(part, key_sets, ctx.clock.now(), is_fill=is_fill)
     return changed
+
+
+def re_read(ctx: PassContext, session: OrgSession, targets: Iterable[tuple[str, str]]) -> None:
+    """Bring records (object, id) of mirrored objects up to date; what the org no longer has at all counts as deleted. Writes the mirror."""
+    ids: dict[str, list[str]] = {}
+    for name, sf_id in sorted(set(targets)):
+        ids.setdefault(name, []).append(sf_id)
+    for name, theirs in ids.items():
+        for start in range(0, len(theirs), _IDS_PER_CALL):
+            rows = session.org.retrieve(name, theirs[start : start + _IDS_PER_CALL], session.fields[name])
+            put_rows(ctx, [row for row in rows.values() if row is not None])
+            gone = {sf_id for sf_id, row in rows.items() if row is None}
+            known = ctx.store.org_records([(name, sf_id) for sf_id in gone])
+            put_rows(ctx, [msgspec.structs.replace(record.row, is_deleted=True) for record in known])
 
 
 def is_filled(ctx: PassContext, session: OrgSession) -> bool:

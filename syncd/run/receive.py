@@ -11,6 +11,7 @@ from syncd.connector import FetchingConnector, PushConnector
 from syncd.model import Delivery, Lane, Page, Record, Reject, Wanted
 from syncd.ports import Journal
 from syncd.run.context import PassContext, Source
+from syncd.run.erased import without_answered
 from syncd.run.fetch import HOOK
 
 _DELIVERIES_PER_STEP = 500
@@ -36,10 +37,10 @@ def receive(ctx: PassContext, journal: Journal, names: Sequence[str]) -> int:
         rejects = tuple(one for one in parsed if isinstance(one, Reject))
         # The oldest speaks for all: an age is never told as less than it is.
         at = min(one.received_at for one, _ in came)
-        page = Page(records, {}, rejects, partition="" if source.reader is None else HOOK)
+        page = without_answered(ctx, name, stream, Page(records, {}, rejects, partition="" if source.reader is None else HOOK))
         ctx.store.put_wanted(name, stream, [one for one in parsed if isinstance(one, Wanted)], at)
         ctx.store.put_page(ctx.run_id, name, stream, page, Lane.HOT, at, source.start_from)
-        for reason, count in Counter(one.reason for one in rejects).items():
+        for reason, count in Counter(one.reason for one in page.rejects).items():
             ctx.log.warning(events.RECORD_DEAD_LETTERED, source=name, stage="extract", reason=reason, count=count)
     journal.remove([one.sequence for one in deliveries])
     return len(deliveries)

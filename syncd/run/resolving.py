@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
 
-from syncd.identity import RECORD_CLAIM, Facts, LeadKeys, Resolution, lead_keys, resolve
+from syncd.identity import RECORD_CLAIM, Facts, LeadKeys, Resolution, lead_keys, record_claim, resolve, tombstone_digest
 from syncd.identity.keys import Key
 from syncd.model import CONSENT_FIELDS, InboxOutcome, Lead, PersonRecord, PersonView, RecordRef
-from syncd.ports import DeadLetter, InboxRow, KnownRecord, PersonPlan, ResolvedRecord, Review
+from syncd.ports import ERASED, DeadLetter, InboxRow, KnownRecord, PersonPlan, ResolvedRecord, Review
 from syncd.run.context import PassContext, Source
 from syncd.run.mapper import Batch
 from syncd.run.planning import Planning
@@ -118,20 +116,19 @@ class Resolving:
         return one
 
     def _drop_erased(self, mapped: Sequence[_Mapped]) -> None:
-        """People who were erased are not imported again (G9): compared by keyed hash."""
+        """People who were erased are not imported again (G9): their mailboxes and records are compared by keyed hash."""
         by_digest: dict[str, list[_Mapped]] = {}
 
         def digests() -> Iterator[str]:
             for one in mapped:
-                for kind, value in one.keys.claims if one.keys else ():
-                    if kind == "email":
-                        digest = tombstone_digest(self._ctx.secret, value)
-                        by_digest.setdefault(digest, []).append(one)
-                        yield digest
+                for key in one.keys.claims if one.keys else (record_claim(one.row.ref),):
+                    digest = tombstone_digest(self._ctx.secret, key)
+                    by_digest.setdefault(digest, []).append(one)
+                    yield digest
 
         for digest in self._ctx.store.tombstones(digests()):
             for one in by_digest[digest]:
-                one.outcome, one.reason, one.lead = InboxOutcome.SKIPPED, "erased", None
+                one.outcome, one.reason, one.lead = InboxOutcome.SKIPPED, ERASED, None
 
     def _facts(self, mapped: Sequence[_Mapped], owners_by_ref: Mapping[RecordRef, str]) -> Facts:
         wanted = [one for one in mapped if one.keys and one.lead and _is_resolvable(one)]
@@ -242,8 +239,3 @@ def _consent_only(lead: Lead) -> Lead:
     """What is left of a skipped or dead record: its withdrawals of consent, and nothing that could make a Lead."""
     kept = {name: value for name, value in lead.fields.items() if name in CONSENT_FIELDS and value.value is True}
     return msgspec.structs.replace(lead, fields=kept, may_create=False)
-
-
-def tombstone_digest(secret: bytes, email_key: str) -> str:
-    """The keyed hash under which an erased person's mailbox is remembered (hex, 64 characters)."""
-    return hmac.new(secret, b"tombstone\0" + email_key.encode(), hashlib.sha256).hexdigest()

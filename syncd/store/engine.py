@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from syncd.clock import Clock
 from syncd.errors import ClaimConflictError, LeaseLostError, StoreError
+from syncd.ports import LOG_IN_USE, NOT_COMPACTED, TOO_LARGE
 
 CHUNK = 500
 """Keys of one look-up; both engines plan it as an index search, also before the first ANALYZE."""
@@ -40,6 +41,9 @@ _PRAGMAS = {
 }
 _WRITER_CACHE = "PRAGMA cache_size = -8000"
 """The writer's own pages stay valid. More than this made no pass faster, only larger (bench/mailchimp.py)."""
+
+_MOST_COMPACTED_BYTES = 1 << 30
+"""A larger file is not written anew beside the work: other writers give up after the 30 s of their `busy_timeout`."""
 
 _READ_ONLY = {"query_only": "1"}
 
@@ -125,6 +129,44 @@ class Database:
             return
         with self._errors(), self._turn, self._write_connection().begin():
             yield self._write_connection()
+
+    @contextmanager
+    def overwriting(self) -> Iterator[Connection]:
+        """As `write`; SQLite overwrites with zeros what is deleted or becomes shorter meanwhile."""
+        if not self.is_sqlite:
+            with self.write() as connection:
+                yield connection
+            return
+        with self._errors(), self._turn:
+            driver: Any = self._write_connection().connection.driver_connection
+            (before,) = driver.execute("PRAGMA secure_delete").fetchone()
+            driver.execute("PRAGMA secure_delete = 1")
+            try:
+                with self.write() as connection:
+                    yield connection
+            finally:
+                with suppress(sqlite3.ProgrammingError):  # a connection that is gone has forgotten it already
+                    driver.execute(f"PRAGMA secure_delete = {int(before)}")
+
+    def scrub(self) -> tuple[str, ...]:
+        """Write a SQLite file anew and empty its log, so that nothing is left of what was ever deleted; gives what stood in the way.
+
+        Earlier versions of rows lie about in the free room of pages: only a new file has none. Writers wait meanwhile, some ten seconds
+        for each GB. On PostgreSQL its own vacuum does it, by and by.
+        """
+        if not self.is_sqlite:
+            return ()
+        met: list[str] = []
+        if self.path is not None and self.path.stat().st_size > _MOST_COMPACTED_BYTES:
+            met.append(TOO_LARGE)
+        else:
+            try:
+                with self._errors(), self._turn:
+                    compacting: Any = self._write_connection().connection.driver_connection
+                    compacting.execute("VACUUM")
+            except StoreError:
+                met.append(NOT_COMPACTED)
+        return (*met, *(() if self.checkpoint() else (LOG_IN_USE,)))
 
     def _write_connection(self) -> Connection:
         """The one connection that writes to SQLite: a second one would throw its page cache away at each of the other's commits."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import Connection, and_, literal_column, select
+from sqlalchemy import Connection, and_, select
 
 from syncd.model import Candidate
 from syncd.ports import Key
@@ -15,6 +15,7 @@ from syncd.store.engine import Database, chunks
 from syncd.store.prepared import Prepared, given, listed
 from syncd.store.shared import LEAD, follow_merge, org_rows, survivors
 from syncd.store.standing import ACCOUNT
+from syncd.store.tombstones import known_tombstones
 
 _MAX_HOLDERS = 60
 
@@ -30,7 +31,6 @@ _HOLDERS = Prepared(
         .order_by(t.block_key.c.subject_kind, t.block_key.c.subject_id)
     )
 )
-_ANY_TOMBSTONE = Prepared(lambda _: select(t.tombstone.c.digest).limit(literal_column("1")))
 
 
 def _by_kind(keys: Iterable[Key]) -> dict[str, set[str]]:
@@ -144,10 +144,4 @@ class LookupStore:
     def tombstones(self, digests: Iterable[str]) -> set[str]:
         """Those of `digests` that belong to erased people; not even looked at while nobody was ever erased."""
         with self.db.read() as connection:
-            if not _ANY_TOMBSTONE.rows(connection):
-                return set()
-            return {
-                digest
-                for part in chunks(sorted(set(digests)))
-                for (digest,) in connection.execute(select(t.tombstone.c.digest).where(t.tombstone.c.digest.in_(part)))
-            }
+            return known_tombstones(connection, digests)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, exists, select, text, update
+from sqlalchemy import Connection, and_, exists, select, update
 
 from syncd.model import FIRST_LOOK, OPT_OUT_FIELD, Candidate, Lane, OptOutHold, OrgRecord, OrgRow
 from syncd.ports import Key, Review
@@ -17,6 +17,7 @@ from syncd.store.engine import Database, chunks
 from syncd.store.inbox import dumps
 from syncd.store.shared import hides_a_person, mark_dirty, org_rows, put_review
 from syncd.store.standing import ACCOUNT, RELATED, USER, Change, account_of, mark_people_of, note_statuses, put_related, put_users
+from syncd.store.tombstones import forget_keys_of, without_erased, without_erased_work
 
 _MAX_HOPS = 8
 _LATE = frozenset({"account_domain", "account_name", "contact_domain"})
@@ -178,8 +179,10 @@ class MirrorStore:
         dirty: set[str] = set()
         with self.db.write() as connection:
             if others:
-                changed += put_related(connection, [row for row in others if row.object != USER])
+                work = [row for row in others if row.object != USER]
+                changed += put_related(connection, without_erased_work(connection, work))
                 changed += put_users(connection, [row for row in others if row.object == USER])
+            rows, key_sets = without_erased(self.db, connection, rows, key_sets, at)
             known: dict[tuple[str, str], Any] = {}
             for part in chunks([(row.object, row.sf_id) for row in rows]):
                 known |= org_rows(connection, part)
@@ -199,7 +202,7 @@ class MirrorStore:
             if self.db.notes_statuses:
                 dirty |= handed_over  # a policy may ask whose a lead is
             dirty |= _owed(connection, handed_over - dirty)
-            self._forget_keys(connection, [*fresh, *moved])
+            forget_keys_of(connection, [(row.object, row.sf_id) for row in (*fresh, *moved)])
             self._index(connection, [*fresh, *moved], key_sets)
             late = {
                 row.sf_id: keys for row in rows if _is_current(row, known) and (keys := _late_keys(key_sets.get(row.sf_id, ())))
@@ -223,16 +226,6 @@ class MirrorStore:
         new = {(row.object, row.sf_id): _new_row(row, is_fill=is_fill) for row in rows}
         self.db.add_missing(connection, t.org_record, list(new.values()), ("object", "sf_id"))
 
-    @staticmethod
-    def _forget_keys(connection: Connection, rows: Sequence[OrgRow]) -> None:
-        """The keys of rows that have changed."""
-        b = t.block_key.c
-        for name in sorted({row.object for row in rows}):
-            ids = [row.sf_id for row in rows if row.object == name]
-            for part in chunks(ids):
-                here = and_(b.subject_kind == name, b.subject_id.in_(part), text(t.OF_ORG_RECORDS_SQL))
-                connection.execute(delete(t.block_key).where(here))
-
     def _index(self, connection: Connection, rows: Sequence[OrgRow], key_sets: Mapping[str, Sequence[Key]]) -> None:
         """Add the keys of these rows; deleted rows are kept findable only if a merge leads on from them."""
         keys = {
@@ -251,7 +244,8 @@ class MirrorStore:
     @staticmethod
     def _link_by_external_id(connection: Connection, row: OrgRow) -> set[str]:
         """A record stamped with a known person's id is that person's (an echo we missed, a restored backup)."""
-        known = connection.execute(select(t.person.c.person_id).where(t.person.c.person_id == row.external_id)).first()
+        p = t.person.c
+        known = connection.execute(select(p.person_id).where(and_(p.person_id == row.external_id, p.state != "erased"))).first()
         if known is None:
             return set()
         o = t.org_record.c

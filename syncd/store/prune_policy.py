@@ -7,7 +7,7 @@ people. What was kept is judged again when something newer of the same person or
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import Any, NamedTuple
 
@@ -87,6 +87,13 @@ def _last_stays(rows: Sequence[Any]) -> set[int]:
     for row in rows:
         by_lead.setdefault(row.owner, []).append(row.number)
     return {number for numbers in by_lead.values() for number in numbers[-_STAYS_KEPT:]}
+
+
+def forget_decided(db: Database, connection: Connection, numbers: Collection[int]) -> None:
+    """Forget everything that was decided about these people, by their numbers, but for the sums."""
+    c = t.decision.c
+    columns = select(c.number, c.at, *(c[name] for name in _DECISIONS.sums.values()))
+    _forget(db, connection, _DECISIONS, connection.execute(columns.where(among(connection, c.person_number, numbers))).all())
 
 
 def _forget(db: Database, connection: Connection, log: _Log, rows: Sequence[Any]) -> None:

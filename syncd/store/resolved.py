@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, or_, select, text, update
 from syncd.errors import ClaimConflictError
 from syncd.identity import RECORD_CLAIM
 from syncd.model import OPT_OUT_FIELD, InboxOutcome, Lane
-from syncd.ports import PersonPlan, ResolvedRecord, Review
+from syncd.ports import ERASED, PersonPlan, ResolvedRecord, Review
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, Rows, among, insert_rows, micros, pairs, update_rows
 from syncd.store.decisions import decision_rows, due_rows, put_decisions
@@ -21,7 +21,7 @@ from syncd.store.engine import Database, pack
 from syncd.store.inbox import OUTCOME_COUNTS, digest_of, dumps
 from syncd.store.outbox import insert_operations, operation_rows
 from syncd.store.prepared import Prepared, given, listed
-from syncd.store.shared import instant_of, mark_dirty, put_dead_letter, put_review, survivors
+from syncd.store.shared import empty_inbox, instant_of, mark_dirty, put_dead_letter, put_review, survivors
 from syncd.store.waiting import WITHDRAWALS, by_stream
 
 _SEEN = ("digest", "payload", "is_compressed", "mapping_digest")
@@ -56,7 +56,7 @@ class ResolvedStore:
             ClaimConflictError: Somebody else owns one of the claims or org records by now, or a planned person is known.
         """
         batch = _Prepared(rows, plans, at, run_id)
-        with self.db.write() as connection:
+        with self.db.overwriting() if batch.erased else self.db.write() as connection:
             if insert_rows(connection, t.person, batch.planned, keys=("person_id",)) != len(batch.planned):
                 raise ClaimConflictError("A person who was new is known by now.", advice="The batch is resolved again.")
             insert_rows(connection, t.person, batch.unplanned, keys=("person_id",))
@@ -85,6 +85,7 @@ class ResolvedStore:
             reviews = Counter(review.source for review in batch.reviews if put_review(self.db, connection, review))
             for (outcome, reason), sequences in batch.ended.items():
                 _ENDED.run(connection, to_state=outcome, to_reason=reason, to_run=run_id, sequences=listed(sequences))
+            empty_inbox(connection, batch.erased)
             for source, counts in sorted(batch.counts.items()):
                 self._count(connection, run_id, source, {**counts, "review": reviews.get(source, 0)})
 
@@ -166,6 +167,7 @@ class _Prepared:
         self.plan_reviews = [plan.review for plan in plans if plan.review is not None]
         self.reviews = [row.review for row in rows if row.review is not None]
         self.ended: dict[tuple[str, str], list[int]] = {}
+        self.erased = [row.sequence for row in rows if row.reason == ERASED]
         self.counts: dict[str, Counter[str]] = {}
         for row in rows:
             self.ended.setdefault((row.outcome.value, row.reason), []).append(row.sequence)

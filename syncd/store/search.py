@@ -29,7 +29,7 @@ class SearchStore:
         raise NotImplementedError
 
     def find_persons(self, keys: Sequence[Key], text_: str, limit: int) -> list[str]:
-        """Ids of people by key, Salesforce id, own id, record key, or part of a name or company."""
+        """Ids of people by key, Salesforce id, own id, record key (alone, or behind its source), or part of a name or company."""
         found: dict[str, None] = {}
         with self.db.read() as connection:
             for kind, value in keys:
@@ -55,7 +55,8 @@ class SearchStore:
             if not found and text_:
                 found.update(self._find_by_text(connection, text_, limit))
             redirects = survivors(connection, set(found))
-        return list(dict.fromkeys(redirects.get(one, one) for one in found))[:limit]
+        # Whoever was erased leads on to nobody, but was somebody.
+        return list(dict.fromkeys(redirects.get(one) or one for one in found))[:limit]
 
     @staticmethod
     def _find_by_text(connection: Connection, wanted: str, limit: int) -> dict[str, None]:
@@ -64,7 +65,7 @@ class SearchStore:
         is_it = or_(o.sf_id == wanted, o.sf_id.like(f"{wanted}%") if len(wanted) == 15 else o.sf_id == wanted)
         by_sf = select(p.person_id).join(t.org_record, o.person_number == p.number).where(is_it)
         by_key = select(p.person_id).join(t.record, r.person_number == p.number).where(r.key == wanted)
-        for statement in (exact, by_sf, by_key):
+        for statement in (exact, by_sf, by_key, *_by_named_record(wanted)):
             rows = {row[0]: None for row in connection.execute(statement.limit(limit))}
             if rows:
                 return rows
@@ -125,6 +126,17 @@ class SearchStore:
             documents = self.person_documents(ids)
             for view in self.person_views(ids):
                 yield view, documents.get(view.person_id, {})
+
+
+def _by_named_record(wanted: str) -> list[Any]:
+    """Whose record it is, where SOURCE:KEY or SOURCE:STREAM:KEY was asked for; a key may hold colons itself."""
+    source, _, rest = wanted.partition(":")
+    stream, _, key = rest.partition(":")
+    if not rest:
+        return []
+    r = t.record.c
+    found = select(t.person.c.person_id).join(t.record, r.person_number == t.person.c.number).where(r.source == source)
+    return [found.where(r.key == rest), *([found.where(and_(r.stream == stream, r.key == key))] if key else [])]
 
 
 def _value(value: Value) -> str:

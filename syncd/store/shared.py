@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -76,6 +76,13 @@ def mark_dirty(connection: Connection, person_ids: set[str]) -> None:
     if person_ids:
         here = among(connection, t.person.c.person_id, sorted(person_ids))
         connection.execute(update(t.person).where(here).values(**t.TO_PLAN))
+
+
+def empty_inbox(connection: Connection, sequences: Collection[int]) -> None:
+    """Keep nothing of these rows of the inbox but that they came, and how they ended."""
+    if sequences:
+        nothing = {"key": "", "digest": b"", "payload": b"", "is_compressed": False, "locator": ""}
+        connection.execute(update(t.inbox).where(among(connection, t.inbox.c.sequence, sequences)).values(**nothing))
 
 
 def put_dead_letter(connection: Connection, letter: DeadLetter) -> None:

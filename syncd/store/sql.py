@@ -19,6 +19,7 @@ from syncd.store.daemon import DaemonStore
 from syncd.store.decisions import DecisionStore
 from syncd.store.desk import DeskStore
 from syncd.store.engine import Database
+from syncd.store.erasure import ErasureStore
 from syncd.store.exports import ExportStore
 from syncd.store.inbox import InboxStore
 from syncd.store.lanes import LaneStore
@@ -50,6 +51,7 @@ class SqlStore(
     ResolvedStore,
     PeopleStore,
     DecisionStore,
+    ErasureStore,
     ExportStore,
     FactStore,
     ReportStore,

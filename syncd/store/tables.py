@@ -151,7 +151,7 @@ person = Table(
     Column("golden", Text, nullable=False),  # field -> value with provenance
     Column("notes", Text, nullable=False),  # field -> reason of the last plan
     Column("is_dirty", Boolean, nullable=False),
-    Column("redirect", String),  # the survivor after a merge
+    Column("redirect", String),  # the survivor after a merge; "" of an erased person: nobody
     Column("created_at", Instant, nullable=False),
     Column("marks", Integer, nullable=False, server_default="0"),  # how often the person was asked to be planned again
 )
@@ -641,7 +641,8 @@ Index(
     postgresql_where=text("state IN ('standing', 'reversed')"),
 )
 
-# An erased person's mailbox as a keyed hash, so that nobody imports it again.
+# What nobody imports again: an erased person's mailbox or source record as a keyed hash; and `Object:sf_id` of their records in the
+# org, which nobody is joined to.
 tombstone = Table("tombstone", metadata, Column("digest", String, primary_key=True), Column("at", Instant, nullable=False))
 
 # Who runs the engine; the fence grows with each take-over.

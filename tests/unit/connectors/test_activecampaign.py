@@ -197,6 +197,7 @@ def test_somebody_erased_is_set_aside_for_a_person_and_nothing_of_them_is_kept(t
     found = pages(made)
     (reject,) = [one for page in found for one in page.rejects]
     assert (reject.key, reject.reason, reject.locator) == ("2", "erasure_asked", "contact 2")
+    assert '"syncd lead erase SOURCE:2 --yes"' in reject.message
     assert json.loads(reject.payload) == {"id": "2", "anonymized": "1", "udate": "2026-11-24T02:55:00-06:00"}
     assert [one["id"] for one in rows(found)] == ["1", "3"]
     assert fetched(made, "2") == reject

@@ -436,6 +436,7 @@ def test_a_withdrawal_is_set_aside_for_a_person_whoever_it_is_of(more: dict[str,
     assert isinstance(one, Reject)
     assert (one.key, one.reason, one.payload) == ("withdrawn-lead-100", "erasure_asked", body)
     assert "erase" in one.message
+    assert '"syncd lead erase SOURCE:lead-100 --yes"'.replace("SOURCE", delivered(body).source) in one.message
 
 
 @pytest.mark.parametrize("body", [told(type="X"), told(leadAction="EDITED"), told(leadGenFormResponse=""), b"[]"])

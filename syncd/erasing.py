@@ -1,0 +1,44 @@
+"""Erasing people, as the house is asked for it. Part of the house that wiring builds."""
+
+from __future__ import annotations
+
+from syncd import events, log
+from syncd.app.erase import Eraser, Erasure, find_traces, look
+from syncd.passes import LEASE, Passes
+from syncd.ports import Traces
+from syncd.run.mirror import re_read
+
+
+class Erasures(Passes):
+    """The forgetting part of a house; `syncd.wiring.House` gives it its parts."""
+
+    def look_at_erasure(self, text: str, *, keep: bool) -> Erasure:
+        """What an erasure of the one person who answers to `text` would erase. May be looked at beside a running daemon.
+
+        Raises:
+            ConfigError: Nobody, or more than one person, answers to `text`.
+        """
+        return look(find_traces(self.store, text), self.company.others(""), keep=keep)
+
+    def erase_lead(self, text: str, *, keep: bool) -> Erasure:
+        """Erase the one person who answers to `text`. What the mirror has of them is looked up in the org first, unless it is kept.
+
+        Raises:
+            ConfigError: Nobody, or more than one person, answers to `text`; or it cannot be done now.
+            StoreError: A daemon works on the store.
+        """
+        self.store.acquire_lease(LEASE, self._owner)
+        traces = find_traces(self.store, text)
+        person_id = traces.belongings.person_ids[0]
+        if traces.belongings.living and not keep:
+            self._look_up(traces)
+        eraser = Eraser(self.store, self.journal, self.secret(), self.new_run_id())
+        done = eraser.carry_out(person_id, self.company.others(""), self.clock.now(), keep=keep)
+        log.get_log().info(events.PERSON_ERASED, person_id=person_id)
+        return done
+
+    def _look_up(self, traces: Traces) -> None:
+        """See whether the org still has what the mirror has: what was erased for good is in no list of changes."""
+        ctx, session = self._opened(is_preview=False)
+        re_read(ctx, session, traces.belongings.living)
+        self.keep_budget()
