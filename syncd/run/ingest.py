@@ -191,7 +191,7 @@ class Ingest:
         done.notices.extend([page.notice] if page.notice else [])
         if page.records or page.rejects or page.cursor != before:
             kept = without_answered(ctx, name, task.stream, page)
-            kept = msgspec.structs.replace(kept, partition=task.partition or kept.partition)
+            kept = msgspec.structs.replace(kept, partition=task.partition) if task.partition else kept
             self._storing = _Storing(task, kept, self._pool.submit(self._put, task, kept, ctx.clock.now()))
 
     def _put(self, task: Task, page: Page, at: datetime) -> StoredPage:

@@ -129,8 +129,8 @@ MUTANTS = [
     Mutant(
         "a back-fill moves the live cursor",
         "syncd/run/ingest.py",
-        "page = msgspec.structs.replace(page, partition=task.partition) if task.partition else page",
-        "page = msgspec.structs.replace(page, partition='')",
+        "kept = msgspec.structs.replace(kept, partition=task.partition) if task.partition else kept",
+        "kept = msgspec.structs.replace(kept, partition='')",
         (LANES, "beside_the_live_cursor"),
     ),
     Mutant(
