@@ -119,7 +119,7 @@ Examples:
                     f"{stream['stream']} ({stream['partition']})" if stream["partition"] else stream["stream"],
                     stream["moved_at"],
                     one["last_success_at"],
-                    "paused" if one["paused"] else one["last_status"],
+                    "paused" if one["paused"] else "lost" if one["lost"] else one["last_status"],
                     one["next_at"],
                 )
                 for name, one in found["sources"].items()
@@ -129,6 +129,8 @@ Examples:
         )
         show_ranges(output, found["sources"])
         for name, one in found["sources"].items():
+            if one["lost"]:
+                output.line(f"{name} is lost: {one['lost']}")
             if one["notice"]:
                 output.line(f"{name}: {one['notice']}")
             if one["credentials_end_at"] is not None and one["credentials_end_soon"]:
