@@ -150,7 +150,8 @@ class Ingest:
             if name in heard:
                 self._ctx.sliced.add(name)
             else:
-                self._lose(task, SourceUnavailableError(f"It gave nothing within {self._ctx.scope.slice_seconds:.0f} s."))
+                slow = f"It gave nothing within {self._ctx.scope.slice_seconds:.0f} s."
+                self._lose(task, SourceUnavailableError(slow, advice="It is tried again with the next run."))
         for name, done in self._done.items():
             self._finish(name, done)
 
