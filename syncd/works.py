@@ -25,7 +25,6 @@ from syncd.ports import Journal, Store
 from syncd.run.context import is_lost, note_lost
 from syncd.run.hot import LANES
 from syncd.run.ingest import notice_of
-from syncd.run.outage import why_lost
 from syncd.run.rest import rests
 from syncd.run.standards import MARKING, SETTLED
 from syncd.salesforce import SLOW_FROM, SalesforceOrg
@@ -123,7 +122,6 @@ class Works:
             one["next_at"] = next_time(plans[name], row.started_at) if is_planned and row is not None and row.started_at else None
             one["received"] = backlog[name].count if name in backlog else 0
             one["notice"] = self.store.setting(notice_of(name)) or ""
-            one["lost"] = why_lost(self.store, name)
             end = ends[name].at if name in ends else None
             one["credentials_end_at"] = end
             one["credentials_end_soon"] = end is not None and end - self.clock.now() <= timedelta(days=SOON_DAYS)

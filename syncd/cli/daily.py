@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from syncd.cli.output import Output, show_policy, show_ranges, show_summary, shown
+from syncd.cli.output import Output, show_policy, show_ranges, show_summary, shown, state_of
 from syncd.cli.shared import Json, ask_daemon, globals_of, house, summary_of
 from syncd.errors import ConfigError, StoreError
 from syncd.model import Operation
@@ -119,7 +119,7 @@ Examples:
                     f"{stream['stream']} ({stream['partition']})" if stream["partition"] else stream["stream"],
                     stream["moved_at"],
                     one["last_success_at"],
-                    "paused" if one["paused"] else "lost" if one["lost"] else one["last_status"],
+                    state_of(one),
                     one["next_at"],
                 )
                 for name, one in found["sources"].items()

@@ -75,9 +75,12 @@ def regain_source(ctx: PassContext, name: str, *, way: str = PULL, **more: str) 
     return True
 
 
-def why_lost(store: Store, name: str) -> str:
-    """Why a source is out of reach, in words for people; "" if it is not. Reads only."""
-    ways = [what for what in (f"{PULL} {name}", f"{FETCH} {name}") if is_lost(store, what)]
+def why_lost(store: Store, name: str, *, is_asked: bool) -> str:
+    """Why a source is out of reach, in words for people; "" if it is not. Reads only.
+
+    `is_asked`: it has announced something; else nobody can tell whether it could be asked again.
+    """
+    ways = [what for what in (f"{PULL} {name}", *((f"{FETCH} {name}",) if is_asked else ())) if is_lost(store, what)]
     # What an older version has lost has no words.
     return " ".join(dict.fromkeys(store.setting(_why(what)) or "It cannot be read." for what in ways))
 

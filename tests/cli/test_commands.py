@@ -78,6 +78,7 @@ def test_a_lost_source_stands_in_the_status_with_its_reason(shell: Shell) -> Non
     assert shell.run("run", "--once").returncode == 3
     assert shell.json("status")["sources"]["booth"]["lost"].startswith("The folder drop is not there. Make it,")
     assert "booth is lost: The folder drop is not there. Make it," in shell.run("status").stdout
+    assert [one["lost"] != "" for one in shell.json("source", "list")] == [True]
     (shell.folder / "gone").rename(shell.folder / "drop")
     assert shell.run("run", "--once").returncode == 0
     assert shell.json("status")["sources"]["booth"]["lost"] == ""
