@@ -114,15 +114,14 @@ def check_people(world: Served, booth: int = 100) -> None:
 
 
 def check_nothing_given_away(case: Case, shown: list[Any]) -> None:
-    """No secret, no query, no address of a person."""
+    """No secret, no query, no value of a record."""
     text = " ".join(str(value) for one in shown for value in (one.values() if isinstance(one, dict) else (one,)))
     secrets, private = (case.vendor.secrets, case.vendor.private) if case.vendor else (case.secrets, ())
     for secret in secrets:
         assert secret not in text
         assert secret[:12] not in text
     assert not any(word in text for word in private)
-    assert "?" not in text
-    assert "@" not in text
+    assert not re.search(r"[?@]|\bAda\b|\bName \d", text)
 
 
 @pytest.mark.parametrize(("name", "trouble"), LOST)
@@ -235,7 +234,7 @@ def test_the_quality_file_claims_what_is_proven_here(tmp_path: Path) -> None:
 
     renewing = connectors(RENEWING)
     assert done("once_lost_once_back") == renewing | connectors(set(CASES) - set(RENEWING)) | {"webhook_out"}
-    assert done("re_auth") == renewing | {"webhook", "webhook_out"}, "the last two by their contract suites: two secrets count"
+    assert done("re_auth") == renewing | {"webhook", "webhook_out"}, "the last two by their own tests: two secrets count"
 
 
 @pytest.mark.parametrize("status", [401, 503])
