@@ -53,8 +53,10 @@ _REFUSED: Any = object()
 _PERSONAL = re.compile(
     r"""
     (?<!\S)\S*@\S*                                              # an e-mail address, or anything close to one
-    | (?i:\b(?:bearer|basic|token)\s+)\S+                       # an Authorization header
-    | (?i:\b[\w-]*(?:token|secret|passw(?:or)?d|api[_-]?key|authorization|signature)["']?\s*[=:]\s*(?:bearer\s+|basic\s+)?)\S+
+    | (?i:\b(?:bearer|basic)\s+)\S+                             # an Authorization header
+    | (?i:\btoken\s+)(?![a-z_]{1,16}[,.;:)]*(?:\s|$))\S+        # the same, but no sentence about a token
+    | (?i:\b[\w-]*(?:token|secret|passw(?:or)?d|api[_-]?key|authorization|signature)["']?\s*[=:]\s*(?:bearer\s+|basic\s+)?)
+      (?!(?:[,.;]+|an?|and|it|of|or|the)(?:\s|$)|\([A-Za-z]+[\s,])\S+        # a value, but no advice that names an option
     | \beyJ[\w-]{8,}(?:\.[\w-]+)*                               # a JSON Web Token
     | \b00D[A-Za-z0-9]{12,15}![\w.]+                            # a Salesforce session
     | (?<![\w.])\+?\(?\d(?:[\s().\/-]{0,2}\d){7,}(?![\w])       # a phone number, or any number as long as one

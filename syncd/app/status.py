@@ -7,12 +7,13 @@ from typing import Any
 
 from syncd.app.lanes import range_document, ranges
 from syncd.ports import ScheduleRow, Store
+from syncd.run.outage import why_lost
 
 
 def status(store: Store, sources: Iterable[str]) -> dict[str, Any]:
     """One document: per source its cursors, ranges under way, sums of all runs, waiting records and schedule; what needs a person; the last runs.
 
-    Reads only.
+    Reads only. `lost` says why a source cannot be read or asked, and what to do; "" if it can be.
     """
     stats = store.stats()
     back = ranges(store)
@@ -28,6 +29,7 @@ def status(store: Store, sources: Iterable[str]) -> dict[str, Any]:
             name: {
                 "waiting": waiting.get(name, 0),
                 "wanted": wanted.get(name, 0),
+                "lost": why_lost(store, name, is_asked=name in wanted),
                 "totals": totals.get(name, {}),
                 "streams": [
                     {"stream": one.stream, "partition": one.partition, "moved_at": one.moved_at}

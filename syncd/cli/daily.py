@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from syncd.cli.output import Output, show_policy, show_ranges, show_summary, shown
+from syncd.cli.output import Output, show_policy, show_ranges, show_summary, shown, state_of
 from syncd.cli.shared import Json, ask_daemon, globals_of, house, summary_of
 from syncd.errors import ConfigError, StoreError
 from syncd.model import Operation
@@ -119,7 +119,7 @@ Examples:
                     f"{stream['stream']} ({stream['partition']})" if stream["partition"] else stream["stream"],
                     stream["moved_at"],
                     one["last_success_at"],
-                    "paused" if one["paused"] else one["last_status"],
+                    state_of(one),
                     one["next_at"],
                 )
                 for name, one in found["sources"].items()
@@ -129,6 +129,8 @@ Examples:
         )
         show_ranges(output, found["sources"])
         for name, one in found["sources"].items():
+            if one["lost"]:
+                output.line(f"{name} is lost: {one['lost']}")
             if one["notice"]:
                 output.line(f"{name}: {one['notice']}")
             if one["credentials_end_at"] is not None and one["credentials_end_soon"]:

@@ -76,6 +76,11 @@ def shown(value: Any) -> str:
     return str(value)
 
 
+def state_of(source: Mapping[str, Any]) -> str:
+    """One word on a source of a status document: what matters most to whoever looks; how its last run ended, if nothing else."""
+    return "paused" if source["paused"] else "lost" if source["lost"] else str(source["last_status"])
+
+
 def show_ranges(output: Output, sources: Mapping[str, Any]) -> None:
     """Ranges that are read once more, of the sources of a status document; nothing if there are none."""
     rows = [

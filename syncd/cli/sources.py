@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from syncd.cli.output import Output, show_ranges, shown
+from syncd.cli.output import Output, show_ranges, shown, state_of
 from syncd.cli.shared import Json, Yes, ask_daemon, confirm, globals_of, house, summary_of
 from syncd.errors import ConfigError, StoreError
 from syncd.model import Lead
@@ -61,7 +61,7 @@ Examples:
                     "wanted": state[name]["wanted"],
                     "stale": stale[name],
                     "backfills": state[name]["backfills"],
-                    **{fact: state[name][fact] for fact in ("paused", "last_success_at", "last_status")},
+                    **{fact: state[name][fact] for fact in ("paused", "lost", "last_success_at", "last_status")},
                 }
                 for name, one in sorted(opened.settings.sources.items())
             ]
@@ -70,10 +70,7 @@ Examples:
             return
         columns = ("source", "type", "mapping", "waiting", "to fetch", "stale", "last success", "last status")
         keys = ("source", "type", "mapping", "waiting", "wanted", "stale")
-        cells = [
-            (*(row[name] for name in keys), row["last_success_at"], "paused" if row["paused"] else row["last_status"])
-            for row in rows
-        ]
+        cells = [(*(row[name] for name in keys), row["last_success_at"], state_of(row)) for row in rows]
         output.table("", columns, cells, numbers=columns[3:6])
         show_ranges(output, state)
         if any(stale.values()):

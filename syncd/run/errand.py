@@ -22,6 +22,9 @@ from syncd.run.judge import refused_record
 from syncd.run.rest import put_to_rest, wake_up
 
 _MAX_ATTEMPTS = 5
+_SILENT_TIMES = 2
+"""One answer may get lost; so many in a row without one that came are an outage."""
+_ITS_LOG = "Look at the receiver's own log; everything is sent again with the same id."
 _SPIKE_COUNT = 20
 """So many refusals with one code and nothing else are the set-up's fault: the others wait."""
 
@@ -110,7 +113,8 @@ class Errand:
         elif actor.connector.repeats_safely:
             self.is_open = False
             self._again(one, ANSWER_LOST)
-            put_to_rest(self._ctx, actor.name)
+            if put_to_rest(self._ctx, actor.name) >= _SILENT_TIMES:
+                self._tell_lost(SourceUnavailableError(f"{actor.name} gives no answer that says what it took.", advice=_ITS_LOG))
         elif not is_over:
             # The vendor may still be at it.
             self._stuck.add(one.person_id)
@@ -182,8 +186,12 @@ class Errand:
         self.is_open = False
         self._ctx.miss(f"{self._actor.name} takes no actions for now. {error}")
         put_to_rest(self._ctx, self._actor.name)
+        self._tell_lost(error)
+
+    def _tell_lost(self, error: SyncdError) -> None:
         if self._ctx.lose(f"actions {self._actor.name}"):
-            self._ctx.log.error(events.ACTIONS_LOST, source=self._actor.name, stage="act", error_type=type(error).__name__)
+            kind = type(error).__name__
+            self._ctx.log.error(events.ACTIONS_LOST, source=self._actor.name, stage="act", error_type=kind, reason=str(error))
 
     def _commit(self, result: OperationResult) -> None:
         self._ctx.store.commit_results(self._ctx.run_id, [result], self._ctx.clock.now())

@@ -19,6 +19,7 @@ from syncd.model import NOT_FETCHED, NOT_THERE, Lane, RecordRef
 from syncd.ports import WantedRow
 from syncd.run.context import PassContext, Source
 from syncd.run.erased import without_answered
+from syncd.run.outage import FETCH, lose_source, regain_source
 from syncd.run.rest import leave_alone, left_alone_until
 
 HOOK = "hook"
@@ -196,14 +197,12 @@ class Fetcher:
             self._rests[name] = _Rest(times, now + timedelta(seconds=wait))
         leave_alone(ctx, name, getattr(error, "retry_after_seconds", None))
         ctx.store.hold_wanted(name, self._rest_of(ctx, name, now) or now)
-        if ctx.lose(_lost(name)):
-            kind = type(error).__name__
-            ctx.log.error(events.SOURCE_LOST, source=name, stream=row.ref.stream, stage="extract", error_type=kind)
+        # Not what is polled, which may work all the same, and has pages to close when it comes back.
+        lose_source(ctx, name, row.ref.stream, error, str(error), way=FETCH)
 
     def _regain(self, ctx: PassContext, ref: RecordRef) -> None:
         self._rests.pop(ref.source, None)
-        if ctx.regain(_lost(ref.source)):
-            ctx.log.info(events.SOURCE_RECOVERED, source=ref.source, stream=ref.stream, stage="extract")
+        regain_source(ctx, ref.source, way=FETCH, stream=ref.stream)
 
 
 def _fetched(source: Source, row: WantedRow) -> Record | Reject | Unwanted | None:
@@ -212,11 +211,6 @@ def _fetched(source: Source, row: WantedRow) -> Record | Reject | Unwanted | Non
     if not isinstance(found, Record | Reject | Unwanted | None):
         raise TypeError(type(found).__name__)  # somebody else's connector with a bug
     return found
-
-
-def _lost(name: str) -> str:
-    """What is lost: not what is polled, which may work all the same, and has pages to close when it comes back."""
-    return f"fetch {name}"
 
 
 def _given_up(one: _Brought) -> Reject:

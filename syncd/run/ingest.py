@@ -17,6 +17,7 @@ from syncd.ports import DeadLetter, StoredPage
 from syncd.run.context import PassContext, Source
 from syncd.run.erased import without_answered
 from syncd.run.feed import Arrival, Feed, Task, tasks_of
+from syncd.run.outage import lose_source, regain_source
 from syncd.run.rest import leave_alone, left_alone_until
 
 PATIENCE_SECONDS = 0.05
@@ -149,7 +150,8 @@ class Ingest:
             if name in heard:
                 self._ctx.sliced.add(name)
             else:
-                self._lose(task, SourceUnavailableError(f"It gave nothing within {self._ctx.scope.slice_seconds:.0f} s."))
+                slow = f"It gave nothing within {self._ctx.scope.slice_seconds:.0f} s."
+                self._lose(task, SourceUnavailableError(slow, advice="It is tried again with the next run."))
         for name, done in self._done.items():
             self._finish(name, done)
 
@@ -240,8 +242,7 @@ class Ingest:
         if isinstance(error, ContractError | SourceUnavailableError) and error.page:
             ctx.store.put_dead_letters([_unread_page(ctx, task, error)])
         leave_alone(ctx, name, getattr(error, "retry_after_seconds", None))
-        if ctx.lose(f"source {name}"):
-            ctx.log.error(events.SOURCE_LOST, source=name, stream=task.stream, stage="extract", error_type=type(error).__name__)
+        lose_source(ctx, name, task.stream, error, done.error)
 
     def _again(self) -> Feed | None:
         """Whoever asked for patience is read once more, while there is patience left; the others are finished here."""
@@ -263,9 +264,8 @@ class Ingest:
     def _finish(self, name: str, done: Ingested) -> None:
         ctx = self._ctx
         has_answered = done.reached_end or done.records > 0
-        if not done.error and has_answered and ctx.regain(f"source {name}"):
+        if not done.error and has_answered and regain_source(ctx, name):
             ctx.store.close_page_letters(name)
-            ctx.log.info(events.SOURCE_RECOVERED, source=name, stage="extract")
         # What a source had to say is for whoever looks, also when everything was read.
         said = "; ".join(dict.fromkeys(done.notices))
         if has_answered and said != (ctx.store.setting(notice_of(name)) or ""):
@@ -273,9 +273,10 @@ class Ingest:
         if not done.reached_end:
             ctx.unread.add(name)
             ctx.miss(f"{name}: {done.error or '; '.join(dict.fromkeys(done.notices)) or 'not read to its end'}")
-            # A slice, or a stop, breaks off on purpose.
-            is_odd = bool(done.error) or not (ctx.scope.slice_seconds or ctx.is_stopping)
-            (ctx.log.warning if is_odd else ctx.log.info)(events.STREAM_UNFINISHED, source=name, stage="extract")
+            # What is lost was said once, however long it stays so; a slice, or a stop, breaks off on purpose.
+            is_meant = ctx.scope.slice_seconds or ctx.is_stopping
+            say = ctx.log.debug if done.error else ctx.log.info if is_meant else ctx.log.warning
+            say(events.STREAM_UNFINISHED, source=name, stage="extract")
 
 
 def _nothing() -> None: ...

@@ -28,11 +28,12 @@ def rests(store: Store, source: str, now: datetime) -> bool:
     return until is not None and now < until
 
 
-def put_to_rest(ctx: PassContext, source: str) -> None:
-    """It failed: leave it alone, twice as long as the last time. Writes the store."""
+def put_to_rest(ctx: PassContext, source: str) -> int:
+    """It failed: leave it alone, twice as long as the last time; gives how often it did in a row. Writes the store."""
     count, _ = _found(ctx.store, source)
     until = ctx.clock.now() + min(_FIRST * 2 ** min(count, 10), _LONGEST)
     ctx.store.put_setting(_name(source), f"{count + 1} {until.isoformat()}")
+    return count + 1
 
 
 def wake_up(ctx: PassContext, source: str) -> None:

@@ -72,6 +72,18 @@ def test_a_new_user_comes_from_init_to_undo(shell: Shell) -> None:
     assert shell.run("store", "check").returncode == 0
 
 
+def test_a_lost_source_stands_in_the_status_with_its_reason(shell: Shell) -> None:
+    """Until it is back: for people and for machines, and the exit code of the pass says that something was missed."""
+    (shell.folder / "drop").rename(shell.folder / "gone")
+    assert shell.run("run", "--once").returncode == 3
+    assert shell.json("status")["sources"]["booth"]["lost"].startswith("The folder drop is not there. Make it,")
+    assert "booth is lost: The folder drop is not there. Make it," in shell.run("status").stdout
+    assert [one["lost"] != "" for one in shell.json("source", "list")] == [True]
+    (shell.folder / "gone").rename(shell.folder / "drop")
+    assert shell.run("run", "--once").returncode == 0
+    assert shell.json("status")["sources"]["booth"]["lost"] == ""
+
+
 def test_no_personal_data_and_no_secret_reaches_the_log(shell: Shell) -> None:
     """At any level: keys, counts and words only (G9)."""
     (shell.folder / "drop" / "trade_show.csv").write_bytes(SAMPLE.read_bytes())

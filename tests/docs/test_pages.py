@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from syncd import errors
 from syncd.cli.output import NOTE_WORDS
@@ -98,3 +99,20 @@ def test_every_connector_has_a_page_a_tier_and_a_mapping() -> None:
         page = (ROOT / "docs" / "connectors" / f"{name}.md").read_text(encoding="utf-8")
         assert [one for one in re.findall(r"(?m)^## (.+)$", page) if one != "Actions"] == HEADINGS, name
         assert (ROOT / "mappings" / f"{name}.yaml").exists()
+
+
+RULES = {
+    "bronze": ("contract_suite", "docs_page", "golden_cases"),
+    "silver": ("re_auth", "once_lost_once_back", "owner"),
+    "gold": ("diagnostics", "failure_drill", "recorded_day"),
+}
+
+
+def test_a_tier_is_as_high_as_its_rules_say_and_no_lower() -> None:
+    """STYLE 1a: a rule is done, todo, or exempt with a reason."""
+    found = YAML(typ="safe").load((ROOT / "connectors" / "QUALITY.yaml").read_text(encoding="utf-8"))
+    for name, one in found.items():
+        assert list(one["rules"]) == [rule for rules in RULES.values() for rule in rules], name
+        assert all(re.fullmatch(r"done|todo|(?:done|exempt), \S.*", said) for said in one["rules"].values()), name
+        is_kept = [all(one["rules"][rule] != "todo" for rule in rules) for rules in RULES.values()]
+        assert one["tier"] == list(RULES)[[*is_kept, False].index(False) - 1], name

@@ -199,6 +199,36 @@ def test_ordinary_words_pass(text):
     assert redact(text) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Typeform refuses the token. Check token: (Account, Personal tokens; scopes forms:read and responses:read).",
+        "Meta does not let this token read leads. The token needs leads_retrieval, and the page's access.",
+        "Check client_id: and client_secret: of the same app; give a new refresh_token:, or an access_token:.",
+        "Of refresh_token: the consent was taken back or has ended.",
+    ],
+)
+def test_advice_that_names_a_secret_and_not_its_value_passes(text):
+    assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "token abc.def",
+        "token s3cr3t",
+        "token: s3cr3t",
+        "secret: (s3cr3t)",
+        "token " + "a" * 40,
+        "password: the-s3cr3t",
+        "token: ;s3cr3t",
+    ],
+)
+def test_a_value_beside_such_a_word_is_no_advice(text):
+    assert "***" in redact(text)
+    assert not any(one in redact(text) for one in ("s3cr3t", "abc.def", "a" * 40))
+
+
 def test_long_texts_are_cut():
     assert len(redact("word " * 1000)) == 300
 

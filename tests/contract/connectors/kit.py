@@ -111,7 +111,8 @@ class Case:
 
     `fill(count)` makes the vendor hold that many records; `break_` makes it unreadable; `repeated` is how many records a pull that
     goes on from a cursor may give again. `stream`: the first one if empty. `is_ordered`: it is read in order of time, so that a walk
-    that broke off goes on where it was; another one begins anew.
+    that broke off goes on where it was; another one begins anew. Without `vendor`, `troubles` says how it gets lost: `away` and
+    `refused`, each of which gives what mends it; and `secrets` what must never be seen.
     """
 
     connector: PullConnector
@@ -124,6 +125,8 @@ class Case:
     repeated: int = 7
     stream: str = ""
     is_ordered: bool = True
+    troubles: dict[str, Callable[[], Callable[[], object]]] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
 
     @property
     def read(self) -> str:

@@ -6,6 +6,7 @@ import io
 import os
 import socket
 import threading
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ class Account:
         on_read: Called with a file's path before its first byte is given.
         may_write: The user may put, rename and remove files, too.
         has_posix_rename: The server has OpenSSH's extension, which replaces a file that is there.
+        is_locked: The user is not let in any more.
     """
 
     def __init__(self, home: Path) -> None:
@@ -36,6 +38,7 @@ class Account:
         self.on_read: Any = None
         self.may_write = False
         self.has_posix_rename = True
+        self.is_locked = False
 
 
 class Server:
@@ -45,6 +48,7 @@ class Server:
         self.host_key = paramiko.ECDSAKey.generate()
         self.rsa_key = paramiko.RSAKey.generate(2048)
         self.accounts: dict[str, Account] = {}
+        self._is_away = False
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -60,9 +64,17 @@ class Server:
         self.accounts[name] = Account(home)
         return name, self.accounts[name]
 
+    def leave(self) -> Callable[[], object]:
+        """Hang up on everybody; gives what ends it."""
+        self._is_away = True
+        return lambda: setattr(self, "_is_away", False)
+
     def _accept(self) -> None:
         while True:
             connection, _ = self._socket.accept()
+            if self._is_away:
+                connection.close()
+                continue
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
@@ -96,9 +108,10 @@ class _Login(paramiko.ServerInterface):
         return self._let_in(username, known is not None and known.key is not None and known.key.get_base64() == key.get_base64())
 
     def _let_in(self, username: str, is_right: bool) -> int:
-        if not is_right or username not in self._server.accounts:
+        known = self._server.accounts.get(username)
+        if not is_right or known is None or known.is_locked:
             return paramiko.AUTH_FAILED
-        self.account = self._server.accounts[username]
+        self.account = known
         return paramiko.AUTH_SUCCESSFUL
 
 

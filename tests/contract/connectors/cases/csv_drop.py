@@ -32,8 +32,24 @@ def text(path: Path, numbers: Sequence[int]) -> None:
     path.write_text("\n".join(["email,name", *rows]) + "\n", encoding="utf-8")
 
 
+def troubles(drop: Path) -> dict[str, Callable[[], Callable[[], object]]]:
+    """The folder is gone; a file is in its place. (That it may not be read is nothing that root meets.)"""
+
+    def move_away() -> Callable[[], object]:
+        gone = drop.rename(drop.with_name("gone"))
+        return lambda: gone.rename(drop)
+
+    def cover() -> Callable[[], object]:
+        mend = move_away()
+        drop.touch()
+        return lambda: (drop.unlink(), mend())
+
+    return {"away": move_away, "refused": cover}
+
+
 def case(folder: Path) -> Case:
     """A folder of files of 40 rows each."""
     drop = folder / "drop"
     fill = filled(drop, ".csv", text)
-    return Case(CONNECTOR, {"folder": "drop"}, fill, drop.rmdir, Session(folder, settle_seconds=5.0, page_size_records=7))
+    session = Session(folder, settle_seconds=5.0, page_size_records=7)
+    return Case(CONNECTOR, {"folder": "drop"}, fill, drop.rmdir, session, troubles=troubles(drop))

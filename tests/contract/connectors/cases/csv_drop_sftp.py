@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from connectors.csv_drop import CONNECTOR
@@ -18,7 +19,7 @@ def case(folder: Path) -> Case:
     """A folder of the server with files of 40 rows each."""
     far = folder / "far"
     fill = filled(far, ".csv", text)
-    user, _ = server().account(far)
+    user, account = server().account(far)
     sftp = {
         "host": "127.0.0.1",
         "port": server().port,
@@ -27,4 +28,18 @@ def case(folder: Path) -> Case:
         "host_key": server().line,
     }
     options = {"folder": "copies", "sftp": sftp}
-    return Case(CONNECTOR, options, fill, lambda: shutil.rmtree(far), Session(folder, settle_seconds=5.0, page_size_records=7))
+    session = Session(folder, settle_seconds=5.0, page_size_records=7)
+
+    def turn(switch: str) -> Callable[[], object]:
+        setattr(account, switch, True)
+        return lambda: setattr(account, switch, False)
+
+    return Case(
+        CONNECTOR,
+        options,
+        fill,
+        lambda: shutil.rmtree(far),
+        session,
+        troubles={"away": server().leave, "refused": lambda: turn("is_locked")},
+        secrets=(PASSWORD,),
+    )

@@ -10,7 +10,7 @@ import openpyxl
 
 from connectors.csv_drop import CONNECTOR
 from syncd.connector import Session
-from tests.contract.connectors.cases.csv_drop import filled
+from tests.contract.connectors.cases.csv_drop import filled, troubles
 from tests.contract.connectors.kit import Case
 
 IS_HTTP = False
@@ -29,4 +29,5 @@ def case(folder: Path) -> Case:
     """A folder of workbooks of 40 rows each."""
     drop = folder / "drop"
     fill = filled(drop, ".xlsx", _workbook)
-    return Case(CONNECTOR, {"folder": "drop"}, fill, drop.rmdir, Session(folder, settle_seconds=5.0, page_size_records=7))
+    session = Session(folder, settle_seconds=5.0, page_size_records=7)
+    return Case(CONNECTOR, {"folder": "drop"}, fill, drop.rmdir, session, troubles=troubles(drop))
