@@ -483,9 +483,11 @@ class Traces(msgspec.Struct, frozen=True, gc=False):
         records: Records of nobody with one of the mailboxes and no other.
         dead_letters: Ids of those that go; `pages`: of unreadable pages that hold one of the mailboxes; `asked`: of those that ask for
             this very erasure.
-        rivals: Ids of other people with one of the mailboxes, about whom a question is open or was not answered.
+        rivals: Others with one of the mailboxes, about whom a question is open or was not answered: ids of people, and `Object:sf_id` of
+            records of the org.
         unsure: How many other payloads name one of the mailboxes among others: somebody must say whose they are.
         counts: How much there is, by kind.
+        is_owed: Whether the org may not know all of it yet: records wait, or an opt-out is still to be written.
     """
 
     belongings: Belongings
@@ -499,6 +501,7 @@ class Traces(msgspec.Struct, frozen=True, gc=False):
     rivals: tuple[str, ...] = ()
     unsure: int = 0
     counts: dict[str, int] = {}
+    is_owed: bool = False
 
 
 class RunRow(msgspec.Struct, frozen=True, gc=False):
@@ -873,7 +876,7 @@ class Store(Protocol):
     def accept_review(self, review_id: str, candidate: Candidate | None, at: datetime) -> None: ...
     def close_reviews(self, person_id: str, kind: str, decision: str) -> None: ...
     def reject_review(self, review_id: str, at: datetime) -> None: ...
-    def find_persons(self, keys: Sequence[Key], text: str, limit: int) -> list[str]: ...
+    def find_persons(self, keys: Sequence[Key], text: str, limit: int, *, is_whole: bool = False) -> list[str]: ...
     def export_persons(self) -> Iterator[tuple[PersonView, dict[str, Any]]]: ...
     def person_documents(self, person_ids: Sequence[str]) -> dict[str, dict[str, Any]]: ...
     def stats(self) -> dict[str, Any]: ...

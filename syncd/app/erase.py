@@ -58,12 +58,12 @@ class Erasure(msgspec.Struct, frozen=True):
 
 
 def find_traces(store: Store, text: str) -> Traces:
-    """What is kept of exactly one person.
+    """What is kept of exactly one person, who is named whole: a part of somebody else's address or name must not do.
 
     Raises:
         ConfigError: Nobody, or more than one person, answers to `text`.
     """
-    return store.traces_of(one_lead(store, text, with_erased=True).person_id)
+    return store.traces_of(one_lead(store, text, with_erased=True, is_whole=True).person_id)
 
 
 def why_not(traces: Traces, runs: Collection[str], *, keep: bool) -> ConfigError | None:
@@ -83,6 +83,11 @@ def why_not(traces: Traces, runs: Collection[str], *, keep: bool) -> ConfigError
             advice='Answer the question first ("syncd review list"), or erase them first.',
         )
     living = traces.belongings.living
+    if living and keep and traces.is_owed:
+        return ConfigError(
+            "What stays in Salesforce would never hear of an opt-out that is still on its way, or waits in the inbox.",
+            advice="Try again after the next pass.",
+        )
     if living and not keep:
         names = ", ".join(f"{name} {sf_id}" for name, sf_id in living)
         return ConfigError(

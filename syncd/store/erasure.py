@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, and_, delete, or_, select, text, update
 
 from syncd.errors import ClaimConflictError
@@ -18,6 +17,7 @@ from syncd.identity import record_claim
 from syncd.model import Candidate, PersonState, Provenance
 from syncd.ports import ERASED, Belongings, Key, Traces
 from syncd.store import tables as t
+from syncd.store.belongings import MAILBOX_KIND, belongings_of
 from syncd.store.bulk import among
 from syncd.store.documents import operation_text
 from syncd.store.engine import Database
@@ -25,9 +25,8 @@ from syncd.store.inbox import dumps
 from syncd.store.prune_policy import forget_decided
 from syncd.store.shared import empty_inbox, mark_dirty
 from syncd.store.tombstones import forget_keys_of, org_tombstone, put_tombstones
-from syncd.store.traces import MAILBOX_KIND, belongings_of, traces_of
+from syncd.store.traces import CANDIDATES, traces_of
 
-_CANDIDATES = msgspec.json.Decoder(tuple[Candidate, ...])
 _WHO_IT_IS = ("several_matches", "clashing_names", "weak_match", "clashing_claims", "merge")
 """Kinds of questions that have no sense without a candidate."""
 _SKELETON = operation_text({}, {}, {"": Provenance(rule=ERASED)}, None, is_guarded=False)
@@ -163,7 +162,7 @@ def _strike_candidate(connection: Connection, found: Belongings) -> None:
     for row in connection.execute(
         select(r.review_id, r.kind, r.person_id, r.state, r.candidates).where(r.candidates != "[]")
     ).all():
-        named = _CANDIDATES.decode(row.candidates)
+        named = CANDIDATES.decode(row.candidates)
         kept = tuple(one for one in named if not _is_of(one, ids, in_org))
         if len(kept) == len(named):
             continue

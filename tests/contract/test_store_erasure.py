@@ -50,7 +50,7 @@ from syncd.ports import (
     Review,
 )
 from syncd.store import SqlStore, engine, open_store, tables
-from syncd.store.traces import mailboxes_in
+from syncd.store.belongings import mailboxes_in
 from tests.contract.planned import seen
 from tests.contract.test_store import operation
 from tests.erasing import held
@@ -683,6 +683,12 @@ def test_a_run_that_skips_what_waited_has_right_sums(store: SqlStore) -> None:
         (b"nothing here", set()),
         (b"y" * 300_000 + b" ada@b.example", {"ada@b.example"}),
         (b"@ a@ @b", set()),
+        (b'{"x": "o\'ada@b.example"}', {"o'ada@b.example"}),
+        (b"'ada@b.example', write to *ada@b.example*!", {"ada@b.example"}),
+        (b'{"x": "m\\u00fcller@b.example"}', {"m\xfcller@b.example"}),
+        (b'{"x": "ada@m\\u00fcller.example \\ud83d\\ude00"}', {"ada@xn--mller-kva.example"}),
+        (b'{"x": "ada\\u002Bnews@b.example"}', {"ada+news@b.example"}),
+        (b"mail=ada%2Bnews%40b.example&name=50%25", {"ada+news@b.example"}),
     ],
 )
 def test_mailboxes_in_a_text(raw: bytes, found: set[str]) -> None:

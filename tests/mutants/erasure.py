@@ -8,6 +8,8 @@ PASSES = "tests/integration/test_erasing.py"
 STORE = "tests/contract/test_store_erasure.py"
 ERASURE = "syncd/store/erasure.py"
 TRACES = "syncd/store/traces.py"
+BELONGINGS = "syncd/store/belongings.py"
+OTHERS = "tests/integration/test_erasing_others.py"
 TOMBSTONES = "syncd/store/tombstones.py"
 
 MUTANTS = [
