@@ -454,7 +454,7 @@ class Belongings(msgspec.Struct, frozen=True, gc=False):
     """What belongs to one person, as an erasure has found it; all of it sorted. Holds mailboxes and keys: for nobody's eyes.
 
     Attributes:
-        person_ids: The person's own id, then those that were merged into it; `numbers` likewise.
+        person_ids: The person's own id, then those that were merged into it; `numbers` likewise. Empty of a mailbox that is nobody's.
         mailboxes: Every personal mailbox that was ever claimed, as `syncd.normalise.keys.email_key` has it.
         refs: Source records, the present ones and those that were linked once.
         org: (object, sf_id, is deleted) of the records in the org; also of records with one of the mailboxes that belong to nobody.
@@ -487,6 +487,7 @@ class Traces(msgspec.Struct, frozen=True, gc=False):
             records of the org.
         unsure: How many other payloads name one of the mailboxes among others: somebody must say whose they are.
         counts: How much there is, by kind.
+        stranger_id: The keyed hash of the mailbox, where it is nobody's; "" of a person.
         is_owed: Whether the org may not know all of it yet: records wait, or an opt-out is still to be written.
     """
 
@@ -502,6 +503,12 @@ class Traces(msgspec.Struct, frozen=True, gc=False):
     unsure: int = 0
     counts: dict[str, int] = {}
     is_owed: bool = False
+    stranger_id: str = ""
+
+    @property
+    def person_id(self) -> str:
+        """What the person is called by: their id, or the hash of a mailbox that is nobody's."""
+        return self.stranger_id or self.belongings.person_ids[0]
 
 
 class RunRow(msgspec.Struct, frozen=True, gc=False):
@@ -835,6 +842,8 @@ class Store(Protocol):
 
     # erasing
     def traces_of(self, person_id: str) -> Traces: ...
+    def traces_of_mailbox(self, mailbox: str) -> Traces: ...
+    def mailbox_of(self, is_it: Callable[[str], bool]) -> str: ...
     def erase_person(self, traces: Traces, digest_of: Callable[[Key], str], run_id: str, at: datetime) -> None: ...
     def scrub(self) -> tuple[str, ...]: ...
 

@@ -53,6 +53,14 @@ def belongings_of(connection: Connection, person_id: str) -> Belongings:
     )
 
 
+def belongings_of_mailbox(connection: Connection, mailbox: str) -> Belongings:
+    """What belongs to a mailbox that is nobody's: it is known only by what came of it and was set aside. Empty if it is somebody's now."""
+    c = t.claim.c
+    if connection.execute(select(c.value).where(and_(c.kind == MAILBOX_KIND, c.value == mailbox))).first():
+        return Belongings((), ())
+    return Belongings((), (), (mailbox,), (), tuple(sorted(_in_org(connection, (), (), {mailbox}))))
+
+
 def _people(connection: Connection, person_id: str) -> list[tuple[str, int]]:
     """The person first, then everybody who redirects there, over several hops."""
     p = t.person.c

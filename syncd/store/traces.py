@@ -6,7 +6,8 @@ other one: what names several is left for a person to look at, for it may be abo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -16,10 +17,11 @@ from syncd.identity import lead_keys
 from syncd.model import ERASURE_ASKED, WITHDRAWN, Candidate, PersonState, RecordRef
 from syncd.ports import Belongings, Traces
 from syncd.store import tables as t
-from syncd.store.belongings import MAILBOX_KIND, belongings_of, mailboxes_in
+from syncd.store.belongings import MAILBOX_KIND, belongings_of, belongings_of_mailbox, mailboxes_in
 from syncd.store.bulk import among
 from syncd.store.engine import Database, unpack
 from syncd.store.shared import LEAD, ref_of
+from syncd.store.tombstones import PEOPLE
 
 _SLICE = 2_000
 CANDIDATES = msgspec.json.Decoder(tuple[Candidate, ...])
@@ -37,6 +39,32 @@ def traces_of(db: Database, person_id: str) -> Traces:
         state = PersonState(str(connection.execute(select(t.person.c.state).where(t.person.c.person_id == person_id)).scalar()))
         if state is PersonState.ERASED:
             return Traces(found, state)
+    return _traces(db, found, state)
+
+
+def traces_of_mailbox(db: Database, mailbox: str) -> Traces:
+    """Everything that is kept of whoever has a mailbox that nobody in the store answers to."""
+    with db.read() as connection:
+        found = belongings_of_mailbox(connection, mailbox)
+    return _traces(db, found, PersonState.ACTIVE)
+
+
+def mailbox_of(db: Database, is_it: Callable[[str], bool]) -> str:
+    """The mailbox that something kept names, or a record of the org that is nobody's; "" if there is none."""
+    b, o = t.block_key.c, t.org_record.c
+    with db.read() as connection:
+        in_org = select(b.value).where(and_(b.kind == MAILBOX_KIND, b.subject_kind.in_(PEOPLE)))
+        gone = select(o.fields).where(and_(o.is_deleted, o.person_number.is_(None), o.fields != "{}"))
+        found = {str(one) for one in connection.execute(in_org).scalars()}
+        found |= {key for fields in connection.execute(gone).scalars() for key in mailboxes_in(fields.encode())}
+    packed = ((row.payload, row.is_compressed) for rows in (_walk(db, t.inbox, "sequence"), _of_nobody(db)) for row in rows)
+    plain = ((row.payload, False) for row in _walk(db, t.dead_letter, "dead_letter_id"))
+    named = (one for payload, is_packed in chain(packed, plain) for one in mailboxes_in(unpack(bytes(payload), is_packed)))
+    return next((one for one in chain(found, named) if is_it(one)), "")
+
+
+def _traces(db: Database, found: Belongings, state: PersonState) -> Traces:
+    with db.read() as connection:
         counts = _counts(connection, found)
         rivals = _rivals(connection, found)
         is_owed = _is_owed(connection, found)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 
+import msgspec
 import pytest
 
 from syncd.app.leads import find_leads, show_lead
-from syncd.errors import ConfigError
+from syncd.errors import ClaimConflictError, ConfigError
+from syncd.ports import Belongings
 from tests.crash.machine import Death, Reaper
 from tests.erasing import PERSON, held_in
-from tests.integration.test_erasing import MAIL, OTHER, erase, known, look, person_of
-from tests.world import BOOTH, World, row
+from tests.integration.test_erasing import MAIL, OTHER, Busy, erase, known, look, person_of
+from tests.world import BOOTH, MAPPING, World, row
 
 __all__ = ["known"]
 
@@ -112,3 +114,68 @@ def test_whoever_was_said_to_be_somebody_else_goes_on(make_world: Callable[..., 
     assert "erased" not in world.run().notes
     (lead,) = world.leads(LastName=bob["last"])
     assert lead["HasOptedOutOfEmail"] is True
+
+
+def test_somebody_of_whom_nobody_was_made_is_erased_by_the_address(make_world: Callable[..., World]) -> None:
+    """Skipped, set aside, or waiting: syncd has them all the same, and would make somebody of them another day."""
+    world = make_world(mapping=MAPPING.replace("unknown: no_value", "unknown: reject"))
+    world.drop([{**PERSON, "skip": "yes"}, {**PERSON, "optout": "perhaps"}, OTHER])
+    world.run()
+    world.drop([{**PERSON, "title": "Third"}], name="third.csv")
+    with pytest.raises(Death):
+        world.run(wrap=Reaper(("after:store.put_page", 1)).wrap)
+    assert {"record.payload", "dead_letter.payload", "inbox.payload"} <= held_in(world)
+    found = look(world, PERSON["email"])
+    assert (found.is_done, found.refusal, found.counts["people"], len(found.dead_letters)) == (False, "", 0, 1)
+    assert (found.counts["records"], found.counts["inbox"]) == (1, 2)
+    assert MAIL not in found.person_id, "a request of a daemon is kept: the address must not be in it"
+    done = erase(world, found.person_id)
+    assert (done.is_done, done.person_id) == (True, found.person_id)
+    assert world.run().notes["erased"] == 1, "what waited"
+    again = erase(world, found.person_id)
+    assert (again.is_done, again.counts) == (True, {}), "as after the death of a daemon that had done it"
+    assert held_in(world) == set()
+    world.drop([PERSON, row(3)], name="later.csv")
+    assert world.run().notes["erased"] == 1
+    assert {one["Email"] for one in world.leads()} == {OTHER["email"], row(3)["email"]}
+    with closing(world.open()) as house:
+        assert house.store.check() == []
+    with pytest.raises(ConfigError, match="Nobody in this store"):
+        look(world, MAIL)
+
+
+def test_an_address_in_the_org_alone_is_in_the_way_as_any_lead_is(make_world: Callable[..., World]) -> None:
+    world = make_world()
+    lead_id = world.org.create("Lead", {"Email": PERSON["email"], "LastName": PERSON["last"], "Company": "By hand"})
+    world.drop([OTHER])
+    world.run()
+    with pytest.raises(ConfigError, match=f"still in Salesforce: Lead {lead_id}"):
+        erase(world, MAIL)
+    world.org.delete(lead_id)
+    world.org.purge(lead_id)
+    assert erase(world, MAIL).is_done
+    assert held_in(world) == set()
+
+
+@pytest.mark.parametrize("who", ["nobody@example.com", "info@zyzzyvas.example", "a" * 64])
+def test_an_address_that_never_came_or_is_shared_is_nobodys(known: World, who: str) -> None:
+    known.drop([{**row(8), "email": "info@zyzzyvas.example", "skip": "yes"}], name="shared.csv")
+    known.run()
+    with pytest.raises(ConfigError, match="Nobody in this store"):
+        look(known, who)
+
+
+def test_an_address_that_becomes_somebodys_meanwhile_is_looked_at_again(known: World) -> None:
+    """It is their address then, and the person has more than what names it."""
+    with closing(known.open()) as house:
+        found = house.store.traces_of_mailbox(MAIL)
+        assert (found.belongings.person_ids, found.belongings.mailboxes) == ((), ())
+        stale = msgspec.structs.replace(found, belongings=Belongings((), (), (MAIL,)))
+        with pytest.raises(ClaimConflictError):
+            house.store.erase_person(stale, lambda key: "|".join(key), "run", known.clock.now())
+
+
+def test_whoever_changes_all_the_time_is_no_error_of_the_store(known: World) -> None:
+    """A daemon ends on an error of its store, and would begin with the same request again, for ever."""
+    with pytest.raises(ConfigError, match="just now"):
+        erase(known, MAIL, keep=True, wrap=lambda port, name: Busy(port, 4) if name == "store" else port)

@@ -113,7 +113,7 @@ MUTANTS = [
     ),
     Mutant(
         "what was merged into a person stays",
-        TRACES,
+        BELONGINGS,
         "        hop = list(new)\n    return",
         "        found = {person_id: found[person_id]}\n        hop = []\n    return",
         (PASSES, "merged_into_her"),
@@ -163,7 +163,7 @@ MUTANTS = [
     Mutant(
         "the person may change while they are looked at",
         ERASURE,
-        "if belongings_of(connection, found.person_ids[0]) != found:",
+        "if _belongings_again(connection, found) != found:",
         "if False:",
         (STORE, "looked_at_again"),
     ),
