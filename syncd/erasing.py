@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from syncd import events, log
 from syncd.app.erase import BUSY, Eraser, Erasure, find_traces, look
 from syncd.errors import ClaimConflictError
 from syncd.identity import tombstone_digest
+from syncd.model import PersonState
 from syncd.passes import LEASE, Passes
 from syncd.ports import Traces
 from syncd.run.mirror import re_read
@@ -33,8 +35,10 @@ class Erasures(Passes):
         """
         self.store.acquire_lease(LEASE, self._owner)
         traces = self._find_traces(text)
-        if traces.belongings.living and not keep:
-            self._look_up(traces)
+        # Somebody who was erased may have been kept in the org until now: whoever asks again may have erased them there for good.
+        living = self.store.kept_of_erased() if traces.state is PersonState.ERASED else traces.belongings.living
+        if living and not keep:
+            self._look_up(living)
         eraser = Eraser(self.store, self.journal, self.secret(), self.new_run_id())
         try:
             done = eraser.carry_out(traces.person_id, self.company.others(""), self.clock.now(), keep=keep)
@@ -47,8 +51,8 @@ class Erasures(Passes):
     def _find_traces(self, text: str) -> Traces:
         return find_traces(self.store, text, partial(tombstone_digest, self.secret()))
 
-    def _look_up(self, traces: Traces) -> None:
+    def _look_up(self, living: Sequence[tuple[str, str]]) -> None:
         """See whether the org still has what the mirror has: what was erased for good is in no list of changes."""
         ctx, session = self._opened(is_preview=False)
-        re_read(ctx, session, traces.belongings.living)
+        re_read(ctx, session, living)
         self.keep_budget()

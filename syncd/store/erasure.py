@@ -24,7 +24,7 @@ from syncd.store.engine import Database
 from syncd.store.inbox import dumps
 from syncd.store.prune_policy import forget_decided
 from syncd.store.shared import empty_inbox, mark_dirty
-from syncd.store.tombstones import forget_keys_of, org_tombstone, put_tombstones
+from syncd.store.tombstones import forget_keys_of, kept_of_erased, org_tombstone, put_tombstones
 from syncd.store.traces import CANDIDATES, mailbox_of, traces_of, traces_of_mailbox
 
 _WHO_IT_IS = ("several_matches", "clashing_names", "weak_match", "clashing_claims", "merge")
@@ -56,6 +56,11 @@ class ErasureStore:
     def mailbox_of(self, is_it: Callable[[str], bool]) -> str:
         """A mailbox that something kept names, and nobody need answer to; "" if none is it. Reads tables whole."""
         return mailbox_of(self.db, is_it)
+
+    def kept_of_erased(self) -> list[tuple[str, str]]:
+        """(object, id) of records of erased people that the org still has, as far as the mirror knows."""
+        with self.db.read() as connection:
+            return kept_of_erased(connection)
 
     def erase_person(self, traces: Traces, digest_of: Callable[[Key], str], run_id: str, at: datetime) -> None:
         """Erase what `traces` has found, all of it or nothing. Records that waited are counted as skipped by the run.

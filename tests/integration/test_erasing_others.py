@@ -179,3 +179,19 @@ def test_whoever_changes_all_the_time_is_no_error_of_the_store(known: World) -> 
     """A daemon ends on an error of its store, and would begin with the same request again, for ever."""
     with pytest.raises(ConfigError, match="just now"):
         erase(known, MAIL, keep=True, wrap=lambda port, name: Busy(port, 4) if name == "store" else port)
+
+
+def test_what_was_kept_and_is_gone_for_good_is_emptied_when_it_is_asked_again(make_world: Callable[..., World]) -> None:
+    """Of what is erased for good the org says nothing; a contact has no external id by which it could be found again."""
+    world = make_world()
+    kept = world.org.create("Contact", {"Email": PERSON["email"], "FirstName": PERSON["first"], "LastName": PERSON["last"]})
+    world.run()
+    world.drop([PERSON, OTHER])
+    world.run()
+    person_id = erase(world, MAIL, keep=True).person_id
+    world.org.delete(kept)
+    world.org.purge(kept)
+    world.run()
+    assert "org_record.fields" in held_in(world)
+    assert erase(world, person_id).is_done
+    assert held_in(world) == set()

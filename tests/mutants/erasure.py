@@ -93,7 +93,7 @@ MUTANTS = [
     Mutant(
         "the mirror is believed",
         "syncd/erasing.py",
-        "            self._look_up(traces)\n",
+        "            self._look_up(living)\n",
         "            pass\n",
         (PASSES, "nothing_of_her_is_left"),
     ),
