@@ -195,3 +195,27 @@ def test_what_was_kept_and_is_gone_for_good_is_emptied_when_it_is_asked_again(ma
     assert "org_record.fields" in held_in(world)
     assert erase(world, person_id).is_done
     assert held_in(world) == set()
+
+
+def test_an_opt_out_in_somebodys_own_record_counts_whatever_mailbox_it_names(make_world: Callable[..., World]) -> None:
+    """Bob's row carries the mailbox of somebody erased now: it is not imported, and his wish is no less his (G6)."""
+    world = make_world(sources=BOOTH.replace("mapping:", "key: [last], mapping:"))
+    bob = row(7, title="Baker")
+    world.drop([PERSON, bob])
+    world.run()
+    gone = next(one["Id"] for one in world.leads() if one["LastName"] == PERSON["last"])
+    world.org.delete(gone)
+    world.org.purge(gone)
+    erase(world, MAIL)
+    world.drop([{**bob, "email": PERSON["email"], "title": "Plumber", "optout": "yes"}], name="bob.csv")
+    summary = world.run()
+    assert (summary.notes["erased"], summary.sources["booth"].skipped) == (1, 1)
+    (lead,) = world.leads()
+    assert (lead["Email"], lead["Title"], lead["HasOptedOutOfEmail"]) == (bob["email"], "Baker", True)
+    assert held_in(world) == set()
+    world.write("mappings/csv.yaml", world.mapping.replace("Trade Show", "Fair"))
+    world.run(force=True)
+    (lead,) = world.leads()
+    assert lead["HasOptedOutOfEmail"] is True, "what was there is mapped anew"
+    with closing(world.open()) as house:
+        assert (house.store.check(), house.store.dead_letters()) == ([], [])
