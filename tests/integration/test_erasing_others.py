@@ -219,3 +219,28 @@ def test_an_opt_out_in_somebodys_own_record_counts_whatever_mailbox_it_names(mak
     assert lead["HasOptedOutOfEmail"] is True, "what was there is mapped anew"
     with closing(world.open()) as house:
         assert (house.store.check(), house.store.dead_letters()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        ("Ada@Müller.example", "ada@xn--mller-kva.EXAMPLE"),
+        ("a.d.a+x@googlemail.com", "ADA@gmail.com"),
+        ("o'brien@zz.example", "O'Brien@ZZ.example"),
+        ("jösé+news@zz.example", "JÖSÉ+News@zz.example"),
+    ],
+)
+def test_another_spelling_is_the_same_address(make_world: Callable[..., World], first: str, again: str) -> None:
+    """In what was kept of nobody, in WHO, and in what comes later."""
+    world = make_world()
+    world.drop([{**PERSON, "email": first}])
+    world.run()
+    world.drop([{**PERSON, "email": again, "skip": "yes"}], name="skipped.csv")
+    world.run()
+    (lead,) = world.leads()
+    world.org.delete(lead["Id"])
+    world.org.purge(lead["Id"])
+    assert erase(world, again).unsure == 0
+    assert held_in(world) == set()
+    world.drop([{**PERSON, "email": again, "title": "Later"}], name="later.csv")
+    assert world.run().notes["erased"] == 1
