@@ -673,6 +673,25 @@ def test_a_run_that_skips_what_waited_has_right_sums(store: SqlStore) -> None:
     assert store.check() == []
 
 
+def test_a_version_that_a_pass_had_taken_already_is_counted_once(store: SqlStore) -> None:
+    """Long passes map ahead: what they took and the erasure ended meanwhile is skipped by them, too, and ended by one of the two (G2)."""
+    comes(store, "p", MAIL, NEEDLE, "one", b'{"a": 1}')
+    store.finish_run("run", NOW, RunStatus.OK, {})
+    store.put_page("run", "booth", "rows", Page((Record("one", PAYLOAD, NOW), Record("two", PAYLOAD, NOW)), {}), Lane.HOT, NOW)
+    later = NOW + timedelta(minutes=1)
+    store.start_run("pass", later, ["booth"])
+    taken = store.take_inbox(10)
+    store.start_run("erasure", later, ["booth"])
+    store.erase_person(store.traces_of("p"), digest_of, "erasure", later)
+    store.finish_run("erasure", later, RunStatus.OK, {})
+    gone = [ResolvedRecord(row.sequence, row.ref, InboxOutcome.SKIPPED, ERASED, payload=row.payload) for row in taken]
+    store.commit_resolved("pass", gone, later)
+    store.finish_run("pass", later, RunStatus.OK, {})
+    skipped = {run: store.source_counts(run)["booth"].skipped for run in ("erasure", "pass")}
+    assert skipped == {"erasure": 1, "pass": 1}
+    assert store.check() == []
+
+
 @pytest.mark.parametrize(
     ("raw", "found"),
     [
