@@ -681,12 +681,13 @@ def test_a_version_that_a_pass_had_taken_already_is_counted_once(store: SqlStore
     later = NOW + timedelta(minutes=1)
     store.start_run("pass", later, ["booth"])
     taken = store.take_inbox(10)
-    store.start_run("erasure", later, ["booth"])
-    store.erase_person(store.traces_of("p"), digest_of, "erasure", later)
-    store.finish_run("erasure", later, RunStatus.OK, {})
+    meanwhile = later + timedelta(seconds=1)
+    store.start_run("erasure", meanwhile, ["booth"])
+    store.erase_person(store.traces_of("p"), digest_of, "erasure", meanwhile)
+    store.finish_run("erasure", meanwhile, RunStatus.OK, {})
     gone = [ResolvedRecord(row.sequence, row.ref, InboxOutcome.SKIPPED, ERASED, payload=row.payload) for row in taken]
     store.commit_resolved("pass", gone, later)
-    store.finish_run("pass", later, RunStatus.OK, {})
+    store.finish_run("pass", later + timedelta(seconds=2), RunStatus.OK, {})
     skipped = {run: store.source_counts(run)["booth"].skipped for run in ("erasure", "pass")}
     assert skipped == {"erasure": 1, "pass": 1}
     assert store.check() == []
