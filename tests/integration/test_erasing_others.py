@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from typing import Any
 
 import msgspec
 import pytest
 
 from syncd.app.leads import find_leads, show_lead
 from syncd.errors import ClaimConflictError, ConfigError
+from syncd.model import PersonState
 from syncd.ports import Belongings
+from tests.acting import ENROL, Acting, doing
 from tests.crash.machine import Death, Reaper
 from tests.erasing import PERSON, held_in
 from tests.integration.test_erasing import MAIL, OTHER, Busy, erase, known, look, person_of
@@ -244,3 +247,39 @@ def test_another_spelling_is_the_same_address(make_world: Callable[..., World], 
     assert held_in(world) == set()
     world.drop([{**PERSON, "email": again, "title": "Later"}], name="later.csv")
     assert world.run().notes["erased"] == 1
+
+
+class ErasedMeanwhile:
+    """A store whose people are erased just before an action of theirs is marked as sent: sources are asked without the turn."""
+
+    def __init__(self, port: Any, person_id: str) -> None:
+        self._port, self._person_id = port, person_id
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "mark_sent" and self._port.person_views([self._person_id])[0].state is not PersonState.ERASED:
+            traces = self._port.traces_of(self._person_id)
+            self._port.erase_person(traces, lambda key: "|".join(key), "run", self._port.db.clock.now())
+        return getattr(self._port, name)
+
+
+def test_what_waited_for_a_source_is_not_told_of_somebody_erased_meanwhile(make_world: Callable[..., World]) -> None:
+    """The pass has the enrolment in its hands already; it was planned by an earlier one, which nobody waits for."""
+    world = make_world(Acting, policy=doing(ENROL))
+    assert isinstance(world, Acting)
+    with closing(world.open()) as house:
+        house.set_paused(["newsletter"], is_paused=True)
+    world.drop([row(1)])
+    world.run()
+    world.nurture(1)
+    world.run()
+    assert world.states() == [("enrol", "planned", "")]
+    with closing(world.open()) as house:
+        house.set_paused(["newsletter"], is_paused=False)
+    person_id = person_of(world, row(1)["email"])
+    world.run(wrap=lambda port, name: ErasedMeanwhile(port, person_id) if name == "store" else port)
+    assert world.people() == []
+    with closing(world.open()) as house:
+        assert [str(one.state) for one in house.store.operations_of(person_id) if one.object == "source:newsletter"] == [
+            "superseded"
+        ]
+        assert house.store.dead_letters() == []
