@@ -223,4 +223,18 @@ MUTANTS = [
         "traces.belongings.living",
         (OTHERS, "gone_for_good"),
     ),
+    Mutant(
+        "what a pass had taken is counted twice",
+        "syncd/store/resolved.py",
+        "            batch.leave_out(_ended_already(connection, batch.erased))\n",
+        "",
+        (STORE, "taken_already"),
+    ),
+    Mutant(
+        "a source is told of somebody erased meanwhile",
+        "syncd/store/outbox.py",
+        ', t.operation.c.state == "planned")\n                marked',
+        ")\n                marked",
+        (OTHERS, "waited_for_a_source"),
+    ),
 ]
