@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 from syncd import events, log
-from syncd.app.erase import Eraser, Erasure, find_traces, look
+from syncd.app.erase import BUSY, Eraser, Erasure, find_traces, look
+from syncd.errors import ClaimConflictError
+from syncd.identity import tombstone_digest
+from syncd.model import PersonState
 from syncd.passes import LEASE, Passes
 from syncd.ports import Traces
 from syncd.run.mirror import re_read
@@ -18,7 +24,7 @@ class Erasures(Passes):
         Raises:
             ConfigError: Nobody, or more than one person, answers to `text`.
         """
-        return look(find_traces(self.store, text), self.company.others(""), keep=keep)
+        return look(self._find_traces(text), self.company.others(""), keep=keep)
 
     def erase_lead(self, text: str, *, keep: bool) -> Erasure:
         """Erase the one person who answers to `text`. What the mirror has of them is looked up in the org first, unless it is kept.
@@ -28,17 +34,25 @@ class Erasures(Passes):
             StoreError: A daemon works on the store.
         """
         self.store.acquire_lease(LEASE, self._owner)
-        traces = find_traces(self.store, text)
-        person_id = traces.belongings.person_ids[0]
-        if traces.belongings.living and not keep:
-            self._look_up(traces)
+        traces = self._find_traces(text)
+        # Somebody who was erased may have been kept in the org until now: whoever asks again may have erased them there for good.
+        living = self.store.kept_of_erased() if traces.state is PersonState.ERASED else traces.belongings.living
+        if living and not keep:
+            self._look_up(living)
         eraser = Eraser(self.store, self.journal, self.secret(), self.new_run_id())
-        done = eraser.carry_out(person_id, self.company.others(""), self.clock.now(), keep=keep)
-        log.get_log().info(events.PERSON_ERASED, person_id=person_id)
+        try:
+            done = eraser.carry_out(traces.person_id, self.company.others(""), self.clock.now(), keep=keep)
+        except ClaimConflictError as error:
+            # A wish that came too early; as an error of the store it would end a daemon, which would begin with it again.
+            raise BUSY from error
+        log.get_log().info(events.PERSON_ERASED, person_id=done.person_id)
         return done
 
-    def _look_up(self, traces: Traces) -> None:
+    def _find_traces(self, text: str) -> Traces:
+        return find_traces(self.store, text, partial(tombstone_digest, self.secret()))
+
+    def _look_up(self, living: Sequence[tuple[str, str]]) -> None:
         """See whether the org still has what the mirror has: what was erased for good is in no list of changes."""
         ctx, session = self._opened(is_preview=False)
-        re_read(ctx, session, traces.belongings.living)
+        re_read(ctx, session, living)
         self.keep_budget()

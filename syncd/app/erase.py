@@ -6,21 +6,24 @@ that it stays.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 
 import msgspec
 
-from syncd.app.leads import one_lead
+from syncd.app.leads import find_leads, one_lead
 from syncd.errors import ClaimConflictError, ConfigError
 from syncd.identity import tombstone_digest
 from syncd.model import PersonState, RunStatus
-from syncd.ports import LOG_IN_USE, NOT_COMPACTED, TOO_LARGE, Journal, Store, Traces
+from syncd.normalise.keys import email_key, is_role_mailbox
+from syncd.ports import LOG_IN_USE, NOT_COMPACTED, TOO_LARGE, Belongings, Journal, Key, Store, Traces
 
 _ATTEMPTS = 3
+_HASH = re.compile("[0-9a-f]{64}")
 _UNDER_WAY = ("sent", "unknown")
-_BUSY = ConfigError("Something is being written for this person just now.", advice="Try again after the next pass.")
+BUSY = ConfigError("Something is being written for this person just now.", advice="Try again after the next pass.")
 _COMPACT = 'Stop syncd, and write its file anew once, with room for a second copy: sqlite3 FILE "VACUUM".'
 NOTES = {
     LOG_IN_USE: "A reader was in the way: syncd.db-wal keeps the old bytes until the next quiet minute, or until syncd stops.",
@@ -34,7 +37,7 @@ class Erasure(msgspec.Struct, frozen=True):
     """What is erased, or would be: counts and ids, no values.
 
     Attributes:
-        person_id: Whose; `merged` are ids of people who had been merged into it, and are erased with it.
+        person_id: Whose, or the hash of an address of which nobody was made; `merged` are ids of people who had been merged into it, and are erased with it.
         is_done: False for a look.
         counts: How much there is, by kind.
         in_salesforce: `Object:id` of records that the org still has, as far as the mirror knows.
@@ -57,13 +60,34 @@ class Erasure(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def find_traces(store: Store, text: str) -> Traces:
-    """What is kept of exactly one person.
+def find_traces(store: Store, text: str, digest_of: Callable[[Key], str]) -> Traces:
+    """What is kept of exactly one person, who is named whole: a part of somebody else's address or name must not do.
 
     Raises:
         ConfigError: Nobody, or more than one person, answers to `text`.
     """
-    return store.traces_of(one_lead(store, text, with_erased=True).person_id)
+    stranger = None if find_leads(store, text, is_whole=True) else _find_stranger(store, text.strip(), digest_of)
+    return stranger or store.traces_of(one_lead(store, text, with_erased=True, is_whole=True).person_id)
+
+
+def _find_stranger(store: Store, text: str, digest_of: Callable[[Key], str]) -> Traces | None:
+    """What is kept of an address that came, and of which nobody was made: it was skipped, set aside, or waits. None if nothing is.
+
+    It is named by itself or, in requests and logs, by its hash.
+    """
+    if _HASH.fullmatch(text):
+        if store.tombstones([text]):
+            return Traces(Belongings((), ()), PersonState.ERASED, stranger_id=text)
+        mailbox = store.mailbox_of(lambda one: digest_of(("email", one)) == text)
+    else:
+        mailbox = email_key(text) if "@" in text and not is_role_mailbox(text) else ""
+    if not mailbox:
+        return None
+    found, digest = store.traces_of_mailbox(mailbox), digest_of(("email", mailbox))
+    is_kept = any(count for name, count in found.counts.items() if name != "mailboxes") or found.rivals or found.is_owed
+    if not is_kept and (not found.unsure or store.tombstones([digest])):
+        return None
+    return msgspec.structs.replace(found, stranger_id=digest)
 
 
 def why_not(traces: Traces, runs: Collection[str], *, keep: bool) -> ConfigError | None:
@@ -75,7 +99,7 @@ def why_not(traces: Traces, runs: Collection[str], *, keep: bool) -> ConfigError
         keep: Records in the org stay.
     """
     if any(state in _UNDER_WAY or run_id in runs for _, state, run_id in traces.belongings.operations):
-        return _BUSY
+        return BUSY
     if traces.rivals:
         ids = ", ".join(traces.rivals)
         return ConfigError(
@@ -83,6 +107,11 @@ def why_not(traces: Traces, runs: Collection[str], *, keep: bool) -> ConfigError
             advice='Answer the question first ("syncd review list"), or erase them first.',
         )
     living = traces.belongings.living
+    if living and keep and traces.is_owed:
+        return ConfigError(
+            "What stays in Salesforce would never hear of an opt-out that is still on its way, or waits in the inbox.",
+            advice="Try again after the next pass.",
+        )
     if living and not keep:
         names = ", ".join(f"{name} {sf_id}" for name, sf_id in living)
         return ConfigError(
@@ -96,7 +125,7 @@ def look(traces: Traces, runs: Collection[str] = (), *, keep: bool = False) -> E
     """What would be erased. Pure."""
     found, problem = traces.belongings, None if traces.state is PersonState.ERASED else why_not(traces, runs, keep=keep)
     return Erasure(
-        person_id=found.person_ids[0],
+        person_id=traces.person_id,
         is_done=traces.state is PersonState.ERASED,
         merged=found.person_ids[1:],
         counts=traces.counts,
@@ -125,7 +154,7 @@ class Eraser:
             ConfigError: It cannot be done now; see `why_not`.
             ClaimConflictError: Something was added again and again.
         """
-        traces = self._store.traces_of(person_id)
+        traces = self._traces(person_id)
         for attempt in range(1, _ATTEMPTS + 1):
             if traces.state is PersonState.ERASED:
                 break
@@ -138,9 +167,13 @@ class Eraser:
             except ClaimConflictError:
                 if attempt == _ATTEMPTS:
                     raise
-                traces = self._store.traces_of(person_id)
+                traces = self._traces(person_id)
         notes = tuple(dict.fromkeys((*self._store.scrub(), *self._journal.scrub())))
         return msgspec.structs.replace(look(traces, keep=keep), is_done=True, notes=notes)
+
+    def _traces(self, person_id: str) -> Traces:
+        is_hash = _HASH.fullmatch(person_id)
+        return find_traces(self._store, person_id, self._digest_of) if is_hash else self._store.traces_of(person_id)
 
     def _erase(self, traces: Traces, at: datetime) -> None:
         """In a run of its own where records waited, so that the sums of their sources match (G2)."""

@@ -37,8 +37,11 @@ class LeadCard(msgspec.Struct, frozen=True):
     forgotten_before: datetime | None = None
 
 
-def find_leads(store: Store, text: str, limit: int = 20) -> list[str]:
-    """Person ids that answer to an e-mail, phone, Salesforce id, person id, record (KEY, SOURCE:KEY, SOURCE:STREAM:KEY) or part of a name or company."""
+def find_leads(store: Store, text: str, limit: int = 20, *, is_whole: bool = False) -> list[str]:
+    """Person ids that answer to an e-mail, phone, Salesforce id, person id, record (KEY, SOURCE:KEY, SOURCE:STREAM:KEY) or part of a name or company.
+
+    `is_whole`: to a whole name, company or address, and not to a part of one.
+    """
     keys: list[Key] = []
     if "@" in text:
         keys.extend((kind, email_key(text)) for kind in ("email", "shared_email"))
@@ -46,16 +49,16 @@ def find_leads(store: Store, text: str, limit: int = 20) -> list[str]:
         phone = phone_key(text, None)
         if phone:
             keys.append(("phone", phone))
-    return store.find_persons(keys, text.strip(), limit)
+    return store.find_persons(keys, text.strip(), limit, is_whole=is_whole)
 
 
-def one_lead(store: Store, text: str, *, with_erased: bool = False) -> PersonView:
-    """Exactly one person; with `with_erased` also one of whom nothing is left.
+def one_lead(store: Store, text: str, *, with_erased: bool = False, is_whole: bool = False) -> PersonView:
+    """Exactly one person; with `with_erased` also one of whom nothing is left; with `is_whole` by no part of a name or address.
 
     Raises:
         ConfigError: Nobody, or more than one person, answers to `text`, or somebody who was erased.
     """
-    found = find_leads(store, text)
+    found = find_leads(store, text, is_whole=is_whole)
     if not found:
         raise ConfigError(
             "Nobody in this store answers to that.", advice='Try "syncd lead find" with an e-mail, a name or an id.'

@@ -76,7 +76,8 @@ class Errand:
 
     def _send(self, one: Operation) -> None:
         actor, store, sent_at = self._actor, self._ctx.store, self._ctx.clock.now()
-        store.mark_sent([one.operation_id], sent_at, self._ctx.run_id)
+        if not store.mark_sent([one.operation_id], sent_at, self._ctx.run_id):
+            return  # sources are asked without the turn: the person was erased meanwhile
         sent = msgspec.structs.replace(one, state=OperationState.SENT, sent_at=sent_at)
         try:
             outcome = actor.connector.act(actor.session, actor.options, action_of(one))

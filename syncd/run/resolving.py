@@ -10,7 +10,7 @@ import msgspec
 
 from syncd.identity import RECORD_CLAIM, Facts, LeadKeys, Resolution, lead_keys, record_claim, resolve, tombstone_digest
 from syncd.identity.keys import Key
-from syncd.model import CONSENT_FIELDS, InboxOutcome, Lead, PersonRecord, PersonView, RecordRef
+from syncd.model import CONSENT_FIELDS, InboxOutcome, Lead, PersonRecord, PersonView, RecordRef, Touch
 from syncd.ports import ERASED, DeadLetter, InboxRow, KnownRecord, PersonPlan, ResolvedRecord, Review
 from syncd.run.context import PassContext, Source
 from syncd.run.mapper import Batch
@@ -29,6 +29,7 @@ class _Mapped(msgspec.Struct, gc=False):
     keys: LeadKeys | None = None
     outcome: InboxOutcome = InboxOutcome.APPLIED
     reason: str = ""
+    kept: bytes | None = None  # the payload of the version that stays in place of this one
 
 
 class Resolving:
@@ -61,7 +62,7 @@ class Resolving:
         if self._look is not None:
             self._look([one.lead for one in mapped if one.lead is not None and _is_resolvable(one)])
         with watch.stage("look up"):
-            self._drop_erased(mapped)
+            self._drop_erased(mapped, owners)
             facts = self._facts(mapped, owners)
         with watch.stage("resolve"):
             return [self._finish(one, facts) for one in mapped]
@@ -115,7 +116,7 @@ class Resolving:
             one.lead = msgspec.structs.replace(lead, fields={}, may_create=False)
         return one
 
-    def _drop_erased(self, mapped: Sequence[_Mapped]) -> None:
+    def _drop_erased(self, mapped: Sequence[_Mapped], owners: Mapping[RecordRef, str]) -> None:
         """People who were erased are not imported again (G9): their mailboxes and records are compared by keyed hash."""
         by_digest: dict[str, list[_Mapped]] = {}
 
@@ -126,9 +127,30 @@ class Resolving:
                     by_digest.setdefault(digest, []).append(one)
                     yield digest
 
+        withdrawn: dict[RecordRef, _Mapped] = {}
         for digest in self._ctx.store.tombstones(digests()):
             for one in by_digest[digest]:
-                one.outcome, one.reason, one.lead = InboxOutcome.SKIPPED, ERASED, None
+                if one.lead is not None and one.lead.opt_outs:
+                    withdrawn[one.row.ref] = one
+                one.outcome, one.reason = InboxOutcome.SKIPPED, ERASED
+        for one in mapped:
+            if one.reason == ERASED and withdrawn.get(one.row.ref) is not one:
+                one.lead = None
+        self._keep_withdrawals(withdrawn, owners)
+
+    def _keep_withdrawals(self, withdrawn: Mapping[RecordRef, _Mapped], owners: Mapping[RecordRef, str]) -> None:
+        """Where the record is somebody else's and only the mailbox is the erased one's, their opt-out counts (G6); what was there stays."""
+        owners = {ref: owners[ref] for ref in withdrawn if ref in owners}
+        views = self._ctx.store.person_views(sorted(set(owners.values()))) if owners else []
+        before = {record.ref: record.lead for view in views for record in view.records}
+        payloads = self._ctx.store.payloads(list(owners)) if owners else {}
+        for ref, one in withdrawn.items():
+            lead, old, keys = one.lead, before.get(ref), one.keys
+            one.lead = None
+            if lead is None or old is None or keys is None:
+                continue
+            one.lead = msgspec.structs.replace(old, fields=old.fields | _consent_only(lead).fields, touch=Touch())
+            one.keys, one.kept = LeadKeys(keys.claims[:1], ()), payloads[ref]
 
     def _facts(self, mapped: Sequence[_Mapped], owners_by_ref: Mapping[RecordRef, str]) -> Facts:
         wanted = [one for one in mapped if one.keys and one.lead and _is_resolvable(one)]
@@ -153,9 +175,9 @@ class Resolving:
             outcome=one.outcome,
             reason=one.reason,
             lead=one.lead,
-            digest=row.digest,
-            payload=row.payload,
-            packed=row.packed,
+            digest=row.digest if one.kept is None else b"",
+            payload=row.payload if one.kept is None else one.kept,
+            packed=row.packed if one.kept is None else None,
             lane=row.lane,
             mapping=mapping.name,
             mapping_digest=mapping.digest,

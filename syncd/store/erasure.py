@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, and_, delete, or_, select, text, update
 
 from syncd.errors import ClaimConflictError
@@ -18,16 +17,16 @@ from syncd.identity import record_claim
 from syncd.model import Candidate, PersonState, Provenance
 from syncd.ports import ERASED, Belongings, Key, Traces
 from syncd.store import tables as t
+from syncd.store.belongings import MAILBOX_KIND, belongings_of, belongings_of_mailbox
 from syncd.store.bulk import among
 from syncd.store.documents import operation_text
 from syncd.store.engine import Database
 from syncd.store.inbox import dumps
 from syncd.store.prune_policy import forget_decided
 from syncd.store.shared import empty_inbox, mark_dirty
-from syncd.store.tombstones import forget_keys_of, org_tombstone, put_tombstones
-from syncd.store.traces import MAILBOX_KIND, belongings_of, traces_of
+from syncd.store.tombstones import forget_keys_of, kept_of_erased, org_tombstone, put_tombstones
+from syncd.store.traces import CANDIDATES, mailbox_of, traces_of, traces_of_mailbox
 
-_CANDIDATES = msgspec.json.Decoder(tuple[Candidate, ...])
 _WHO_IT_IS = ("several_matches", "clashing_names", "weak_match", "clashing_claims", "merge")
 """Kinds of questions that have no sense without a candidate."""
 _SKELETON = operation_text({}, {}, {"": Provenance(rule=ERASED)}, None, is_guarded=False)
@@ -50,6 +49,19 @@ class ErasureStore:
         """
         return traces_of(self.db, person_id)
 
+    def traces_of_mailbox(self, mailbox: str) -> Traces:
+        """Everything that is kept of somebody who was never resolved: what names this mailbox, which must be nobody's."""
+        return traces_of_mailbox(self.db, mailbox)
+
+    def mailbox_of(self, is_it: Callable[[str], bool]) -> str:
+        """A mailbox that something kept names, and nobody need answer to; "" if none is it. Reads tables whole."""
+        return mailbox_of(self.db, is_it)
+
+    def kept_of_erased(self) -> list[tuple[str, str]]:
+        """(object, id) of records of erased people that the org still has, as far as the mirror knows."""
+        with self.db.read() as connection:
+            return kept_of_erased(connection)
+
     def erase_person(self, traces: Traces, digest_of: Callable[[Key], str], run_id: str, at: datetime) -> None:
         """Erase what `traces` has found, all of it or nothing. Records that waited are counted as skipped by the run.
 
@@ -60,7 +72,7 @@ class ErasureStore:
         """
         found = traces.belongings
         with self.db.overwriting() as connection:
-            if belongings_of(connection, found.person_ids[0]) != found:
+            if _belongings_again(connection, found) != found:
                 raise ClaimConflictError("The person has changed meanwhile.", advice="Try again.")
             _bury(self.db, connection, found, digest_of, at)
             _erase_records(connection, traces)
@@ -78,6 +90,12 @@ class ErasureStore:
     def scrub(self) -> tuple[str, ...]:
         """Leave nothing in the files of what was ever deleted; gives what stood in the way, `syncd.ports.LOG_IN_USE` and so on."""
         return self.db.scrub()
+
+
+def _belongings_again(connection: Connection, found: Belongings) -> Belongings:
+    if not found.person_ids:
+        return belongings_of_mailbox(connection, *found.mailboxes)
+    return belongings_of(connection, found.person_ids[0])
 
 
 def _bury(db: Database, connection: Connection, found: Belongings, digest_of: Callable[[Key], str], at: datetime) -> None:
@@ -163,7 +181,7 @@ def _strike_candidate(connection: Connection, found: Belongings) -> None:
     for row in connection.execute(
         select(r.review_id, r.kind, r.person_id, r.state, r.candidates).where(r.candidates != "[]")
     ).all():
-        named = _CANDIDATES.decode(row.candidates)
+        named = CANDIDATES.decode(row.candidates)
         kept = tuple(one for one in named if not _is_of(one, ids, in_org))
         if len(kept) == len(named):
             continue

@@ -197,8 +197,10 @@ class OutboxStore:
             with self.db.write() as connection:
                 insert_operations(connection, *made)
 
-    def mark_sent(self, operation_ids: Sequence[str], at: datetime, run_id: str = "") -> None:
-        """The intent is durable before the call. With `run_id` they count for that run: it carries out what an earlier one planned.
+    def mark_sent(self, operation_ids: Sequence[str], at: datetime, run_id: str = "") -> int:
+        """The intent is durable before the call; gives how many may be sent.
+
+        With `run_id` they count for that run: it carries out what an earlier one planned, unless that was ended meanwhile by an erasure.
 
         Raises:
             LeaseLostError: Another engine took this store over.
@@ -208,12 +210,17 @@ class OutboxStore:
             fence = self.db.fences.get(_FENCE)
             if fence is not None and [held for (held,) in _HELD_FENCE.rows(connection)] != [fence]:
                 raise LeaseLostError("Another engine has taken over this store.", advice="This one stops; nothing was sent.")
-            _SENT.run(connection, operations=listed(operation_ids), at=micros(at))
             if run_id:
-                here = among(connection, t.operation.c.operation_id, operation_ids)
-                connection.execute(update(t.operation).where(here).values(run_id=run_id))
+                here = and_(among(connection, t.operation.c.operation_id, operation_ids), t.operation.c.state == "planned")
+                marked = update(t.operation).where(here).values(state="sent", sent_at=at, run_id=run_id)
+                counts.append(connection.execute(marked).rowcount)
+            else:
+                _SENT.run(connection, operations=listed(operation_ids), at=micros(at))
+                counts.append(len(operation_ids))
 
+        counts: list[int] = []
         self.together.write(mark, len(operation_ids))
+        return counts[-1]
 
     def take_back(self, operation_ids: Sequence[str], at: datetime) -> None:
         """What was marked as sent never left: as if it had not been tried, so that the next create may still be assigned."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +35,15 @@ _ENDED = Prepared(
         .values(state=given("to_state"), reason=given("to_reason"), run_id=given("to_run"))
     )
 )
+
+
+def _ended_already(connection: Connection, sequences: Collection[int]) -> list[int]:
+    """Those that wait no longer; not even looked for where nobody was erased."""
+    i = t.inbox.c
+    if not sequences:
+        return []
+    here = and_(among(connection, i.sequence, sequences), i.state != "waiting")
+    return [int(one) for one in connection.execute(select(i.sequence).where(here)).scalars()]
 
 
 class ResolvedStore:
@@ -83,6 +92,7 @@ class ResolvedStore:
             for review in batch.plan_reviews:
                 put_review(self.db, connection, review)
             reviews = Counter(review.source for review in batch.reviews if put_review(self.db, connection, review))
+            batch.leave_out(_ended_already(connection, batch.erased))
             for (outcome, reason), sequences in batch.ended.items():
                 _ENDED.run(connection, to_state=outcome, to_reason=reason, to_run=run_id, sequences=listed(sequences))
             empty_inbox(connection, batch.erased)
@@ -167,11 +177,17 @@ class _Prepared:
         self.plan_reviews = [plan.review for plan in plans if plan.review is not None]
         self.reviews = [row.review for row in rows if row.review is not None]
         self.ended: dict[tuple[str, str], list[int]] = {}
-        self.erased = [row.sequence for row in rows if row.reason == ERASED]
+        self.erased = {row.sequence: row.ref.source for row in rows if row.reason == ERASED}
         self.counts: dict[str, Counter[str]] = {}
         for row in rows:
             self.ended.setdefault((row.outcome.value, row.reason), []).append(row.sequence)
             self.counts.setdefault(row.ref.source, Counter())[OUTCOME_COUNTS[row.outcome]] += 1
+
+    def leave_out(self, sequences: Iterable[int]) -> None:
+        """Neither end nor count these versions of people who were erased: the erasure did, after they had been taken."""
+        for sequence in sequences:
+            self.ended[InboxOutcome.SKIPPED.value, ERASED].remove(sequence)
+            self.counts[self.erased[sequence]][OUTCOME_COUNTS[InboxOutcome.SKIPPED]] -= 1
 
     def _people(self, rows: Sequence[ResolvedRecord], plans: Mapping[str, PersonPlan], at: datetime) -> None:
         new = {row.person_id: row for row in reversed(rows) if row.is_new_person}

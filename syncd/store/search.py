@@ -28,8 +28,11 @@ class SearchStore:
         """Given by PeopleStore."""
         raise NotImplementedError
 
-    def find_persons(self, keys: Sequence[Key], text_: str, limit: int) -> list[str]:
-        """Ids of people by key, Salesforce id, own id, record key (alone, or behind its source), or part of a name or company."""
+    def find_persons(self, keys: Sequence[Key], text_: str, limit: int, *, is_whole: bool = False) -> list[str]:
+        """Ids of people by key, Salesforce id, own id, record key (alone, or behind its source), or part of a name or company.
+
+        `is_whole`: no part will do, but the whole name (or one of its two fields), company or address.
+        """
         found: dict[str, None] = {}
         with self.db.read() as connection:
             for kind, value in keys:
@@ -53,13 +56,13 @@ class SearchStore:
                 rows = connection.execute(joined.where(and_(b.kind == kind, b.value == value)))
                 found.update({row.person_id: None for row in rows})
             if not found and text_:
-                found.update(self._find_by_text(connection, text_, limit))
+                found.update(self._find_by_text(connection, text_, limit, is_whole=is_whole))
             redirects = survivors(connection, set(found))
         # Whoever was erased leads on to nobody, but was somebody.
         return list(dict.fromkeys(redirects.get(one) or one for one in found))[:limit]
 
     @staticmethod
-    def _find_by_text(connection: Connection, wanted: str, limit: int) -> dict[str, None]:
+    def _find_by_text(connection: Connection, wanted: str, limit: int, *, is_whole: bool) -> dict[str, None]:
         p, o, r = t.person.c, t.org_record.c, t.record.c
         exact = select(p.person_id).where(p.person_id == wanted)
         is_it = or_(o.sf_id == wanted, o.sf_id.like(f"{wanted}%") if len(wanted) == 15 else o.sf_id == wanted)
@@ -80,8 +83,8 @@ class SearchStore:
         for row in connection.execution_options(yield_per=_SLICE).execute(select(p.person_id, p.golden).order_by(p.person_id)):
             golden = golden_values(row.golden)
             parts = [_value(golden.get(name)) for name in ("FirstName", "LastName", "Company", "Email")]
-            names = f"{parts[0]} {parts[1]}", f"{parts[1]} {parts[0]}", parts[2], parts[3]
-            if any(folded in name.casefold() for name in names):
+            names = f"{parts[0]} {parts[1]}", f"{parts[1]} {parts[0]}", *parts
+            if any(folded == name.casefold() if is_whole else folded in name.casefold() for name in names):
                 found[row.person_id] = None
                 if len(found) >= limit:
                     break

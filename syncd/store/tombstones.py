@@ -40,6 +40,16 @@ def put_tombstones(db: Database, connection: Connection, digests: Iterable[str],
     db.add_missing(connection, t.tombstone, [{"digest": one, "at": at} for one in sorted(set(digests))], ("digest",))
 
 
+def kept_of_erased(connection: Connection) -> list[tuple[str, str]]:
+    """(object, id) of the living records that are remembered. Reads the mirror whole."""
+    o = t.org_record.c
+    is_known = (o.object + ":" + o.sf_id).in_(select(t.tombstone.c.digest))
+    found = select(o.object, o.sf_id).where(
+        and_(o.object.in_(PEOPLE), o.person_number.is_(None), o.is_deleted.is_(False), is_known)
+    )
+    return sorted((row.object, row.sf_id) for row in connection.execute(found))
+
+
 def forget_keys_of(connection: Connection, records: Iterable[tuple[str, str]]) -> None:
     """Make records of the org such as nobody is found by: (object, sf_id)."""
     b = t.block_key.c

@@ -6,49 +6,26 @@ other one: what names several is left for a person to look at, for it may be abo
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select, text
 
-from syncd.errors import StoreError
 from syncd.identity import lead_keys
-from syncd.model import ERASURE_ASKED, WITHDRAWN, PersonState, RecordRef
-from syncd.normalise.keys import email_key
+from syncd.model import ERASURE_ASKED, WITHDRAWN, Candidate, PersonState, RecordRef
 from syncd.ports import Belongings, Traces
 from syncd.store import tables as t
+from syncd.store.belongings import MAILBOX_KIND, belongings_of, belongings_of_mailbox, mailboxes_in
 from syncd.store.bulk import among
 from syncd.store.engine import Database, unpack
 from syncd.store.shared import LEAD, ref_of
+from syncd.store.tombstones import PEOPLE
 
 _SLICE = 2_000
-_WORD = re.compile(r"[^\s\"'<>()\[\]{},;:\\|=&?/]+")
-"""Of characters that may stand in a mailbox. Looking for the @ in the pattern itself would take the square of a long text."""
-_ESCAPES = re.compile(r"\\[nrt]")
-MAILBOX_KIND = "email"
-
-
-def belongings_of(connection: Connection, person_id: str) -> Belongings:
-    """What belongs to a person and to those who were merged into it, as the store has it now.
-
-    Raises:
-        StoreError: There is no such person.
-    """
-    people = _people(connection, person_id)
-    ids, numbers = [one[0] for one in people], [one[1] for one in people]
-    refs, mailboxes = _refs(connection, ids, numbers), _mailboxes(connection, ids, numbers)
-    o = t.operation.c
-    pending = or_(text(t.OPEN_STATES_SQL), o.needs_echo)
-    operations = select(o.operation_id, o.state, o.run_id).where(and_(among(connection, o.person_number, numbers), pending))
-    return Belongings(
-        tuple(ids),
-        tuple(numbers),
-        tuple(sorted(mailboxes)),
-        tuple(sorted(refs)),
-        tuple(sorted(_in_org(connection, ids, numbers, mailboxes))),
-        tuple(sorted(tuple(row) for row in connection.execute(operations))),
-    )
+CANDIDATES = msgspec.json.Decoder(tuple[Candidate, ...])
+"""Candidates as the review table holds them."""
 
 
 def traces_of(db: Database, person_id: str) -> Traces:
@@ -62,8 +39,35 @@ def traces_of(db: Database, person_id: str) -> Traces:
         state = PersonState(str(connection.execute(select(t.person.c.state).where(t.person.c.person_id == person_id)).scalar()))
         if state is PersonState.ERASED:
             return Traces(found, state)
+    return _traces(db, found, state)
+
+
+def traces_of_mailbox(db: Database, mailbox: str) -> Traces:
+    """Everything that is kept of whoever has a mailbox that nobody in the store answers to."""
+    with db.read() as connection:
+        found = belongings_of_mailbox(connection, mailbox)
+    return _traces(db, found, PersonState.ACTIVE)
+
+
+def mailbox_of(db: Database, is_it: Callable[[str], bool]) -> str:
+    """The mailbox that something kept names, or a record of the org that is nobody's; "" if there is none."""
+    b, o = t.block_key.c, t.org_record.c
+    with db.read() as connection:
+        in_org = select(b.value).where(and_(b.kind == MAILBOX_KIND, b.subject_kind.in_(PEOPLE)))
+        gone = select(o.fields).where(and_(o.is_deleted, o.person_number.is_(None), o.fields != "{}"))
+        found = {str(one) for one in connection.execute(in_org).scalars()}
+        found |= {key for fields in connection.execute(gone).scalars() for key in mailboxes_in(fields.encode())}
+    packed = ((row.payload, row.is_compressed) for rows in (_walk(db, t.inbox, "sequence"), _of_nobody(db)) for row in rows)
+    plain = ((row.payload, False) for row in _walk(db, t.dead_letter, "dead_letter_id"))
+    named = (one for payload, is_packed in chain(packed, plain) for one in mailboxes_in(unpack(bytes(payload), is_packed)))
+    return next((one for one in chain(found, named) if is_it(one)), "")
+
+
+def _traces(db: Database, found: Belongings, state: PersonState) -> Traces:
+    with db.read() as connection:
         counts = _counts(connection, found)
         rivals = _rivals(connection, found)
+        is_owed = _is_owed(connection, found)
         asked = _asked(connection, found)
         theirs = _their_letters(connection, found) - asked
     whose = _Whose(found)
@@ -74,6 +78,7 @@ def traces_of(db: Database, person_id: str) -> Traces:
         if row.state == "waiting":
             # What waits and only names the mailbox is for the next pass to judge: it maps it, and empties it if it is theirs.
             waiting.setdefault(row.source, []).extend([row.sequence] if is_theirs else [])
+            is_owed = is_owed or is_theirs or whose.is_named_in(row.payload, row.is_compressed)
         elif is_theirs or whose.owns(row.payload, row.is_compressed):
             ended.append(row.sequence)
     pages = []
@@ -93,7 +98,7 @@ def traces_of(db: Database, person_id: str) -> Traces:
         "pages": len(pages),
     }
     letters = tuple(sorted(theirs)), tuple(pages), tuple(sorted(asked))
-    return Traces(found, state, waits, tuple(ended), tuple(records), *letters, rivals, whose.unsure, counts)
+    return Traces(found, state, waits, tuple(ended), tuple(records), *letters, rivals, whose.unsure, counts, is_owed)
 
 
 class _Whose:
@@ -127,92 +132,31 @@ class _Whose:
         return mailboxes_in(raw)
 
 
-def mailboxes_in(raw: bytes) -> set[str]:
-    """Every mailbox that a text names, in comparison form; empty where there is none."""
-    if b"@" not in raw and b"\\u0040" not in raw and b"%40" not in raw:
-        return set()
-    said = _ESCAPES.sub(" ", raw.decode("utf-8", "replace")).replace("\\u0040", "@").replace("%40", "@")
-    return {key for one in _WORD.findall(said) if one.count("@") == 1 and (key := email_key(one.strip(".")))}
-
-
-def _people(connection: Connection, person_id: str) -> list[tuple[str, int]]:
-    """The person first, then everybody who redirects there, over several hops."""
-    p = t.person.c
-    found = {
-        str(row[0]): int(row[1]) for row in connection.execute(select(p.person_id, p.number).where(p.person_id == person_id))
-    }
-    if not found:
-        raise StoreError("There is no such person.", advice='"syncd lead find" shows who there is.')
-    hop = list(found)
-    while hop:
-        merged = select(p.person_id, p.number).where(among(connection, p.redirect, hop)).order_by(p.number)
-        new = {str(row[0]): int(row[1]) for row in connection.execute(merged) if row[0] not in found}
-        found |= new
-        hop = list(new)
-    return list(found.items())
-
-
-def _refs(connection: Connection, ids: Collection[str], numbers: Collection[int]) -> set[RecordRef]:
-    """Their records, and those that were once linked to them and are nobody else's now."""
-    found: set[RecordRef] = set()
-    r, k = t.record.c, t.link.c
-    for table in (t.record, t.touch):
-        c = table.c
-        statement = select(c.source, c.stream, c.key).where(among(connection, c.person_number, numbers))
-        found |= {ref_of(row) for row in connection.execute(statement)}
-    is_others = and_(r.source == k.source, r.stream == k.stream, r.key == k.key, r.person_number.is_not(None))
-    others = select(r.person_number).where(and_(is_others, ~among(connection, r.person_number, numbers))).exists()
-    linked = select(k.source, k.stream, k.key).where(and_(among(connection, k.person_id, ids), ~others)).distinct()
-    return found | {ref_of(row) for row in connection.execute(linked)}
-
-
-def _mailboxes(connection: Connection, ids: Collection[str], numbers: Collection[int]) -> set[str]:
-    c, r = t.claim.c, t.record.c
-    claimed = select(c.value).where(and_(c.kind == MAILBOX_KIND, among(connection, c.person_id, ids)))
-    found = set(connection.execute(claimed).scalars())
-    # A person whose mailbox is somebody else's claim (a question is open) has it in the record only.
-    leads = select(r.source, r.stream, r.key, r.lead).where(among(connection, r.person_number, numbers))
-    for row in connection.execute(leads):
-        found |= {value for kind, value in lead_keys(ref_of(row), LEAD.decode(row.lead)).claims if kind == MAILBOX_KIND}
-    taken = select(c.value).where(
-        and_(among(connection, c.value, found), c.kind == MAILBOX_KIND, ~among(connection, c.person_id, ids))
-    )
-    return found - set(connection.execute(taken).scalars())
-
-
-def _in_org(
-    connection: Connection, ids: Collection[str], numbers: Collection[int], mailboxes: Collection[str]
-) -> set[tuple[str, str, bool]]:
-    """Linked records; those of nobody with their external id or one of the mailboxes; and the contacts that their leads became."""
-    o, b = t.org_record.c, t.block_key.c
-    columns = select(o.object, o.sf_id, o.is_deleted, o.contact_id)
-    rows = list(connection.execute(columns.where(among(connection, o.person_number, numbers))))
-    by_mailbox = columns.join(t.block_key, and_(b.subject_kind == o.object, b.subject_id == o.sf_id)).where(
-        and_(
-            b.kind == MAILBOX_KIND,
-            among(connection, b.value, mailboxes),
-            o.object.in_(("Lead", "Contact")),
-            o.person_number.is_(None),
-        )
-    )
-    rows += connection.execute(by_mailbox)
-    rows += connection.execute(columns.where(and_(among(connection, o.external_id, ids), o.person_number.is_(None))))
-    # Nothing is found by a record that was deleted: what it holds has to be looked at.
-    gone = columns.add_columns(o.fields).where(and_(o.is_deleted, o.person_number.is_(None), o.fields != "{}"))
-    rows += [row for row in connection.execute(gone) if mailboxes_in(row.fields.encode()) & set(mailboxes)]
-    contacts = [row.contact_id for row in rows if row.contact_id]
-    is_free = and_(o.object == "Contact", among(connection, o.sf_id, contacts), o.person_number.is_(None))
-    rows += connection.execute(columns.where(is_free))
-    return {(row.object, row.sf_id, bool(row.is_deleted)) for row in rows}
-
-
 def _rivals(connection: Connection, found: Belongings) -> tuple[str, ...]:
-    """Other people of whom nobody has said yet who they are, with one of the mailboxes. Only they can have one without owning it."""
+    """Others with one of the mailboxes of whom nobody has said yet who they are: people, and records of the org (`Object:sf_id`)."""
     p, r = t.person.c, t.record.c
     columns = select(p.person_id, r.source, r.stream, r.key, r.lead).join(t.person, p.number == r.person_number)
     rows = connection.execute(columns.where(and_(p.state == "review", ~among(connection, p.person_id, found.person_ids))))
     wanted = {(MAILBOX_KIND, one) for one in found.mailboxes}
-    return tuple(sorted({row.person_id for row in rows if wanted & set(lead_keys(ref_of(row), LEAD.decode(row.lead)).claims)}))
+    people = {row.person_id for row in rows if wanted & set(lead_keys(ref_of(row), LEAD.decode(row.lead)).claims)}
+    return (*sorted(people), *sorted(_asked_about(connection, found)))
+
+
+def _asked_about(connection: Connection, found: Belongings) -> set[str]:
+    """Living records of the org that may be the person or somebody else: an open question says so."""
+    w, living = t.review.c, set(found.living)
+    asked = select(w.candidates).where(and_(text("review.state = 'open'"), among(connection, w.person_id, found.person_ids)))
+    named = {one for document in connection.execute(asked).scalars() for one in CANDIDATES.decode(document)}
+    return {f"{one.kind}:{one.subject_id}" for one in named if not one.person_id and (one.kind, one.subject_id) in living}
+
+
+def _is_owed(connection: Connection, found: Belongings) -> bool:
+    """Whether an opt-out of theirs may not be in the org yet: what was withdrawn is still to be planned, or to be sent."""
+    p, r, o = t.person.c, t.record.c, t.operation.c
+    is_to_plan = select(r.key).join(t.person, p.number == r.person_number)
+    is_to_plan = is_to_plan.where(and_(among(connection, p.number, found.numbers), p.is_dirty, r.withdrawn_at.is_not(None)))
+    is_open = and_(among(connection, o.person_number, found.numbers), o.kind == "consent", text(t.OPEN_STATES_SQL))
+    return any(connection.execute(one.limit(1)).first() for one in (is_to_plan, select(o.operation_id).where(is_open)))
 
 
 def _asked(connection: Connection, found: Belongings) -> set[int]:

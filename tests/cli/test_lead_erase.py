@@ -59,3 +59,30 @@ def test_a_running_daemon_erases_whom_a_person_names(tmp_path: Path) -> None:
         assert [json.loads(one)["who"] for one in documents] == [done["person_id"]] * len(documents)
     finally:
         outside.close()
+
+
+@pytest.mark.slow
+def test_a_running_daemon_erases_an_address_of_which_nobody_was_made(tmp_path: Path) -> None:
+    """It is in the mirror only; the request names its hash, and the address comes in no more."""
+    outside = Outside(tmp_path)
+    try:
+        outside.configure(BOOTH)
+        outside.drop("one.csv", "other@example.com")
+        lead_id = outside.org.create("Lead", {"Email": MAIL, "LastName": "By hand", "Company": "Sheds"})
+        with Daemon(outside) as daemon:
+            until(lambda: "would be erased" in daemon.command("lead", "erase", MAIL).stdout, "the lead in the mirror")
+            refused = daemon.command("lead", "erase", MAIL, "--yes")
+            assert (refused.returncode, "--keep-in-salesforce" in refused.stderr) == (2, True), refused.stderr
+            outside.org.delete(lead_id)
+            outside.org.purge(lead_id)
+            erased = daemon.command("lead", "erase", MAIL, "--yes", "--json")
+            assert (erased.returncode, json.loads(erased.stdout)["is_done"]) == (0, True), erased.stderr
+            nobody = daemon.command("lead", "erase", MAIL, "--yes")
+            assert (nobody.returncode, "Nobody in this store" in nobody.stderr) == (2, True), nobody.stderr
+            outside.drop("two.csv", MAIL, "third@example.com")
+            until(lambda: "third@example.com" in outside.emails(), "the next file")
+            assert MAIL not in outside.emails()
+            assert not any("quillabeth" in json.dumps(line) for line in daemon.lines)
+        assert held(f"sqlite:///{tmp_path / 'syncd.db'}", ("quillabeth",)) == set()
+    finally:
+        outside.close()

@@ -50,7 +50,7 @@ from syncd.ports import (
     Review,
 )
 from syncd.store import SqlStore, engine, open_store, tables
-from syncd.store.traces import mailboxes_in
+from syncd.store.belongings import mailboxes_in
 from tests.contract.planned import seen
 from tests.contract.test_store import operation
 from tests.erasing import held
@@ -673,6 +673,26 @@ def test_a_run_that_skips_what_waited_has_right_sums(store: SqlStore) -> None:
     assert store.check() == []
 
 
+def test_a_version_that_a_pass_had_taken_already_is_counted_once(store: SqlStore) -> None:
+    """Long passes map ahead: what they took and the erasure ended meanwhile is skipped by them, too, and ended by one of the two (G2)."""
+    comes(store, "p", MAIL, NEEDLE, "one", b'{"a": 1}')
+    store.finish_run("run", NOW, RunStatus.OK, {})
+    store.put_page("run", "booth", "rows", Page((Record("one", PAYLOAD, NOW), Record("two", PAYLOAD, NOW)), {}), Lane.HOT, NOW)
+    later = NOW + timedelta(minutes=1)
+    store.start_run("pass", later, ["booth"])
+    taken = store.take_inbox(10)
+    meanwhile = later + timedelta(seconds=1)
+    store.start_run("erasure", meanwhile, ["booth"])
+    store.erase_person(store.traces_of("p"), digest_of, "erasure", meanwhile)
+    store.finish_run("erasure", meanwhile, RunStatus.OK, {})
+    gone = [ResolvedRecord(row.sequence, row.ref, InboxOutcome.SKIPPED, ERASED, payload=row.payload) for row in taken]
+    store.commit_resolved("pass", gone, later)
+    store.finish_run("pass", later + timedelta(seconds=2), RunStatus.OK, {})
+    skipped = {run: store.source_counts(run)["booth"].skipped for run in ("erasure", "pass")}
+    assert skipped == {"erasure": 1, "pass": 1}
+    assert store.check() == []
+
+
 @pytest.mark.parametrize(
     ("raw", "found"),
     [
@@ -683,6 +703,12 @@ def test_a_run_that_skips_what_waited_has_right_sums(store: SqlStore) -> None:
         (b"nothing here", set()),
         (b"y" * 300_000 + b" ada@b.example", {"ada@b.example"}),
         (b"@ a@ @b", set()),
+        (b'{"x": "o\'ada@b.example"}', {"o'ada@b.example"}),
+        (b"'ada@b.example', write to *ada@b.example*!", {"ada@b.example"}),
+        (b'{"x": "m\\u00fcller@b.example"}', {"m\xfcller@b.example"}),
+        (b'{"x": "ada@m\\u00fcller.example \\ud83d\\ude00"}', {"ada@xn--mller-kva.example"}),
+        (b'{"x": "ada\\u002Bnews@b.example"}', {"ada+news@b.example"}),
+        (b"mail=ada%2Bnews%40b.example&name=50%25", {"ada+news@b.example"}),
     ],
 )
 def test_mailboxes_in_a_text(raw: bytes, found: set[str]) -> None:

@@ -25,7 +25,7 @@ _READS = frozenset(
         "status_changes", "policy_days", "statuses_noted_since", "lead_histories", "status_moves", "standing_leads", "rule_counts",
         "actions", "acting_sources", "exports", "exported", "due_for_deletion", "waiting_for_export", "take_wanted", "wanted_counts", "credential",
         "xactly_batches", "xactly_batch", "xactly_heads", "xactly_documents", "holds", "describe", "won", "related",
-        "opt_out_turns", "held_opt_outs", "payloads", "traces_of",
+        "opt_out_turns", "held_opt_outs", "payloads", "traces_of", "traces_of_mailbox", "mailbox_of", "kept_of_erased",
     }
 )  # fmt: skip
 """Methods that change nothing outside the process: dying around them is dying at the next point."""

@@ -8,6 +8,8 @@ PASSES = "tests/integration/test_erasing.py"
 STORE = "tests/contract/test_store_erasure.py"
 ERASURE = "syncd/store/erasure.py"
 TRACES = "syncd/store/traces.py"
+BELONGINGS = "syncd/store/belongings.py"
+OTHERS = "tests/integration/test_erasing_others.py"
 TOMBSTONES = "syncd/store/tombstones.py"
 
 MUTANTS = [
@@ -91,7 +93,7 @@ MUTANTS = [
     Mutant(
         "the mirror is believed",
         "syncd/erasing.py",
-        "            self._look_up(traces)\n",
+        "            self._look_up(living)\n",
         "            pass\n",
         (PASSES, "nothing_of_her_is_left"),
     ),
@@ -111,7 +113,7 @@ MUTANTS = [
     ),
     Mutant(
         "what was merged into a person stays",
-        TRACES,
+        BELONGINGS,
         "        hop = list(new)\n    return",
         "        found = {person_id: found[person_id]}\n        hop = []\n    return",
         (PASSES, "merged_into_her"),
@@ -161,8 +163,78 @@ MUTANTS = [
     Mutant(
         "the person may change while they are looked at",
         ERASURE,
-        "if belongings_of(connection, found.person_ids[0]) != found:",
+        "if _belongings_again(connection, found) != found:",
         "if False:",
         (STORE, "looked_at_again"),
+    ),
+    Mutant(
+        "a part of a name or address is enough",
+        "syncd/store/search.py",
+        "folded == name.casefold() if is_whole else folded in name.casefold()",
+        "folded in name.casefold()",
+        (OTHERS, "part_of_an_address"),
+    ),
+    Mutant(
+        "an address that only the org knows has no tombstone",
+        BELONGINGS,
+        "    found |= _mailboxes_in_org(connection, numbers)\n",
+        "",
+        (OTHERS, "only_the_org_knows"),
+    ),
+    Mutant(
+        "a mailbox that two share keeps both away",
+        BELONGINGS,
+        " - _mailboxes_apart(connection, ids)",
+        "",
+        (OTHERS, "goes_on"),
+    ),
+    Mutant(
+        "a mailbox begins behind an apostrophe",
+        BELONGINGS,
+        '[^\\s\\"<>',
+        "[^\\s\\\"'<>",
+        (STORE, "mailboxes_in"),
+    ),
+    Mutant(
+        "an opt-out on its way to what stays is lost",
+        "syncd/app/erase.py",
+        "if living and keep and traces.is_owed:",
+        "if False:",
+        (OTHERS, "on_its_way_reaches"),
+    ),
+    Mutant(
+        "whoever a question is about is taken for the person",
+        TRACES,
+        "return (*sorted(people), *sorted(_asked_about(connection, found)))",
+        "return tuple(sorted(people))",
+        (OTHERS, "whoever_is_asked_about"),
+    ),
+    Mutant(
+        "somebody's opt-out is skipped with an erased mailbox",
+        "syncd/run/resolving.py",
+        "        self._keep_withdrawals(withdrawn, owners)\n",
+        "        for one in withdrawn.values():\n            one.lead = None\n",
+        (OTHERS, "own_record"),
+    ),
+    Mutant(
+        "what was kept and is gone for good stays",
+        "syncd/erasing.py",
+        "self.store.kept_of_erased() if traces.state is PersonState.ERASED else traces.belongings.living",
+        "traces.belongings.living",
+        (OTHERS, "gone_for_good"),
+    ),
+    Mutant(
+        "what a pass had taken is counted twice",
+        "syncd/store/resolved.py",
+        "            batch.leave_out(_ended_already(connection, batch.erased))\n",
+        "",
+        (STORE, "taken_already"),
+    ),
+    Mutant(
+        "a source is told of somebody erased meanwhile",
+        "syncd/store/outbox.py",
+        ', t.operation.c.state == "planned")\n                marked',
+        ")\n                marked",
+        (OTHERS, "waited_for_a_source"),
     ),
 ]
