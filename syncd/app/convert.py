@@ -69,12 +69,12 @@ class LeadConversion:
     """One conversion: look at `prepare`, then `carry_out`."""
 
     def __init__(self, ctx: PassContext, session: OrgSession, text: str, wish: ConvertWish, make_id: Callable[[], str]) -> None:
-        """Nothing is looked up yet; `text` is what the person answers to."""
+        """Nothing is looked up yet; `text` is what the person answers to, whole: a part of a name may be somebody else."""
         self._ctx = ctx
         self._session = session
         self._wish = wish
         self._make_id = make_id
-        self._person_id = one_lead(ctx.store, text).person_id
+        self._person_id = one_lead(ctx.store, text, is_whole=True).person_id
 
     def prepare(self) -> PolicyWrite:
         """The next write: the conversion, or what must go before it. Re-reads the lead; writes the mirror.

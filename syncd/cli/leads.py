@@ -139,6 +139,7 @@ def _convert(lead: typer.Typer) -> None:
         help="""Convert a lead to an account and a contact now, whatever the policy's condition says. It cannot be undone.
 
 The account is found as the policy's convert rule says, unless you name it; a person who opted out stays opted out.
+WHO is named whole: a part of a name or address may be somebody else's.
 
 Examples:
   syncd lead convert ada@example.com
@@ -171,7 +172,7 @@ Examples:
                 found = opened.convert_lead(who, wish)
             except StoreError as error:
                 # By its id: what was typed may be an address, and requests are kept.
-                document = {"who": one_lead(opened.store, who).person_id, "wish": msgspec.to_builtins(wish)}
+                document = {"who": one_lead(opened.store, who, is_whole=True).person_id, "wish": msgspec.to_builtins(wish)}
                 found = msgspec.convert(ask_daemon(opened, output, error, "convert", document)["converted"], Converted)
         if as_json:
             output.json(found)
@@ -185,7 +186,8 @@ def _erase(lead: typer.Typer) -> None:
         help="""Erase a person who asks to be forgotten, for good: everything that syncd keeps of them. They are not imported again.
 
 Without --yes nothing is erased: it shows what would be. While the person is in Salesforce it is refused: erase them there first, or say
-that what is there stays. Of somebody who was merged from several people all of them are erased.
+that what is there stays. Of somebody who was merged from several people all of them are erased. WHO is named whole: a part of a name or
+address may be somebody else's.
 
 Examples:
   syncd lead erase ada@example.com

@@ -439,6 +439,18 @@ def test_a_person_answers_the_question_by_converting(world: World) -> None:
         by_hand(world, "ada@acme.test")
 
 
+def test_by_hand_only_who_is_named_whole_is_converted(make_world: Callable[..., World]) -> None:
+    """It cannot be taken back, and a part of an address or name finds somebody else as easily."""
+    world = with_owner(make_world(mapping=MAPPING))
+    there = account(world.org, "Acme")
+    world.drop([row(1, email="nada@example.com", first="Joann", last="Leeds")])
+    world.run()
+    for part in ("ada@example.com", "ann lee"):
+        with pytest.raises(ConfigError, match="Nobody"):
+            by_hand(world, part, account=there)
+    assert by_hand(world, "joann leeds", account=there).account_id == there
+
+
 def test_a_question_that_came_of_a_conversion_by_hand_stays_open_though_no_rule_converts(world: World) -> None:
     there = account(world.org, "Somebody")
     world.org.duplicate_rules["Account"] = lambda _org, new: [there] if new["Name"] == "Company 1" else []
