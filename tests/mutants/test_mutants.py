@@ -10,14 +10,14 @@ outages.py.
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.mutants import acting, erasure, feedback, intake, mailchimp, opt_outs, outages, retention, tasks, two_ways, xactly
 from tests.mutants.mutant import Mutant
+from tests.mutants.stage import Stage
 
 ROOT = Path(__file__).parents[2]
 DELIVERY = "tests/integration/test_delivery.py"
@@ -267,13 +267,16 @@ MUTANTS = [
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what the tests need."""
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A copy of what the tests need, with what was compiled of it."""
     copy = tmp_path_factory.mktemp("tree")
     for name in ("syncd", "connectors", "mappings", "tests"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        # Others compile meanwhile: what they have not finished may be gone a moment later.
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.pyc.*"))
     shutil.copy(ROOT / "pyproject.toml", copy / "pyproject.toml")
-    return copy
+    made = Stage(copy)
+    yield made
+    made.close()
 
 
 EVERY = [
@@ -283,51 +286,32 @@ EVERY = [
 
 
 @pytest.mark.parametrize("mutant", EVERY, ids=[one.name for one in EVERY])
-def test_a_break_turns_its_test_red(mutant: Mutant, tree: Path) -> None:
+def test_a_break_turns_its_test_red(mutant: Mutant, stage: Stage) -> None:
     """The break is where it is thought to be, and the named test sees it."""
     kept: dict[Path, str] = {}
     try:
         for name, old, new in ((mutant.file, mutant.old, mutant.new), *mutant.also):
-            path = tree / name
+            path = stage.tree / name
             text = path.read_text(encoding="utf-8")
             kept.setdefault(path, text)
             assert text.count(old) >= 1, f"the text to break is gone, bring the mutant up to date: {old}"
-            path.write_text(text.replace(old, new, 1), encoding="utf-8")
-        file, words = mutant.test
-        code, output = run(tree, file, words)
+            stage.write(path, text.replace(old, new, 1))
+        code, output = stage.run(*mutant.test)
         assert code == 1, f"the break survived (exit {code}):\n{output[-2000:]}"
     finally:
         for path, text in kept.items():
-            path.write_text(text, encoding="utf-8")
+            stage.write(path, text)
 
 
-def test_the_named_tests_are_green_without_a_break(tree: Path) -> None:
+def test_the_named_tests_are_green_without_a_break(stage: Stage) -> None:
     """Otherwise every mutant would die for nothing."""
-    code, output = run(tree, STORE, "cursor_does_not_move or stamp")
+    code, output = stage.run(STORE, "cursor_does_not_move or stamp")
     assert code == 0, output[-2000:]
 
 
-def run(tree: Path, file: str, words: str) -> tuple[int, str]:
-    """Run tests of a file in the copy, on SQLite; gives exit code and output."""
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            file,
-            "-x",
-            "-q",
-            "-p",
-            "no:randomly",
-            "-p",
-            "no:cacheprovider",
-            "-k",
-            f"({words}) and not postgres",
-        ],
-        cwd=tree,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
-    return done.returncode, done.stdout + done.stderr
+def test_a_break_is_seen_that_follows_another_at_once(stage: Stage) -> None:
+    """Of the same length, in the same second: what was compiled of the first must not stand for the second."""
+    path = stage.tree / "tests" / "mutants" / "test_twice.py"
+    for code in (0, 1, 0):
+        stage.write(path, f"def test_it() -> None:\n    assert {code} == 0\n")
+        assert stage.run(f"tests/mutants/{path.name}", "it")[0] == code
