@@ -54,7 +54,7 @@ _PERSONAL = re.compile(
     r"""
     (?<!\S)\S*@\S*                                              # an e-mail address, or anything close to one
     | (?i:\b(?:bearer|basic)\s+)\S+                             # an Authorization header
-    | (?i:\btoken\s+)(?![a-z_]{1,16}[,.;:)]*(?:\s|$))\S+        # the same, but no sentence about a token
+    | (?i:\btoken\s+)(?!(?:[a-z]{1,10}|[a-z]+(?:_[a-z]+)+)[,.;:)]*(?:\s|$))\S+  # the same, but no sentence about a token
     | (?i:\b[\w-]*(?:token|secret|passw(?:or)?d|api[_-]?key|authorization|signature)["']?\s*[=:]\s*(?:bearer\s+|basic\s+)?)
       (?!(?:[,.;]+|an?|and|it|of|or|the)(?:\s|$)|\([A-Za-z]+[\s,])\S+        # a value, but no advice that names an option
     | \beyJ[\w-]{8,}(?:\.[\w-]+)*                               # a JSON Web Token
