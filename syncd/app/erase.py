@@ -110,7 +110,7 @@ def why_not(traces: Traces, runs: Collection[str], *, keep: bool) -> ConfigError
     if living and keep and traces.is_owed:
         return ConfigError(
             "What stays in Salesforce would never hear of an opt-out that is still on its way, or waits in the inbox.",
-            advice="Try again after the next pass.",
+            advice='Try again after the next pass. What waits of a source that is paused or not configured any more waits until it is back: "syncd status".',
         )
     if living and not keep:
         names = ", ".join(f"{name} {sf_id}" for name, sf_id in living)
