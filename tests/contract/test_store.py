@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,15 +34,6 @@ from tests.contract.planned import seen
 from tests.stores import empty_store_url
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[SqlStore]:
-    """A fresh store on either engine with one run begun."""
-    opened = open_store(store_url, clock=FixedClock(NOW))
-    opened.start_run("run", NOW, ["booth"])
-    yield opened
-    opened.close()
 
 
 def records(count: int, start: int = 0) -> tuple[Record, ...]:

@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from syncd.clock import FixedClock
 from syncd.errors import StoreError
 from syncd.model import Candidate, OrgRow, PersonState
 from syncd.ports import DecisionRow, PersonPlan, PolicyDay, Review
-from syncd.store import SqlStore, open_store
+from syncd.store import SqlStore
 from tests.contract.planned import seen
 from tests.contract.test_store import operation, resolved
 from tests.contract.test_store_policy import count, facts, people, put, row
@@ -23,15 +22,6 @@ NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 LONG_AGO = NOW - 100 * DAY
 BEFORE = NOW - 90 * DAY
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[SqlStore]:
-    """A fresh store on either engine with one run begun."""
-    opened = open_store(store_url, clock=FixedClock(NOW))
-    opened.start_run("run", NOW, ["booth"])
-    yield opened
-    opened.close()
 
 
 def decided(rule: str, outcome: str = "fired", at: datetime | None = None, **more: Any) -> DecisionRow:

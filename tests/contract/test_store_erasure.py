@@ -68,15 +68,6 @@ def digest_of(key: Key) -> str:
     return hashlib.sha256("|".join(key).encode()).hexdigest()
 
 
-@pytest.fixture
-def store(store_url: str) -> Iterator[SqlStore]:
-    """A fresh store on either engine with one run begun."""
-    opened = open_store(store_url, clock=FixedClock(NOW))
-    opened.start_run("run", NOW, ["booth"])
-    yield opened
-    opened.close()
-
-
 def lead(mail: str, name: str) -> Lead:
     return Lead(
         {"Email": FieldValue(mail), "LastName": FieldValue(name), "Phone": FieldValue("+14155552671")},

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import event, update
 
-from syncd.clock import FixedClock
 from syncd.model import Candidate, OperationKind, OperationState, PersonState
 from syncd.ports import ExportedLead, LeadExport, OperationResult, PersonPlan, Review
-from syncd.store import SqlStore, open_store, tables
+from syncd.store import SqlStore, tables
 from tests.contract.planned import seen
 from tests.contract.test_store import operation
 from tests.contract.test_store_policy import MACHINE, REP, count, people, put, row
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[SqlStore]:
-    """A fresh store on either engine with one run begun."""
-    opened = open_store(store_url, clock=FixedClock(NOW))
-    opened.start_run("run", NOW, ["booth"])
-    yield opened
-    opened.close()
 
 
 def export(number: int = 1, **more: Any) -> LeadExport:

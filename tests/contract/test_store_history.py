@@ -15,9 +15,7 @@ from syncd.ports import DecisionRow, PastActivity, PersonPlan, StatusRow, Stored
 from syncd.store import SqlStore, open_reader, tables
 from tests.contract.planned import seen
 from tests.contract.test_store import resolved
-from tests.contract.test_store_policy import DAY, MACHINE, NOW, REP, people, put, row, store
-
-__all__ = ["store"]
+from tests.contract.test_store_policy import DAY, MACHINE, NOW, REP, people, put, row
 
 
 def history(store: SqlStore, since: datetime, person: str = "p") -> StoredHistory:

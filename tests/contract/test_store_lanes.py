@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +11,6 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import inspect, text
 
-from syncd.clock import FixedClock
 from syncd.model import (
     FieldValue,
     InboxOutcome,
@@ -28,20 +26,11 @@ from syncd.model import (
     Touch,
 )
 from syncd.ports import Backfill, DeadLetter, OperationResult, PersonPlan, ResolvedRecord, StoredPage
-from syncd.store import SqlStore, open_store, tables
+from syncd.store import SqlStore, tables
 from syncd.store.migrations.versions import __name__ as versions
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=400)
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[SqlStore]:
-    """A fresh store on either engine with one run begun."""
-    opened = open_store(store_url, clock=FixedClock(NOW))
-    opened.start_run("run", NOW, ["booth"])
-    yield opened
-    opened.close()
 
 
 def record(key: str, version: int = 1, at: datetime = NOW) -> Record:

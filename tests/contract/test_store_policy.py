@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import event, func, insert, select, update
 
-from syncd.clock import FixedClock
 from syncd.model import FieldValue, Lane, Lead, OperationKind, OperationState, OrgRow, Touch
 from syncd.ports import DecisionRow, OperationResult, PersonPlan, StoredActivity, StoredFacts, StoredStatus, StoredTouch
-from syncd.store import SqlStore, open_store, tables
+from syncd.store import SqlStore, tables
 from tests.contract.planned import seen
 from tests.contract.test_store import operation, resolved
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 MACHINE, REP = "005machine", "005rep"
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[SqlStore]:
-    """A fresh store on either engine with one run begun."""
-    opened = open_store(store_url, clock=FixedClock(NOW))
-    opened.start_run("run", NOW, ["booth"])
-    yield opened
-    opened.close()
 
 
 def people(store: SqlStore, *names: str, **more: Any) -> None:
