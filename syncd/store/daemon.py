@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, func, insert, select, text, update
 
+from syncd.as_stored import dumps
 from syncd.ports import RequestRow, ScheduleRow
 from syncd.store import tables as t
 from syncd.store.engine import Database
-from syncd.store.inbox import dumps
 from syncd.store.wanted import wanted_counts
 
 _IS_OPEN = text("request.state IN ('open', 'taken')")

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, text, tuple_, update
 
+from syncd.as_stored import dumps
 from syncd.model import TOLD_WON
 from syncd.ports import DecisionRow, PersonPlan, PolicyDay, StatusRow
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, Rows, among, insert_rows, micros
 from syncd.store.engine import Database
-from syncd.store.inbox import dumps
 from syncd.store.shared import survivors
 
 LOOK_AGAIN = ""

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, update
 
+from syncd.as_stored import dumps
 from syncd.model import OperationState, OptOutHold, OrgRow
 from syncd.ports import OperationResult
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, insert_rows, micros
-from syncd.store.inbox import dumps
 from syncd.store.mirror import opt_out_turn, org_row_values
 from syncd.store.shared import hides_a_person, org_rows
 from syncd.store.standing import RELATED, Change, note_statuses, put_related

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, or_, select, text, update
 
+from syncd.as_stored import dumps, operation_text
 from syncd.errors import ClaimConflictError
 from syncd.identity import record_claim
 from syncd.model import Candidate, PersonState, Provenance
@@ -19,9 +20,7 @@ from syncd.ports import ERASED, Belongings, Key, Traces
 from syncd.store import tables as t
 from syncd.store.belongings import MAILBOX_KIND, belongings_of, belongings_of_mailbox
 from syncd.store.bulk import among
-from syncd.store.documents import operation_text
 from syncd.store.engine import Database
-from syncd.store.inbox import dumps
 from syncd.store.prune_policy import forget_decided
 from syncd.store.shared import empty_inbox, mark_dirty
 from syncd.store.tombstones import forget_keys_of, kept_of_erased, org_tombstone, put_tombstones

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, insert, select, text
 
+from syncd.as_stored import dumps
 from syncd.model import InboxOutcome, Lane, Page, Record, RecordRef
 from syncd.ports import Cursor, InboxRow, KnownRecord, StoredPage
 from syncd.store import tables as t
@@ -34,11 +35,6 @@ _LANES = {int(lane): lane for lane in Lane}
 def digest_of(payload: bytes) -> bytes:
     """blake2b-16 of a payload."""
     return hashlib.blake2b(payload, digest_size=16).digest()
-
-
-def dumps(value: Any) -> str:
-    """A document as JSON text."""
-    return msgspec.json.encode(value).decode()
 
 
 class InboxStore:

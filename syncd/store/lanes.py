@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, delete, exists, func, insert, literal, select, text
 
+from syncd.as_stored import dumps
 from syncd.model import Lane
 from syncd.ports import Backfill
 from syncd.store import tables as t
 from syncd.store.engine import Database
-from syncd.store.inbox import RANGE_PREFIX, dumps
+from syncd.store.inbox import RANGE_PREFIX
 
 
 class LaneStore:

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, exists, select, update
 
+from syncd.as_stored import dumps
 from syncd.model import FIRST_LOOK, OPT_OUT_FIELD, Candidate, Lane, OptOutHold, OrgRecord, OrgRow
 from syncd.ports import Key, Review
 from syncd.store import tables as t
 from syncd.store.bulk import among
 from syncd.store.engine import Database, chunks
-from syncd.store.inbox import dumps
 from syncd.store.shared import hides_a_person, mark_dirty, org_rows, put_review
 from syncd.store.standing import ACCOUNT, RELATED, USER, Change, account_of, mark_people_of, note_statuses, put_related, put_users
 from syncd.store.tombstones import forget_keys_of, without_erased, without_erased_work

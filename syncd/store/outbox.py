@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, and_, bindparam, false, func, select, text, update
 
+from syncd.as_stored import operation_document, operation_text
 from syncd.errors import LeaseLostError
 from syncd.model import Operation, OperationKind, OperationState
 from syncd.ports import OperationResult
 from syncd.store import tables as t
 from syncd.store.bulk import Rows, among, insert_rows, micros, update_rows
-from syncd.store.documents import operation_document, operation_text
 from syncd.store.echoes import made_of, settle_records
 from syncd.store.engine import Database
 from syncd.store.prepared import Prepared, given, listed

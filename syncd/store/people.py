@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, delete, exists, or_, select, text, update
 
+from syncd.as_stored import dumps, golden_text
 from syncd.model import (
     Hold,
     PersonView,
@@ -18,9 +19,7 @@ from syncd.ports import PersonPlan
 from syncd.store import tables as t
 from syncd.store.bulk import Rows, update_rows
 from syncd.store.decisions import decision_rows, put_decisions, replace_due
-from syncd.store.documents import golden_text
 from syncd.store.engine import Database, chunks
-from syncd.store.inbox import dumps
 from syncd.store.outbox import insert_operations, operation_rows
 from syncd.store.shared import close_open, mark_dirty, put_dead_letter, put_review, reopen
 from syncd.store.views import views_of

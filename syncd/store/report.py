@@ -14,11 +14,11 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, cast, exists, func, or_, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
+from syncd.as_stored import operation_document
 from syncd.model import Lane
 from syncd.ports import LeadHistory, RuleCount, StandingLeads, StatusMove, StatusRow
 from syncd.store import tables as t
 from syncd.store.bulk import among
-from syncd.store.documents import operation_document
 from syncd.store.engine import Database, chunks
 from syncd.store.standing import LEAD
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select, text, update
 
+from syncd.as_stored import dumps, golden_text
 from syncd.errors import ClaimConflictError
 from syncd.identity import RECORD_CLAIM
 from syncd.model import OPT_OUT_FIELD, InboxOutcome, Lane
@@ -16,9 +17,8 @@ from syncd.ports import ERASED, PersonPlan, ResolvedRecord, Review
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, Rows, among, insert_rows, micros, pairs, update_rows
 from syncd.store.decisions import decision_rows, due_rows, put_decisions
-from syncd.store.documents import golden_text
 from syncd.store.engine import Database, pack
-from syncd.store.inbox import OUTCOME_COUNTS, digest_of, dumps
+from syncd.store.inbox import OUTCOME_COUNTS, digest_of
 from syncd.store.outbox import insert_operations, operation_rows
 from syncd.store.prepared import Prepared, given, listed
 from syncd.store.shared import empty_inbox, instant_of, mark_dirty, put_dead_letter, put_review, survivors

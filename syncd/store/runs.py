@@ -10,11 +10,11 @@ import msgspec
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from syncd.as_stored import dumps
 from syncd.model import RunStatus, SourceCounts
 from syncd.ports import RunRow
 from syncd.store import tables as t
 from syncd.store.engine import Database
-from syncd.store.inbox import dumps
 from syncd.store.prepared import Prepared
 
 PRUNED_RUN = "(pruned)"

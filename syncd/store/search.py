@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, or_, select
 
+from syncd.as_stored import golden_document, golden_values
 from syncd.identity import lead_keys
 from syncd.model import PersonView, Value
 from syncd.ports import Key
 from syncd.store import tables as t
-from syncd.store.documents import golden_document, golden_values
 from syncd.store.engine import Database, chunks
 from syncd.store.shared import LEAD, ref_of, survivors
 

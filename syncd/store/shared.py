@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, exists, func, insert, select, text, update
 
+from syncd.as_stored import dumps
 from syncd.model import Lead, RecordRef
 from syncd.ports import DeadLetter, Review
 from syncd.store import tables as t
 from syncd.store.bulk import among, pairs
 from syncd.store.engine import Database
-from syncd.store.inbox import digest_of, dumps
+from syncd.store.inbox import digest_of
 from syncd.store.prepared import Prepared, given, listed
 
 _MAX_HOPS = 8

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, select, text, update
 
+from syncd.as_stored import dumps
 from syncd.model import TOLD_WON, OrgRow, Value
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, Rows, among, insert_rows, micros, pairs
 from syncd.store.engine import chunks
-from syncd.store.inbox import dumps
 
 ACCOUNT, LEAD, USER = "Account", "Lead", "User"
 RELATED = frozenset({"Task", "Event", "Opportunity"})

@@ -1,6 +1,7 @@
-"""Documents as stored: where a value comes from is written once per record, not once per field.
+"""Documents as stored: where a value comes from is written once per record, not once per field. Pure.
 
-A person's ten fields usually come from one record; spelling that out ten times made half of the store's bytes.
+A person's ten fields usually come from one record; spelling that out ten times made half of the store's bytes. Whoever makes documents
+beside the engine (`syncd.run.newcomers`) makes them as the store does, without the store.
 """
 
 from __future__ import annotations
@@ -61,6 +62,11 @@ class OperationDocument(msgspec.Struct, frozen=True, gc=False, omit_defaults=Tru
 _GOLDEN = msgspec.json.Decoder(_Golden)
 _OPERATION = msgspec.json.Decoder(OperationDocument)
 _ENCODE = msgspec.json.Encoder().encode
+
+
+def dumps(value: Any) -> str:
+    """A document as JSON text."""
+    return _ENCODE(value).decode()
 
 
 def golden_text(golden: Mapping[str, GoldenValue]) -> str:
