@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from syncd.model import Assignment, Provenance, Value
+from syncd.model import Assignment, Operation, Provenance, Value
 from syncd.ports import GoldenValue
 
 
@@ -116,6 +116,11 @@ def operation_text(
     """An operation's document as stored."""
     why, origins = _packed(provenance.items())
     return _ENCODE(OperationDocument(dict(fields), dict(before), assignment, is_guarded, why, origins, own_id)).decode()
+
+
+def document_text(one: Operation) -> str:
+    """The document of an operation as stored."""
+    return operation_text(one.fields, one.before, one.provenance, one.assignment, is_guarded=one.is_guarded, own_id=one.own_id)
 
 
 def operation_document(text: str) -> OperationDocument:

@@ -178,6 +178,46 @@ class ResolvedRecord(msgspec.Struct, frozen=True, gc=False):
     review: Review | None = None
 
 
+class Newcomer(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What storing a record takes if it is about somebody whom nobody knows; what is long is text as the store keeps it.
+
+    Attributes:
+        lead, golden, notes, touch: JSON of the lead, the surviving values and the notes of the plan (`syncd.as_stored`), and of the
+            touch, "" without one.
+        touched_at: ISO text, None for the record's own time.
+        withdraws: Whether the record opts out of e-mail.
+        stays_dirty: Whether more is to be planned afterwards.
+        operation_id, document, operation_source: The create, its document and the source it is for; "" where nothing is to be written.
+        problems, reasons: What is counted: reasons of the lead's problems, and of the plan's notes.
+    """
+
+    person_id: str
+    lead: str
+    golden: str
+    notes: str
+    touch: str
+    touched_at: str | None
+    withdraws: bool
+    stays_dirty: bool
+    operation_id: str
+    document: str
+    operation_source: str
+    problems: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+class Adopted(msgspec.Struct, frozen=True, gc=False):
+    """A waiting record that nobody knows, with what was made ready for that case. `claims` and `evidence` as in a resolved record."""
+
+    row: InboxRow
+    newcomer: Newcomer
+    mapping: str
+    mapping_digest: str
+    claims: tuple[Key, ...]
+    evidence: tuple[Key, ...]
+    operation: Operation | None
+
+
 # ---------------------------------------------------------------- operations
 
 
@@ -737,7 +777,12 @@ class Store(Protocol):
     def person_candidates(self, person_ids: Iterable[str]) -> dict[str, Candidate]: ...
     def tombstones(self, digests: Iterable[str]) -> set[str]: ...
     def commit_resolved(
-        self, run_id: str, rows: Sequence[ResolvedRecord], at: datetime, plans: Sequence[PersonPlan] = ()
+        self,
+        run_id: str,
+        rows: Sequence[ResolvedRecord],
+        at: datetime,
+        plans: Sequence[PersonPlan] = (),
+        adopted: Sequence[Adopted] = (),
     ) -> None: ...
 
     # plan and push

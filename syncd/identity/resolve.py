@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -41,6 +41,10 @@ class Facts:
         self.claims: dict[Key, str] = dict(claims)
         self.candidates: dict[Key, list[Candidate]] = {key: list(found) for key, found in candidates.items()}
         self.people: dict[str, Candidate] = dict(people or {})
+
+    def knows(self, keys: Iterable[Key]) -> bool:
+        """Whether anybody has one of these keys."""
+        return any(key in self.claims or self.candidates.get(key) for key in keys)
 
     def learn(self, lead: Lead, resolution: Resolution) -> None:
         """Remember what one record settled."""

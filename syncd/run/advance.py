@@ -17,7 +17,7 @@ from syncd import events
 from syncd.errors import ClaimConflictError
 from syncd.identity.keys import Key
 from syncd.model import InboxOutcome, Lane, Operation, OperationState, RecordRef
-from syncd.ports import PersonPlan, ResolvedRecord
+from syncd.ports import Adopted, PersonPlan, ResolvedRecord
 from syncd.run.context import LEADS_PER_ROUND, PassContext
 from syncd.run.mapper import Batch, Batches
 from syncd.run.planning import Planning
@@ -43,6 +43,11 @@ class _Advanced(msgspec.Struct):
     plans: list[PersonPlan]
     creates: int
     held: int
+
+    @property
+    def adopted(self) -> list[Adopted]:
+        """Records of newcomers, which are in neither of the others."""
+        return self.resolving.adopted
 
 
 class Advance:
@@ -138,9 +143,10 @@ class Advance:
         """
         ctx = self._ctx
         resolving = Resolving(ctx, taken, self._meet)
-        resolved = resolving.resolve()
-        creates, held = ctx.creates_sent, ctx.notes.get("held_by_guard", 0)
         is_planned = not ctx.pushing_stopped
+        creates, held = ctx.creates_sent, ctx.notes.get("held_by_guard", 0)
+        resolved = resolving.resolve(may_adopt=is_planned and self._planning.has_room_for(len(taken.rows)))
+        ctx.creates_sent += sum(one.operation is not None for one in resolving.adopted)
         plans: list[PersonPlan] = []
         if is_planned:
             with ctx.watch.stage("plan"):
@@ -160,7 +166,8 @@ class Advance:
     def _store(self, advanced: _Advanced) -> None:
         """Write a batch with all its consequences, or nothing. Runs in the thread."""
         with self._ctx.watch.stage("store"):
-            self._ctx.store.commit_resolved(self._ctx.run_id, advanced.resolved, self._ctx.clock.now(), advanced.plans)
+            now = self._ctx.clock.now()
+            self._ctx.store.commit_resolved(self._ctx.run_id, advanced.resolved, now, advanced.plans, advanced.adopted)
 
     def _redo(self, advanced: _Advanced) -> _Advanced:
         """Resolve and store a batch, now with what others have taken meanwhile."""
@@ -179,13 +186,16 @@ class Advance:
 
     def _note(self, advanced: _Advanced) -> None:
         """Count and log what is stored; creates wait for `_send`."""
-        log_outcomes(self._ctx, advanced.resolved)
-        self._ctx.progress("resolved", {"records": len(advanced.resolved)})
+        log_outcomes(self._ctx, advanced.resolved, advanced.adopted)
+        self._ctx.progress("resolved", {"records": len(advanced.taken.rows)})
         if not advanced.is_planned:
             return
         self._planning.note(advanced.plans)
         planned = {plan.person_id for plan in advanced.plans}
         self._creates += [one for plan in advanced.plans for one in plan.operations if one.state is OperationState.PLANNED]
+        if advanced.adopted:
+            self._planning.note_newcomers([one.newcomer for one in advanced.adopted])
+            self._creates += [one.operation for one in advanced.adopted if one.operation is not None]
         self._met_again |= {row.person_id for row in advanced.resolved if row.person_id} - planned
 
     def _send(self) -> None:
@@ -203,10 +213,13 @@ class Advance:
         self._sender.add([one for one in creates if one.person_id not in met_again])
 
 
-def log_outcomes(ctx: PassContext, resolved: Sequence[ResolvedRecord]) -> None:
+def log_outcomes(ctx: PassContext, resolved: Sequence[ResolvedRecord], adopted: Sequence[Adopted] = ()) -> None:
     """Count and log what became of records that are stored now."""
     adapted: Counter[tuple[str, str]] = Counter()
-    rules: Counter[tuple[str, str]] = Counter()
+    rules: Counter[tuple[str, str]] = Counter((one.row.ref.source, "new") for one in adopted)
+    adapted.update((one.row.ref.source, reason) for one in adopted for reason in one.newcomer.problems)
+    for (_, reason), count in adapted.items():
+        ctx.count_note(f"value:{reason}", count)
     for one in resolved:
         if one.dead_letter:
             ctx.log.warning(

@@ -1,4 +1,7 @@
-"""The second process of a long pass: payloads in, leads and their keys out. Imports what is pure and no more, so that it stays small."""
+"""The second process of a long pass: payloads in, leads and their keys out, each with what is to be done if nobody knows it.
+
+Imports what is pure and no more, so that it stays small.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,22 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
 import msgspec
 
-from syncd.identity.keys import lead_keys
+from syncd.as_stored import dumps
+from syncd.clock import SystemClock
+from syncd.identity import LeadKeys, lead_keys, tombstone_digest
 from syncd.mapping import Mapping, load_mapping
-from syncd.model import RecordRef
+from syncd.model import Lead
+from syncd.plan import PlanSettings
+from syncd.ports import Key, Newcomer
+from syncd.run.ids import OperationIds
+from syncd.run.newcomers import Terms, Told, newcomer
 
 
 class Origin(NamedTuple):
@@ -28,11 +38,37 @@ class Origin(NamedTuple):
     digest: str
 
 
+class Mapped(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One record mapped.
+
+    Attributes:
+        lead: The lead as JSON, which holds numbers of any size; "" where `newcomer` has it.
+        digests: Under which an erasure of the claims is remembered, in their order; none without `newcomer`.
+        newcomer: What to store if nobody knows any of the keys; None where that is to be seen.
+    """
+
+    lead: str
+    claims: tuple[Key, ...]
+    evidence: tuple[Key, ...]
+    digests: tuple[str, ...] = ()
+    newcomer: Newcomer | None = None
+
+
 _mappings: dict[str, Mapping] = {}
+_making: list[_Making] = []
+_ENCODE = msgspec.msgpack.Encoder().encode
 
 
-def prepare(origins: Sequence[Origin]) -> None:
-    """Set this process up; it ends with the one that started it, however that one ends.
+class _Making(NamedTuple):
+    """What newcomers are made ready with; none where nobody asked for them."""
+
+    terms: Terms
+    settings: PlanSettings
+    make_id: Callable[[], str]
+
+
+def prepare(origins: Sequence[Origin], terms: Terms | None = None) -> None:
+    """Set this process up; it ends with the one that started it, however that one ends. With `terms` it makes newcomers ready.
 
     Raises:
         RuntimeError: A mapping came out as another one than there.
@@ -46,6 +82,8 @@ def prepare(origins: Sequence[Origin]) -> None:
         if mapping.digest != one.digest:
             raise RuntimeError(f"the mapping {one.name} came out as another one")
         _mappings[one.source] = mapping
+    if terms is not None:
+        _making.append(_Making(terms, terms.settings(), OperationIds(SystemClock())))
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
 
@@ -55,10 +93,19 @@ def _follow(parent: BaseProcess) -> None:
     os._exit(0)
 
 
-def map_payloads(refs: Sequence[tuple[str, str, str]], payloads: Sequence[bytes]) -> bytes:
-    """The leads of one batch, each with its keys, as JSON, which holds numbers of any size; `refs`: source, stream and key of each."""
-    mapped = []
-    for (source, stream, key), payload in zip(refs, payloads, strict=True):
-        lead = _mappings[source].map(payload, source=source)
-        mapped.append((lead, lead_keys(RecordRef(source, stream, key), lead)))
-    return msgspec.json.encode(mapped)
+def map_payloads(records: Sequence[Told], payloads: Sequence[bytes], at: datetime) -> bytes:
+    """The records of one batch as `Mapped`, in order, as MessagePack; `at` is when they are planned."""
+    making = _making[0] if _making else None
+    return _ENCODE([_mapped(making, told, payload, at) for told, payload in zip(records, payloads, strict=True)])
+
+
+def _mapped(making: _Making | None, told: Told, payload: bytes, at: datetime) -> Mapped:
+    mapping = _mappings[told.source]
+    lead: Lead = mapping.map(payload, source=told.source)
+    keys: LeadKeys = lead_keys(told.ref, lead)
+    if making is not None:
+        found = newcomer(making.terms, making.settings, told, mapping.name, lead, keys, making.make_id, at)
+        if found is not None:
+            digests = tuple([tombstone_digest(making.terms.secret, key) for key in keys.claims])
+            return Mapped("", keys.claims, keys.evidence, digests, found)
+    return Mapped(dumps(lead), keys.claims, keys.evidence)

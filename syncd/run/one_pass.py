@@ -225,7 +225,8 @@ def _follow_up(ctx: PassContext, pusher: Pusher) -> bool:
 def _rounds(ctx: PassContext, session: OrgSession, planning: Planning, ingest: Ingest, sender: Sender, pusher: Pusher) -> None:
     """Until nothing waits and nothing comes: while one round's writes are under way, the next one is stored and resolved."""
     waiting = sum(counts.waiting for name, counts in ctx.store.source_counts(ctx.run_id).items() if name in ctx.sources)
-    with Look(ctx, session) as look, Batches(ctx) as batches, Advance(ctx, batches, planning, sender) as advance:
+    terms = planning.terms_of_newcomers()
+    with Look(ctx, session) as look, Batches(ctx, terms) as batches, Advance(ctx, batches, planning, sender) as advance:
         ingest.before_pause = partial(_leave_nothing, advance, sender)
         while not ctx.is_stopping:
             if ctx.turn.is_over:

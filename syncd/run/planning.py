@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from syncd import events
-from syncd.model import Assignment, Lane, Operation, OperationKind, OperationState, PersonView
-from syncd.plan import PlanSettings, TaskSettings, plan_person, task_id
-from syncd.plan import is_old as nothing_is_news
-from syncd.policy import decide
-from syncd.ports import PersonPlan, StoredFacts
+from syncd.model import Lane, Operation, OperationKind, OperationState, PersonView
+from syncd.plan import plan_person
+from syncd.policy import Policy, decide
+from syncd.ports import Newcomer, PersonPlan, StoredFacts
 from syncd.run.context import OrgSession, PassContext
+from syncd.run.newcomers import Terms, reasons_of, unassigned_if_old
 from syncd.run.opt_outs import OptOuts
 from syncd.run.standards import Standards
 
@@ -28,17 +28,20 @@ class Planning:
         self._ctx = ctx
         self._session = session
         self._make_id = make_id
-        self._starts = {name: source.start_from for name, source in ctx.sources.items()}
-        self._settings = PlanSettings(
+        policy = ctx.policy
+        self._terms = Terms(
+            run_id=ctx.run_id,
+            secret=ctx.secret,
+            schema=session.schema,
+            policy=Policy(policy.status_on_create, policy.on_deleted, policy.allow_clear, policy.digest),
             external_id_field=ctx.settings.external_id_field,
+            own_user_id=session.identity.user_id,
             assignments={name: source.assignment for name, source in ctx.sources.items()},
-            tasks=TaskSettings(
-                external_id_field=ctx.settings.external_id_field,
-                own_user_id=session.identity.user_id,
-                id_of=lambda ref: task_id(ref, ctx.secret),
-                starts=self._starts,
-            ),
+            starts={name: source.start_from for name, source in ctx.sources.items()},
+            takers=frozenset(ctx.takers),
         )
+        self._starts = self._terms.starts
+        self._settings = self._terms.settings()
         self.standards = Standards(ctx, session, self._starts) if ctx.policy.programs else None
         """The company's policy at work; None where it has no programs."""
         self.opt_outs = OptOuts(ctx, session)
@@ -90,11 +93,7 @@ class Planning:
             return msgspec.structs.replace(operation, state=OperationState.HELD)
         if operation.kind is OperationKind.STATUS and is_unsettled:
             return msgspec.structs.replace(operation, state=OperationState.HELD)
-        if operation.kind is OperationKind.CREATE and operation.assignment and operation.assignment.use_rule:
-            is_old = nothing_is_news(view, self._starts)
-            if is_old or view.was_create_sent:
-                return msgspec.structs.replace(operation, assignment=Assignment(use_rule=False))
-        return operation
+        return unassigned_if_old(operation, view, self._starts)
 
     @staticmethod
     def _is_of_remapping(view: PersonView, operation: Operation) -> bool:
@@ -103,6 +102,16 @@ class Planning:
             return False
         remapped = {record.ref for record in view.records if record.lane is Lane.REMAP}
         return bool(remapped) and any((why.source, why.stream, why.key) in remapped for why in operation.provenance.values())
+
+    def terms_of_newcomers(self) -> Terms | None:
+        """What making newcomers ready beside the engine depends on; None where a policy has programs, which are asked here."""
+        return self._terms if self.standards is None else None
+
+    def has_room_for(self, creates: int) -> bool:
+        """Whether so many creates are within the limits, whatever else comes."""
+        ctx = self._ctx
+        limit = ctx.settings.max_creates_per_pass
+        return limit is None or ctx.settings.force or ctx.creates_sent + creates <= limit
 
     def within_limits(self, plan: PersonPlan) -> PersonPlan:
         """Refuse creates beyond `max_creates_per_pass`; the person stays dirty.
@@ -113,8 +122,7 @@ class Planning:
         creates = sum(operation.kind is OperationKind.CREATE for operation in plan.operations)
         if not creates:
             return plan
-        limit = ctx.settings.max_creates_per_pass
-        if limit is None or ctx.settings.force or ctx.creates_sent + creates <= limit:
+        if self.has_room_for(creates):
             ctx.creates_sent += creates
             return plan
         ctx.count_note("held_by_guard", creates)
@@ -130,10 +138,24 @@ class Planning:
             people += 1
             operations += len(plan.operations)
             self.unchanged += not plan.operations and not plan.stays_dirty
-            reasons.update(set(plan.notes.values()) - {"unchanged"})
+            reasons.update(reasons_of(plan))
             for name, note in plan.notes.items():
                 if note == "field_contested" and before.get(plan.person_id, {}).get(name) != note:
                     self._ctx.log.warning(events.FIELD_CONTESTED, person_id=plan.person_id, field=name, stage="plan")
+        self._count(reasons, people, operations)
+
+    def note_newcomers(self, newcomers: Iterable[Newcomer]) -> None:
+        """The same of people who were made ready beside."""
+        reasons: Counter[str] = Counter()
+        people = operations = 0
+        for one in newcomers:
+            people += 1
+            operations += bool(one.operation_id)
+            self.unchanged += not one.operation_id and not one.stays_dirty
+            reasons.update(one.reasons)
+        self._count(reasons, people, operations)
+
+    def _count(self, reasons: Counter[str], people: int, operations: int) -> None:
         for reason, count in reasons.items():
             self._ctx.count_note(reason, count)
         self._ctx.progress("planned", {"persons": people, "operations": operations})

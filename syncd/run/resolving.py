@@ -1,8 +1,13 @@
-"""A batch from rows to resolved records: map, look up, decide who each record is about, plan who is new. Writes nothing."""
+"""A batch from rows to resolved records: map, look up, decide who each record is about, plan who is new. Writes nothing.
+
+What was made ready for the case that nobody knows a record's keys (`syncd.run.newcomers`) is taken if nobody does: no other record of
+the batch, nobody in the store, nobody in the org, and nobody who was erased. Everything else goes the whole way.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -11,10 +16,14 @@ import msgspec
 from syncd.identity import RECORD_CLAIM, Facts, LeadKeys, Resolution, lead_keys, record_claim, resolve, tombstone_digest
 from syncd.identity.keys import Key
 from syncd.model import CONSENT_FIELDS, InboxOutcome, Lead, PersonRecord, PersonView, RecordRef, Touch
-from syncd.ports import ERASED, DeadLetter, InboxRow, KnownRecord, PersonPlan, ResolvedRecord, Review
+from syncd.ports import ERASED, Adopted, DeadLetter, InboxRow, KnownRecord, Newcomer, PersonPlan, ResolvedRecord, Review
 from syncd.run.context import PassContext, Source
 from syncd.run.mapper import Batch
+from syncd.run.mapping_process import Mapped
+from syncd.run.newcomers import create_of
 from syncd.run.planning import Planning
+
+_LEAD = msgspec.json.Decoder(Lead)
 
 Meet = Callable[[AbstractSet[RecordRef], AbstractSet[Key]], None]
 """Called before anything is looked up that concerns these records and keys: what is still being stored of them comes first."""
@@ -43,29 +52,58 @@ class Resolving:
         self._meet = meet
         self.refs = {row.ref for row in taken.rows}
         self.keys: set[Key] = set()
-        nothing = [None] * len(taken.rows)
-        self._leads: Sequence[Lead | None] = taken.leads or nothing
-        self._keys: Sequence[LeadKeys | None] = taken.keys or nothing
+        self._ready = dict(enumerate(taken.mapped))
+        self._planned_at = taken.at
+        self.adopted: list[Adopted] = []
+        """Records of people whom nobody knew, as they had been made ready."""
 
-    def resolve(self) -> list[ResolvedRecord]:
-        """What each record became, in order."""
+    def resolve(self, *, may_adopt: bool = False) -> list[ResolvedRecord]:
+        """What each record became, in order; with `may_adopt` without those that are `adopted`."""
         watch = self._ctx.watch
         self._meet(self.refs, frozenset())
         with watch.stage("look up"):
             known = dict(self._ctx.store.known_records(self.refs))
             owners = {ref: one.person_id for ref, one in known.items() if one.person_id}
         with watch.stage("map"):
-            taken = zip(self._rows, self._leads, self._keys, strict=True)
-            mapped = [self._map(row, lead, keys, known) for row, lead, keys in taken]
-            self.keys = {key for one in mapped if one.keys for key in (*one.keys.claims, *one.keys.evidence)}
+            likely = self._likely(known) if may_adopt else {}
+            mapped = {place: self._map(place, known) for place in range(len(self._rows)) if place not in likely}
+            keys = Counter(key for one in mapped.values() if one.keys for key in _keys_of(one.keys))
+            keys.update(key for one in likely.values() for key in _keys_of(one))
+            self.keys = set(keys)
         self._meet(frozenset(), self.keys)
         if self._look is not None:
-            self._look([one.lead for one in mapped if one.lead is not None and _is_resolvable(one)])
+            self._look([one.lead for one in mapped.values() if one.lead is not None and _is_resolvable(one)])
         with watch.stage("look up"):
-            self._drop_erased(mapped, owners)
-            facts = self._facts(mapped, owners)
+            # Who is met twice within the batch, or was erased, is no newcomer.
+            known_digests = self._ctx.store.tombstones([digest for one in likely.values() for digest in one.digests])
+            for place, one in list(likely.items()):
+                if any(keys[key] > 1 for key in _keys_of(one)) or not known_digests.isdisjoint(one.digests):
+                    mapped[place] = self._map(place, known)
+                    del likely[place]
+            self._drop_erased(mapped.values(), owners)
+            facts = self._facts(mapped.values(), owners, likely.values())
         with watch.stage("resolve"):
-            return [self._finish(one, facts) for one in mapped]
+            for place, one in likely.items():
+                if facts.knows(_keys_of(one)) or ("external_id", _ready(one).person_id) in facts.candidates:
+                    mapped[place] = self._map(place, known)
+                else:
+                    self.adopted.append(self._adopt(place, one))
+            return [self._finish(mapped[place], facts) for place in sorted(mapped)]
+
+    def _likely(self, known: Mapping[RecordRef, KnownRecord]) -> dict[int, Mapped]:
+        """Places of records that are new, and made ready for the case that so are their people."""
+        times = Counter(row.ref for row in self._rows)
+        return {
+            place: one
+            for place, one in self._ready.items()
+            if one.newcomer is not None and (ref := self._rows[place].ref) not in known and times[ref] == 1
+        }
+
+    def _adopt(self, place: int, one: Mapped) -> Adopted:
+        row, ready = self._rows[place], _ready(one)
+        mapping = self._ctx.sources[row.ref.source].mapping
+        create = create_of(ready, self._ctx.run_id, self._planned_at or self._ctx.clock.now())
+        return Adopted(row, ready, mapping.name, mapping.digest, one.claims, one.evidence, create)
 
     def plan_new(self, planning: Planning, resolved: Sequence[ResolvedRecord]) -> list[PersonPlan]:
         """Plans of the people whom nobody knew before this batch, and who stand nowhere in the org."""
@@ -80,13 +118,13 @@ class Resolving:
         }
         # After a lost store the org may hold the lead of this very record: its external id says so (DESIGN 4).
         with self._ctx.watch.stage("look up"):
-            known = self._ctx.store.candidates({("external_id", one) for one in new})
+            known = self._ctx.store.candidates({("external_id", one) for one in new}) if new else {}
         views = [_view(one, rows) for one, rows in new.items() if ("external_id", one) not in known]
         planning.opt_outs.look_at_new(views, {row.ref: row.payload for row in resolved if _counts(row)})
         return [planning.within_limits(planning.plan(view)) for view in views]
 
-    def _map(self, row: InboxRow, lead: Lead | None, keys: LeadKeys | None, known: dict[RecordRef, KnownRecord]) -> _Mapped:
-        """`lead` and `keys` are what the second process made of the row, None if it must be mapped here."""
+    def _map(self, place: int, known: dict[RecordRef, KnownRecord]) -> _Mapped:
+        row, ready = self._rows[place], self._ready.get(place)
         source = self._ctx.sources[row.ref.source]
         one = _Mapped(row, source)
         before = known.get(row.ref)
@@ -98,8 +136,12 @@ class Resolving:
             if (at, row.position) < (before.source_at, before.position):
                 # A late arrival of an old version: the newer one stays, whatever came first (DESIGN 5.2).
                 one.outcome, one.reason = InboxOutcome.SKIPPED, "older_version"
-        lead = lead or source.mapping.map(row.payload, source=source.name)
-        one.keys = keys or lead_keys(row.ref, lead)
+        if ready is None:
+            lead = source.mapping.map(row.payload, source=source.name)
+            one.keys = lead_keys(row.ref, lead)
+        else:
+            lead = _LEAD.decode(ready.lead or _ready(ready).lead)
+            one.keys = LeadKeys(ready.claims, ready.evidence)
         if not one.reason:
             if lead.is_fatal:
                 one.outcome = InboxOutcome.DEAD
@@ -116,7 +158,7 @@ class Resolving:
             one.lead = msgspec.structs.replace(lead, fields={}, may_create=False)
         return one
 
-    def _drop_erased(self, mapped: Sequence[_Mapped], owners: Mapping[RecordRef, str]) -> None:
+    def _drop_erased(self, mapped: Collection[_Mapped], owners: Mapping[RecordRef, str]) -> None:
         """People who were erased are not imported again (G9): their mailboxes and records are compared by keyed hash."""
         by_digest: dict[str, list[_Mapped]] = {}
 
@@ -152,10 +194,13 @@ class Resolving:
             one.lead = msgspec.structs.replace(old, fields=old.fields | _consent_only(lead).fields, touch=Touch())
             one.keys, one.kept = LeadKeys(keys.claims[:1], ()), payloads[ref]
 
-    def _facts(self, mapped: Sequence[_Mapped], owners_by_ref: Mapping[RecordRef, str]) -> Facts:
+    def _facts(self, mapped: Iterable[_Mapped], owners_by_ref: Mapping[RecordRef, str], likely: Collection[Mapped] = ()) -> Facts:
         wanted = [one for one in mapped if one.keys and one.lead and _is_resolvable(one)]
-        claims = {key for one in wanted if one.keys for key in one.keys.claims if key[0] != RECORD_CLAIM}
-        every = claims | {key for one in wanted if one.keys for key in one.keys.evidence}
+        looked_for: list[LeadKeys | Mapped] = [*(one.keys for one in wanted if one.keys), *likely]
+        claims = {key for one in looked_for for key in one.claims if key[0] != RECORD_CLAIM}
+        every = claims | {key for one in looked_for for key in one.evidence}
+        # After a lost store the org may hold the lead of a newcomer: its external id says so (DESIGN 4).
+        every |= {("external_id", _ready(one).person_id) for one in likely}
         owners = dict(self._ctx.store.claims(claims))
         # A record that is known is a claim of its person.
         owners |= {one.keys.claims[0]: owner for one in wanted if one.keys and (owner := owners_by_ref.get(one.row.ref))}
@@ -234,6 +279,17 @@ class Resolving:
             run_id=self._ctx.run_id,
             at=self._ctx.clock.now(),
         )
+
+
+def _ready(one: Mapped) -> Newcomer:
+    """What was made ready; asked for only where something was."""
+    assert one.newcomer is not None  # noqa: S101 - as said
+    return one.newcomer
+
+
+def _keys_of(one: LeadKeys | Mapped) -> tuple[Key, ...]:
+    """The strong ones and the shared ones."""
+    return one.claims + one.evidence
 
 
 def _view(person_id: str, rows: Sequence[ResolvedRecord]) -> PersonView:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, and_, bindparam, false, func, select, text, update
 
-from syncd.as_stored import operation_document, operation_text
+from syncd.as_stored import document_text, operation_document
 from syncd.errors import LeaseLostError
 from syncd.model import Operation, OperationKind, OperationState
 from syncd.ports import OperationResult
@@ -43,13 +43,8 @@ _ECHOED = Prepared(
 
 def operation_rows(operations: Sequence[Operation], at: datetime) -> tuple[Rows, Rows]:
     """Operations and their documents as stored; made before the transaction that inserts them."""
-    documents: Rows = []
-    for one in operations:
-        text_ = operation_text(
-            one.fields, one.before, one.provenance, one.assignment, is_guarded=one.is_guarded, own_id=one.own_id
-        )
-        documents.append((one.operation_id, text_))
-    return [_row(one, at) for one in operations], documents
+    documents: Rows = [(one.operation_id, document_text(one)) for one in operations]
+    return [operation_row(one, at) for one in operations], documents
 
 
 def insert_operations(connection: Connection, rows: Rows, documents: Rows) -> None:
@@ -58,7 +53,7 @@ def insert_operations(connection: Connection, rows: Rows, documents: Rows) -> No
     insert_rows(connection, t.operation_document, documents)
 
 
-def _row(one: Operation, at: datetime) -> tuple[Any, ...]:
+def operation_row(one: Operation, at: datetime) -> tuple[Any, ...]:
     """An operation as stored, in the order of the columns."""
     return (
         one.operation_id,

@@ -12,14 +12,14 @@ from sqlalchemy import Connection, and_, or_, select, text, update
 from syncd.as_stored import dumps, golden_text
 from syncd.errors import ClaimConflictError
 from syncd.identity import RECORD_CLAIM
-from syncd.model import OPT_OUT_FIELD, InboxOutcome, Lane
-from syncd.ports import ERASED, PersonPlan, ResolvedRecord, Review
+from syncd.model import OPT_OUT_FIELD, InboxOutcome, Lane, PersonState
+from syncd.ports import ERASED, Adopted, PersonPlan, ResolvedRecord, Review
 from syncd.store import tables as t
 from syncd.store.bulk import ALL, Rows, among, insert_rows, micros, pairs, update_rows
 from syncd.store.decisions import decision_rows, due_rows, put_decisions
 from syncd.store.engine import Database, pack
 from syncd.store.inbox import OUTCOME_COUNTS, digest_of
-from syncd.store.outbox import insert_operations, operation_rows
+from syncd.store.outbox import insert_operations, operation_row, operation_rows
 from syncd.store.prepared import Prepared, given, listed
 from syncd.store.shared import empty_inbox, instant_of, mark_dirty, put_dead_letter, put_review, survivors
 from syncd.store.waiting import WITHDRAWALS, by_stream
@@ -57,14 +57,21 @@ class ResolvedStore:
     # ------------------------------------------------------------------ writing
 
     def commit_resolved(
-        self, run_id: str, rows: Sequence[ResolvedRecord], at: datetime, plans: Sequence[PersonPlan] = ()
+        self,
+        run_id: str,
+        rows: Sequence[ResolvedRecord],
+        at: datetime,
+        plans: Sequence[PersonPlan] = (),
+        adopted: Sequence[Adopted] = (),
     ) -> None:
         """Write a batch with all its consequences, or nothing; `plans` are those of people who are new in this very batch.
+
+        `adopted` are records of further new people, one each, with everything made ready.
 
         Raises:
             ClaimConflictError: Somebody else owns one of the claims or org records by now, or a planned person is known.
         """
-        batch = _Prepared(rows, plans, at, run_id)
+        batch = _Prepared(rows, plans, adopted, at, run_id)
         with self.db.overwriting() if batch.erased else self.db.write() as connection:
             if insert_rows(connection, t.person, batch.planned, keys=("person_id",)) != len(batch.planned):
                 raise ClaimConflictError("A person who was new is known by now.", advice="The batch is resolved again.")
@@ -158,7 +165,9 @@ def _keep_withdrawals(connection: Connection, records: Rows) -> None:
 class _Prepared:
     """A batch as rows of the tables. Made before the transaction begins: nobody else writes while one is open."""
 
-    def __init__(self, rows: Sequence[ResolvedRecord], plans: Sequence[PersonPlan], at: datetime, run_id: str) -> None:
+    def __init__(
+        self, rows: Sequence[ResolvedRecord], plans: Sequence[PersonPlan], adopted: Sequence[Adopted], at: datetime, run_id: str
+    ) -> None:
         with_person = [row for row in rows if row.person_id]
         self._people(with_person, {plan.person_id: plan for plan in plans}, at)
         self._records_of(with_person, at, run_id)
@@ -182,6 +191,36 @@ class _Prepared:
         for row in rows:
             self.ended.setdefault((row.outcome.value, row.reason), []).append(row.sequence)
             self.counts.setdefault(row.ref.source, Counter())[OUTCOME_COUNTS[row.outcome]] += 1
+        if adopted:
+            self._newcomers(adopted, at, run_id)
+
+    def _newcomers(self, adopted: Sequence[Adopted], at: datetime, run_id: str) -> None:
+        """Add the rows of people who were made ready; no two of these records have a key in common, nor with any other of the batch."""
+        now, active = micros(at), PersonState.ACTIVE.value
+        operations, documents = self.operations
+        ended = self.ended.setdefault((InboxOutcome.APPLIED.value, ""), [])
+        for one in adopted:
+            row, ready, person_id = one.row, one.newcomer, one.newcomer.person_id
+            ref, lane = row.ref, int(row.lane)
+            source_at = micros(row.source_at or row.received_at)
+            self.planned.append((person_id, active, ready.golden, ready.notes, ready.stays_dirty, None, now, 0))
+            content = (row.digest, *(row.packed or pack(row.payload)))
+            withdrawn_at = source_at if ready.withdraws else None
+            self.records.append(
+                (*ref, *content, one.mapping, one.mapping_digest, ready.lead, person_id, source_at, row.position, row.locator, lane, withdrawn_at)
+            )  # fmt: skip
+            self.links.append((*ref, person_id, "new", run_id, now))
+            if ready.touch:
+                moment = instant_of(ready.touched_at)
+                self.touches.append((person_id, *ref, source_at if moment is None else micros(moment), ready.touch, lane))
+            self.claims += [(kind, value, person_id) for kind, value in one.claims if kind != RECORD_CLAIM]
+            self.wanted.update((key, person_id) for key in one.claims if key[0] != RECORD_CLAIM)
+            self.shared_keys += [(kind, value, "person", person_id) for kind, value in one.evidence]
+            if one.operation is not None:
+                operations.append(operation_row(one.operation, at))
+                documents.append((one.operation.operation_id, ready.document))
+            ended.append(row.sequence)
+            self.counts.setdefault(ref.source, Counter())[OUTCOME_COUNTS[InboxOutcome.APPLIED]] += 1
 
     def leave_out(self, sequences: Iterable[int]) -> None:
         """Neither end nor count these versions of people who were erased: the erasure did, after they had been taken."""

@@ -4,7 +4,7 @@ The tree is copied, a text is replaced, and the named tests run on the copy. The
 those of receiving in intake.py, those of tasks in tasks.py, those of actions at sources in acting.py, those of what is
 announced in two_ways.py, those of deletions in retention.py, those of the export to Xactly in xactly.py, those of opt-outs
 that travel in opt_outs.py, those of what ad platforms are told in feedback.py, those of erasures in erasure.py, those of lost sources in
-outages.py.
+outages.py, those of newcomers in newcomers.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import acting, erasure, feedback, intake, mailchimp, opt_outs, outages, retention, tasks, two_ways, xactly
+from tests.mutants import (
+    acting,
+    erasure,
+    feedback,
+    intake,
+    mailchimp,
+    newcomers,
+    opt_outs,
+    outages,
+    retention,
+    tasks,
+    two_ways,
+    xactly,
+)
 from tests.mutants.mutant import Mutant
 from tests.mutants.stage import Stage
 
@@ -281,7 +294,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 EVERY = [
     *MUTANTS, *mailchimp.MUTANTS, *intake.MUTANTS, *tasks.MUTANTS, *acting.MUTANTS, *two_ways.MUTANTS, *retention.MUTANTS, *xactly.MUTANTS,
-    *opt_outs.MUTANTS, *feedback.MUTANTS, *erasure.MUTANTS, *outages.MUTANTS,
+    *opt_outs.MUTANTS, *feedback.MUTANTS, *erasure.MUTANTS, *outages.MUTANTS, *newcomers.MUTANTS,
 ]  # fmt: skip
 
 
