@@ -15,9 +15,10 @@ import msgspec
 
 from syncd.identity import RECORD_CLAIM, Facts, LeadKeys, Resolution, lead_keys, record_claim, resolve, tombstone_digest
 from syncd.identity.keys import Key
-from syncd.model import CONSENT_FIELDS, InboxOutcome, Lead, PersonRecord, PersonView, RecordRef, Touch
+from syncd.model import InboxOutcome, Lead, PersonRecord, PersonView, RecordRef, Touch
 from syncd.ports import ERASED, Adopted, DeadLetter, InboxRow, KnownRecord, Newcomer, PersonPlan, ResolvedRecord, Review
-from syncd.run.context import PassContext, Source
+from syncd.run.context import PassContext
+from syncd.run.mapped_rows import MappedRow, consent_only, is_resolvable
 from syncd.run.mapper import Batch
 from syncd.run.mapping_process import Mapped
 from syncd.run.newcomers import create_of
@@ -27,18 +28,6 @@ _LEAD = msgspec.json.Decoder(Lead)
 
 Meet = Callable[[AbstractSet[RecordRef], AbstractSet[Key]], None]
 """Called before anything is looked up that concerns these records and keys: what is still being stored of them comes first."""
-
-
-class _Mapped(msgspec.Struct, gc=False):
-    """A row with what mapping made of it; `outcome` set when nothing more is to be resolved."""
-
-    row: InboxRow
-    source: Source
-    lead: Lead | None = None
-    keys: LeadKeys | None = None
-    outcome: InboxOutcome = InboxOutcome.APPLIED
-    reason: str = ""
-    kept: bytes | None = None  # the payload of the version that stays in place of this one
 
 
 class Resolving:
@@ -72,7 +61,7 @@ class Resolving:
             self.keys = set(keys)
         self._meet(frozenset(), self.keys)
         if self._look is not None:
-            self._look([one.lead for one in mapped.values() if one.lead is not None and _is_resolvable(one)])
+            self._look([one.lead for one in mapped.values() if one.lead is not None and is_resolvable(one)])
         with watch.stage("look up"):
             # Who is met twice within the batch, or was erased, is no newcomer.
             known_digests = self._ctx.store.tombstones([digest for one in likely.values() for digest in one.digests])
@@ -123,10 +112,10 @@ class Resolving:
         planning.opt_outs.look_at_new(views, {row.ref: row.payload for row in resolved if _counts(row)})
         return [planning.within_limits(planning.plan(view)) for view in views]
 
-    def _map(self, place: int, known: dict[RecordRef, KnownRecord]) -> _Mapped:
+    def _map(self, place: int, known: dict[RecordRef, KnownRecord]) -> MappedRow:
         row, ready = self._rows[place], self._ready.get(place)
         source = self._ctx.sources[row.ref.source]
-        one = _Mapped(row, source)
+        one = MappedRow(row, source)
         before = known.get(row.ref)
         at = row.source_at or row.received_at
         if before and not row.is_replay:
@@ -152,15 +141,15 @@ class Resolving:
             one.lead = lead
             known[row.ref] = KnownRecord(row.digest, "", source.mapping.digest, at, row.position)
         elif lead.opt_outs and one.reason != "older_version":
-            one.lead = _consent_only(lead)
+            one.lead = consent_only(lead)
         elif one.reason != "older_version":
             # Without fields: nothing of it counts, but it is known that the record was here.
             one.lead = msgspec.structs.replace(lead, fields={}, may_create=False)
         return one
 
-    def _drop_erased(self, mapped: Collection[_Mapped], owners: Mapping[RecordRef, str]) -> None:
+    def _drop_erased(self, mapped: Collection[MappedRow], owners: Mapping[RecordRef, str]) -> None:
         """People who were erased are not imported again (G9): their mailboxes and records are compared by keyed hash."""
-        by_digest: dict[str, list[_Mapped]] = {}
+        by_digest: dict[str, list[MappedRow]] = {}
 
         def digests() -> Iterator[str]:
             for one in mapped:
@@ -169,7 +158,7 @@ class Resolving:
                     by_digest.setdefault(digest, []).append(one)
                     yield digest
 
-        withdrawn: dict[RecordRef, _Mapped] = {}
+        withdrawn: dict[RecordRef, MappedRow] = {}
         for digest in self._ctx.store.tombstones(digests()):
             for one in by_digest[digest]:
                 if one.lead is not None and one.lead.opt_outs:
@@ -180,7 +169,7 @@ class Resolving:
                 one.lead = None
         self._keep_withdrawals(withdrawn, owners)
 
-    def _keep_withdrawals(self, withdrawn: Mapping[RecordRef, _Mapped], owners: Mapping[RecordRef, str]) -> None:
+    def _keep_withdrawals(self, withdrawn: Mapping[RecordRef, MappedRow], owners: Mapping[RecordRef, str]) -> None:
         """Where the record is somebody else's and only the mailbox is the erased one's, their opt-out counts (G6); what was there stays."""
         owners = {ref: owners[ref] for ref in withdrawn if ref in owners}
         views = self._ctx.store.person_views(sorted(set(owners.values()))) if owners else []
@@ -191,11 +180,13 @@ class Resolving:
             one.lead = None
             if lead is None or old is None or keys is None:
                 continue
-            one.lead = msgspec.structs.replace(old, fields=old.fields | _consent_only(lead).fields, touch=Touch())
+            one.lead = msgspec.structs.replace(old, fields=old.fields | consent_only(lead).fields, touch=Touch())
             one.keys, one.kept = LeadKeys(keys.claims[:1], ()), payloads[ref]
 
-    def _facts(self, mapped: Iterable[_Mapped], owners_by_ref: Mapping[RecordRef, str], likely: Collection[Mapped] = ()) -> Facts:
-        wanted = [one for one in mapped if one.keys and one.lead and _is_resolvable(one)]
+    def _facts(
+        self, mapped: Iterable[MappedRow], owners_by_ref: Mapping[RecordRef, str], likely: Collection[Mapped] = ()
+    ) -> Facts:
+        wanted = [one for one in mapped if one.keys and one.lead and is_resolvable(one)]
         looked_for: list[LeadKeys | Mapped] = [*(one.keys for one in wanted if one.keys), *likely]
         claims = {key for one in looked_for for key in one.claims if key[0] != RECORD_CLAIM}
         every = claims | {key for one in looked_for for key in one.evidence}
@@ -206,9 +197,9 @@ class Resolving:
         owners |= {one.keys.claims[0]: owner for one in wanted if one.keys and (owner := owners_by_ref.get(one.row.ref))}
         return Facts(owners, self._ctx.store.candidates(every), self._ctx.store.person_candidates(set(owners.values())))
 
-    def _finish(self, one: _Mapped, facts: Facts) -> ResolvedRecord:
+    def _finish(self, one: MappedRow, facts: Facts) -> ResolvedRecord:
         row = one.row
-        lead = one.lead if _is_resolvable(one) else None
+        lead = one.lead if is_resolvable(one) else None
         found: Resolution | None = None
         if lead is not None and one.keys is not None:
             found = resolve(row.ref, lead, one.keys, facts, self._ctx.secret)
@@ -247,7 +238,7 @@ class Resolving:
             "review": self._review(row, found),
         }
 
-    def _dead_letter(self, one: _Mapped) -> DeadLetter:
+    def _dead_letter(self, one: MappedRow) -> DeadLetter:
         lead = one.lead
         fatal = [problem for problem in lead.problems if problem.is_fatal] if lead else []
         place = f"{one.source.mapping.file} line {fatal[0].line}: " if fatal and fatal[0].line else ""
@@ -306,14 +297,3 @@ def _view(person_id: str, rows: Sequence[ResolvedRecord]) -> PersonView:
 def _counts(row: ResolvedRecord) -> bool:
     """Whether a row is a version of its record that is kept."""
     return row.lead is not None and row.source_at is not None
-
-
-def _is_resolvable(one: _Mapped) -> bool:
-    """Applied rows, and refused or skipped ones that withdraw consent (G6)."""
-    return one.outcome is InboxOutcome.APPLIED or (one.lead is not None and bool(one.lead.opt_outs))
-
-
-def _consent_only(lead: Lead) -> Lead:
-    """What is left of a skipped or dead record: its withdrawals of consent, and nothing that could make a Lead."""
-    kept = {name: value for name, value in lead.fields.items() if name in CONSENT_FIELDS and value.value is True}
-    return msgspec.structs.replace(lead, fields=kept, may_create=False)
