@@ -12,20 +12,23 @@ _SHORT, _LONG, _CHUNK = 15, 18, 5
 def long_id(prefix: str, number: int) -> str:
     """The 18-character id of the `number`th record of a kind; `prefix` is the object's three-character key prefix."""
     digits = ""
-    for _ in range(9):
+    while number:
         number, rest = divmod(number, 62)
         digits = _DIGITS[rest] + digits
-    short = f"{prefix}5g0{digits}"[:_SHORT]
+    short = f"{prefix}5g0{digits:0>9}"[:_SHORT]
     return short + _suffix(short)
 
 
 def _suffix(short: str) -> str:
-    return "".join(_letter(short[start : start + _CHUNK]) for start in range(0, _SHORT, _CHUNK))
+    return _letter(short[:_CHUNK]) + _letter(short[_CHUNK:-_CHUNK]) + _letter(short[-_CHUNK:])
 
 
 @lru_cache(maxsize=4096)
 def _letter(chunk: str) -> str:
-    return _SUFFIX[sum(1 << place for place, letter in enumerate(chunk) if letter.isupper())]
+    bits = 0
+    for letter in reversed(chunk):
+        bits = bits * 2 + letter.isupper()
+    return _SUFFIX[bits]
 
 
 def canonical(sf_id: str) -> str | None:
