@@ -9,6 +9,8 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
+
 from syncd.sandbox.values import CallRefusal, Refusal
 
 _MISSING = frozenset({"NOT_FOUND", "ENTITY_IS_DELETED"})
@@ -68,7 +70,13 @@ class Response:
         """The body as bytes."""
         if self.body is None:
             return b""
-        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+        if isinstance(self.body, bytes):
+            return self.body
+        try:
+            return msgspec.json.encode(self.body)
+        except (OverflowError, UnicodeEncodeError):
+            # Half a surrogate pair, or a number beyond 64 bits.
+            return json.dumps(self.body).encode()
 
 
 def http_date(at: datetime) -> str:

@@ -13,6 +13,7 @@ import requests
 
 from syncd.clock import FixedClock
 from syncd.sandbox import CONSUMER_KEY, CONSUMER_SECRET, SandboxOrg
+from syncd.sandbox.message import Response
 from tests.unit.sandbox.conftest import BASE, Api, codes, lead
 
 TOKEN = "/services/oauth2/token"
@@ -335,3 +336,14 @@ def test_two_orgs_of_one_seed_are_alike(clock: FixedClock) -> None:
         return seen
 
     assert story() == story()
+
+
+@pytest.mark.parametrize("text", ["\u00fc \u682a", "lone \ud800 surrogate", 'quoted "x"\n\u2028 end'])
+def test_an_answer_carries_every_text_as_it_was_kept(api: Api, org: SandboxOrg, text: str) -> None:
+    sf_id = org.create("Lead", {"LastName": text, "Company": "Acme"})
+    shown = api.json("POST", "composite/sobjects/Lead", json={"ids": [sf_id], "fields": ["LastName"]})
+    assert shown[0]["LastName"] == text
+
+
+def test_a_number_beyond_64_bits_is_told_whole() -> None:
+    assert json.loads(Response(200, {"number": 2**70}).payload) == {"number": 2**70}
