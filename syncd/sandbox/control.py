@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
+
+from msgspec.structs import asdict
 
 from syncd.sandbox import page
 from syncd.sandbox.conditions import bind, fold

@@ -6,9 +6,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from syncd.clock import Clock
 from syncd.sandbox.ids import canonical, long_id
@@ -21,8 +22,7 @@ _SYSTEM = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Audit:
+class Audit(msgspec.Struct, frozen=True, gc=False):  # one for every write, and none in a cycle
     """One write as the org's history shows it; `before` and `after` hold the changed fields.
 
     `at` is exact, unlike the stamps of records, which have the precision of a second: ages are measured by it.
@@ -35,7 +35,7 @@ class Audit:
     action: str  # create, update, delete, undelete, merge, convert, purge
     before: dict[str, Any]
     after: dict[str, Any]
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}
 
 
 class Records:
@@ -66,10 +66,13 @@ class Records:
 
     def find(self, sf_id: str) -> tuple[str, Row] | None:
         """Object and stored row of an id, also a deleted one; the row is not to be changed."""
-        for form in (sf_id, canonical(sf_id) or ""):
-            for name, described in self.objects.items():
-                if form[:3] == described.prefix and (row := self._tables[name].rows.get(form)) is not None:
-                    return name, row
+        return self._find(sf_id) or self._find(canonical(sf_id) or "")
+
+    def _find(self, sf_id: str) -> tuple[str, Row] | None:
+        prefix = sf_id[:3]
+        for name, described in self.objects.items():
+            if prefix == described.prefix and (row := self._tables[name].rows.get(sf_id)) is not None:
+                return name, row
         return None
 
     def table(self, name: str) -> Table:
@@ -91,17 +94,21 @@ class Records:
         """Store a row with fresh stamps and write it into the history."""
         table = self._tables[name]
         old = table.rows.get(sf_id)
-        now = self._second()
-        new = {**row, "Id": sf_id, "LastModifiedById": user, "LastModifiedDate": now, "SystemModstamp": now}
+        at = self.clock.now()
+        now = at.replace(microsecond=0)
+        new = row | {"Id": sf_id, "LastModifiedById": user, "LastModifiedDate": now, "SystemModstamp": now}
         if old is None:
             new |= {"CreatedById": user, "CreatedDate": now, "IsDeleted": False, "MasterRecordId": None}
         self._store(name, old, new)
         before = old or {}
-        after = {key: value for key, value in new.items() if before.get(key) != value and key not in _SYSTEM}
+        if old is None:
+            after = {key: value for key, value in new.items() if value is not None and key not in _SYSTEM}
+        else:
+            after = {key: value for key, value in new.items() if old.get(key) != value and key not in _SYSTEM}
         if action in ("delete", "undelete", "merge"):
             after |= {key: new.get(key) for key in ("IsDeleted", "MasterRecordId")}
         was = {key: before.get(key) for key in after}
-        self.audit.append(Audit(self.clock.now(), user, name, sf_id, action, was, after, headers))
+        self.audit.append(Audit(at, user, name, sf_id, action, was, after, headers))
         self.stored(name, old, new)
 
     def stored(self, name: str, old: Row | None, new: Row) -> None:
@@ -150,7 +157,7 @@ class Records:
 
     def happened(self, counter: Counter[str], key: str) -> None:
         """Count a run of the assignment rule or a side effect, such that it can be taken back."""
-        counter[key] += 1
+        counter[key] = counter.get(key, 0) + 1
         if self._journal is not None:
             self._effects.append((counter, key))
 

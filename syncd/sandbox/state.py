@@ -9,6 +9,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from syncd.errors import ConfigError
 from syncd.sandbox.admin import align
 from syncd.sandbox.schema import Field
@@ -38,7 +40,7 @@ def write(org: SandboxOrg, path: Path) -> None:
         document["rows"] = {name: [_shown(row) for row in org.table(name).rows.values()] for name in org.objects}
         document["purged"] = {name: _shown(org.table(name).purged) for name in org.objects}
         document["audit"] = [
-            {**asdict(one), "at": one.at.isoformat(), "before": _shown(one.before), "after": _shown(one.after)}
+            {**structs.asdict(one), "at": one.at.isoformat(), "before": _shown(one.before), "after": _shown(one.after)}
             for one in org.audit
         ]
     beside = path.with_name(path.name + ".new")
