@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any
 
 from syncd.sandbox import reading
@@ -20,7 +21,10 @@ def show_row(name: str, row: Row, fields: list[str], base: str) -> dict[str, Any
     """A record with its attributes and the wanted fields."""
     shown: dict[str, Any] = {"attributes": {"type": name, "url": f"{base}/sobjects/{name}/{row['Id']}"}}
     for one in fields:
-        shown[one] = as_json(row.get(one)) if one != "Address" else _address(row)
+        value = row.get(one)
+        shown[one] = as_json(value) if isinstance(value, date) else value
+    if "Address" in shown:
+        shown["Address"] = _address(row)
     return shown
 
 
