@@ -10,11 +10,14 @@ from syncd.sandbox.call import Call, missing, shown_fields
 from syncd.sandbox.ids import canonical
 from syncd.sandbox.message import Response, error
 from syncd.sandbox.queries import show_row
+from syncd.sandbox.saving import Duties
 from syncd.sandbox.schema import Field, Object
 from syncd.sandbox.table import folded
 from syncd.sandbox.values import CallRefusal, Refusal, check_shape, stored
 
 _ROWS, _RETRIEVED_IDS, _RUNS = 200, 2_000, 10
+
+_NO_FIELDS = frozenset({"attributes", "Id", "id"})
 
 Record = dict[str, Any]
 
@@ -83,7 +86,7 @@ def _check_types(call: Call, records: list[Record]) -> None:
 
 
 def _check_values(call: Call, described: Object, record: Record) -> None:
-    check_shape(described, _without_id(call.values(record)), frozenset(call.org.hidden))
+    check_shape(described, record, call.org.hidden, beside=_NO_FIELDS)
 
 
 def _without_id(values: Record) -> Record:
@@ -114,20 +117,32 @@ def _done(sf_id: str, **more: Any) -> Record:
     return {"id": sf_id, "success": True, "errors": [], **more}
 
 
-def _create(call: Call) -> Callable[[Record], Record]:
+def _saver(call: Call) -> Callable[[str, str | None, Record], str]:
+    """A function that saves records of a checked call, by object, id and values; what holds for all of them is looked up once."""
     headers = call.headers
+    duties: dict[str, Duties] = {}
+
+    def save(name: str, sf_id: str | None, values: Record) -> str:
+        if name not in duties:
+            duties[name] = Duties(call.org.objects[name])
+        return call.org.save(name, sf_id, values, user=call.user, headers=headers, is_checked=True, duties=duties[name])
+
+    return save
+
+
+def _create(call: Call) -> Callable[[Record], Record]:
+    save = _saver(call)
 
     def act(record: Record) -> Record:
         if "Id" in record or "id" in record:
             raise Refusal("INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call", ["Id"])
-        values = call.values(record)
-        return _done(call.org.save(_type_of(record), None, values, user=call.user, headers=headers, is_checked=True))
+        return _done(save(_type_of(record), None, call.values(record)))
 
     return act
 
 
 def _update(call: Call) -> Callable[[Record], Record]:
-    headers, seen = call.headers, set()
+    save, seen = _saver(call), set()
 
     def act(record: Record) -> Record:
         asked = record.get("Id") or record.get("id")
@@ -142,8 +157,7 @@ def _update(call: Call) -> Callable[[Record], Record]:
         name = _type_of(record)
         if sf_id not in call.org.table(name).rows:
             raise Refusal("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
-        values = _without_id(call.values(record))
-        return _done(call.org.save(name, sf_id, values, user=call.user, headers=headers, is_checked=True))
+        return _done(save(name, sf_id, _without_id(call.values(record))))
 
     return act
 
@@ -168,8 +182,7 @@ def _upsert(call: Call, described: Object, field_name: str) -> Response:
 
 
 def _upsert_one(call: Call, described: Object, key: Field) -> Callable[[Record], Record]:
-    org, headers = call.org, call.headers
-    table = org.table(described.name)
+    save, table = _saver(call), call.org.table(described.name)
     seen: set[str] = set()
 
     def act(record: Record) -> Record:
@@ -186,7 +199,7 @@ def _upsert_one(call: Call, described: Object, key: Field) -> Callable[[Record],
         if len(old) > 1:
             raise Refusal("DUPLICATE_EXTERNAL_ID", f"{key.name}: more than one record found for external id field: {old}")
         target = old[0] if old else None
-        sf_id = org.save(described.name, target, values, user=call.user, headers=headers, is_checked=True)
+        sf_id = save(described.name, target, values)
         return _done(sf_id, created=not old)
 
     return act

@@ -75,7 +75,9 @@ class Call:
         """
         if not isinstance(body, dict):
             raise CallRefusal("JSON_PARSER_ERROR", "A record must be a JSON object")
-        return {name: value for name, value in body.items() if name != "attributes"}
+        values = body.copy()
+        values.pop("attributes", None)
+        return values
 
 
 def missing(message: str = "The requested resource does not exist") -> CallRefusal:

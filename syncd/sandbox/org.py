@@ -183,7 +183,7 @@ class SandboxOrg(Records):
     def add_field(self, object: str, one: Field) -> None:
         """Give an object a custom field."""
         with self.lock:
-            self.objects[object].fields[one.name] = one
+            self.objects[object].add(one)
 
     def add_queue(self, name: str) -> str:
         """A queue that takes leads; gives its id."""
@@ -244,9 +244,10 @@ class SandboxOrg(Records):
         user: str,
         headers: dict[str, str],
         is_checked: bool = False,
+        duties: saving.Duties | None = None,
     ) -> str:
         """Create (`sf_id` None) or update one record with everything an org does on save; gives the id. See `saving.save`."""
-        return saving.save(self, name, sf_id, values, user=user, headers=headers, is_checked=is_checked)
+        return saving.save(self, name, sf_id, values, user=user, headers=headers, is_checked=is_checked, duties=duties)
 
     def stored(self, name: str, old: Row | None, new: Row) -> None:
         """An activity sets the last activity of what it hangs on."""

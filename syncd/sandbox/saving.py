@@ -16,10 +16,34 @@ if TYPE_CHECKING:
 _CONVERTED = "CANNOT_UPDATE_CONVERTED_LEAD"
 
 
+class Duties:
+    """What the fields of an object ask of every record of it, looked up once for a call that saves many.
+
+    Attributes:
+        required: Names of the fields that may not be empty. unique: Those that hold a value only once.
+    """
+
+    def __init__(self, described: Object) -> None:
+        """As described now."""
+        fields = described.fields.values()
+        self.required = [one.name for one in fields if not one.nillable and one.createable]
+        self.unique = [one.name for one in fields if one.unique]
+
+
 def save(
-    org: SandboxOrg, name: str, sf_id: str | None, values: dict[str, Any], *, user: str, headers: dict[str, str], is_checked: bool
+    org: SandboxOrg,
+    name: str,
+    sf_id: str | None,
+    values: dict[str, Any],
+    *,
+    user: str,
+    headers: dict[str, str],
+    is_checked: bool,
+    duties: Duties | None = None,
 ) -> str:
     """Create (`sf_id` None) or update one record; gives its id. `is_checked`: names and types were looked at for the whole call.
+
+    `duties` are those of the object as it is described now; without them they are looked up.
 
     Raises:
         CallRefusal: The whole call is refused.
@@ -32,22 +56,12 @@ def save(
         check_shape(described, values, frozenset(org.hidden))
     old = _old(org, name, sf_id)
     new = dict(old) if old else described.blank()
-    given = set()
-    for key, value in values.items():
-        one = described.fields.get(key) or described.find(key)
-        assert one is not None  # noqa: S101 - check_shape refused unknown names
-        _check_writable(one, is_new=old is None)
-        kept = stored(one, value)
-        if one.type == "reference" and kept is not None:
-            _check_reference(org, name, one, kept, user)
-        if kept is None and one.defaulted and one.type != "boolean" and old is None:
-            continue
-        new[one.name] = kept
-        given.add(one.name)
+    given = _read(org, described, values, is_new=old is None, user=user)
+    new |= given
     if "OwnerId" in described.fields:
         new["OwnerId"] = new.get("OwnerId") or user
     derived.complete(org, name, new, old, given)
-    _check_fields(org, described, new, sf_id)
+    _check_fields(org, name, duties or Duties(described), new, sf_id)
     for rule in (*org.rules, *org.rules_of.get(name, ())):
         message = rule(org, new)
         if message:
@@ -77,10 +91,22 @@ def _old(org: SandboxOrg, name: str, sf_id: str | None) -> Row | None:
     return old
 
 
-def _check_writable(one: Field, *, is_new: bool) -> None:
-    if not (one.createable if is_new else one.updateable):
-        message = f"Unable to create/update fields: {one.name}. Please check the security settings of this field."
-        raise Refusal("INVALID_FIELD_FOR_INSERT_UPDATE", message, [one.name])
+def _read(org: SandboxOrg, described: Object, values: dict[str, Any], *, is_new: bool, user: str) -> Row:
+    """The values as they are kept, by the names of their fields; without those that a new record has by default."""
+    given = {}
+    for key, value in values.items():
+        one = described.fields.get(key) or described.find(key)
+        assert one is not None  # noqa: S101 - check_shape refused unknown names
+        if not (one.createable if is_new else one.updateable):
+            message = f"Unable to create/update fields: {one.name}. Please check the security settings of this field."
+            raise Refusal("INVALID_FIELD_FOR_INSERT_UPDATE", message, [one.name])
+        kept = stored(one, value)
+        if one.type == "reference" and kept is not None:
+            _check_reference(org, described.name, one, kept, user)
+        if kept is None and one.defaulted and one.type != "boolean" and is_new:
+            continue
+        given[one.name] = kept
+    return given
 
 
 def _check_reference(org: SandboxOrg, name: str, one: Field, sf_id: str, user: str) -> None:
@@ -114,19 +140,14 @@ def _is_offered(found: tuple[str, Row], name: str) -> bool:
     return found[0] != "RecordType" or (found[1]["SobjectType"] == name and bool(found[1]["IsActive"]))
 
 
-def _check_fields(org: SandboxOrg, described: Object, row: Row, sf_id: str | None) -> None:
-    """Required fields and unique values, in one walk: it runs for every record."""
-    missing = []
-    for one in described.fields.values():
-        value = row.get(one.name)
-        if value is None:
-            if not one.nillable and one.createable:
-                missing.append(one.name)
-        elif one.unique:
-            holder = org.table(described.name).holder(one.name, value)
-            if holder is not None and holder != sf_id:
-                message = f"duplicate value found: {one.name} duplicates value on record with id: {holder}"
-                raise Refusal("DUPLICATE_VALUE", message, [one.name])
+def _check_fields(org: SandboxOrg, name: str, duties: Duties, row: Row, sf_id: str | None) -> None:
+    for unique in duties.unique:
+        value = row.get(unique)
+        holder = None if value is None else org.table(name).holder(unique, value)
+        if holder is not None and holder != sf_id:
+            message = f"duplicate value found: {unique} duplicates value on record with id: {holder}"
+            raise Refusal("DUPLICATE_VALUE", message, [unique])
+    missing = [required for required in duties.required if row.get(required) is None]
     if missing:
         raise Refusal("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", missing)
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+_INDEXED = frozenset(
+    {"Email", "OwnerId", "ConvertedContactId", "DeveloperName", "Username", "WhoId", "WhatId", "AccountId", "OpportunityId"}
+)
 _WITHOUT_LENGTH = frozenset({"boolean", "double", "currency", "percent", "int", "datetime", "date", "address"})
 MASTER_RECORD_TYPE = "012000000000000AAA"
 """The record type that every object has."""
@@ -69,6 +72,11 @@ class Field:
         }
 
 
+def is_indexed(one: Field) -> bool:
+    """Whether the org finds records by a value of the field without looking at every one."""
+    return one.unique or one.external_id or one.name in _INDEXED
+
+
 @dataclass
 class Object:
     """One object: its key prefix (first three characters of its ids), its fields by name, and whether the API writes it.
@@ -82,6 +90,7 @@ class Object:
     is_writable: bool = True
     is_deletable: bool = True
     _blank: dict[str, Any] = field(default_factory=dict, repr=False)
+    _indexed: list[Field] = field(default_factory=list, repr=False)
 
     def find(self, name: str) -> Field | None:
         """The field of a name in any case, as the API takes it."""
@@ -94,8 +103,23 @@ class Object:
     def blank(self) -> dict[str, Any]:
         """A record before anything is written into it: checkboxes off, the defaults of picklists, else null."""
         if len(self._blank) != len(self.fields):
-            self._blank = {one.name: False if one.type == "boolean" else one.default for one in self.fields.values()}
+            self._look_again()
         return self._blank.copy()
+
+    def indexed(self) -> list[Field]:
+        """The fields with an index."""
+        if len(self._blank) != len(self.fields):
+            self._look_again()
+        return self._indexed
+
+    def _look_again(self) -> None:
+        self._blank = {one.name: False if one.type == "boolean" else one.default for one in self.fields.values()}
+        self._indexed = [one for one in self.fields.values() if is_indexed(one)]
+
+    def add(self, one: Field) -> None:
+        """An admin adds a field, or replaces the one of that name."""
+        self.fields[one.name] = one
+        self._look_again()
 
     def change(self, name: str, *, picklist: tuple[str, ...], default: Any) -> None:
         """An admin changes what a picklist offers and what new records get; a field that the user may not see stays unknown."""

@@ -7,13 +7,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from syncd.sandbox.schema import Object
+from syncd.sandbox.schema import Object, is_indexed
 
 Row = dict[str, Any]
-
-_INDEXED = frozenset(
-    {"Email", "OwnerId", "ConvertedContactId", "DeveloperName", "Username", "WhoId", "WhatId", "AccountId", "OpportunityId"}
-)
 
 
 def folded(value: Any) -> str:
@@ -46,14 +42,22 @@ class Table:
         if keep_older:
             self._older.setdefault(sf_id, []).extend([old] if old is not None else [])
         self.rows[sf_id] = row
-        for one in self.described.fields.values():
-            if one.unique or one.external_id or one.name in _INDEXED:
-                value = row.get(one.name)
-                if value is not None:
-                    self._values.setdefault(one.name, {}).setdefault(folded(value), {})[sf_id] = None
-                    if one.unique and not row["IsDeleted"]:
-                        self._unique[one.name, folded(value)] = sf_id
-        bisect.insort(self._stamps, (row["SystemModstamp"], sf_id))
+        for one in self.described.indexed():
+            value = row.get(one.name)
+            if value is not None:
+                text = folded(value)
+                self._values.setdefault(one.name, {}).setdefault(text, {})[sf_id] = None
+                if one.unique and not row["IsDeleted"]:
+                    self._unique[one.name, text] = sf_id
+        self._stamp(row["SystemModstamp"], sf_id)
+
+    def _stamp(self, at: datetime, sf_id: str) -> None:
+        stamp = (at, sf_id)
+        # Time goes on: nearly every stamp is the latest.
+        if not self._stamps or self._stamps[-1] <= stamp:
+            self._stamps.append(stamp)
+        else:
+            bisect.insort(self._stamps, stamp)
 
     def drop(self, sf_id: str, at: datetime | None = None) -> None:
         """Forget a row; `at` tells that it was purged then, None that it has never been."""
@@ -80,8 +84,7 @@ class Table:
 
     def is_indexed(self, field_name: str) -> bool:
         """Whether `with_value` answers without looking at every row."""
-        one = self.described.fields[field_name]
-        return field_name == "Id" or one.unique or one.external_id or field_name in _INDEXED
+        return field_name == "Id" or is_indexed(self.described.fields[field_name])
 
     def with_value(self, field_name: str, values: Iterable[str]) -> Iterator[Row]:
         """Rows, also deleted ones, whose indexed field holds one of `values` (folded, or ids), and all that are visible late."""

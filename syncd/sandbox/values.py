@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -17,6 +18,7 @@ _SHAPES = {
     "date": re.compile(r"\d{4}-\d\d-\d\d(Z|[+-]\d\d:?\d\d)?"),
     "datetime": re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?"),
 }
+_NO_TEXTS = frozenset({"boolean", *_NUMBERS, *_SHAPES})
 _MAX_MESSAGE = 60
 
 
@@ -39,13 +41,15 @@ class CallRefusal(Exception):  # noqa: N818 - the org's word
     status: int = 400
 
 
-def check_shape(described: Object, values: dict[str, Any], hidden: frozenset[str]) -> None:
-    """Field names and JSON types; one wrong row fails the whole call, as in the org.
+def check_shape(described: Object, values: dict[str, Any], hidden: Collection[str], *, beside: Collection[str] = ()) -> None:
+    """Field names and JSON types; one wrong row fails the whole call, as in the org. `beside`: Names that are no fields.
 
     Raises:
         CallRefusal: An unknown field, or a JSON type that the field cannot be read from.
     """
     for name, value in values.items():
+        if name in beside:
+            continue
         one = described.fields.get(name) or described.find(name)
         if one is None or one.name in hidden:
             raise CallRefusal("INVALID_FIELD", f"No such column '{name}' on sobject of type {described.name}")
@@ -61,6 +65,8 @@ def _is_readable(kind: str, value: Any) -> bool:
     JSON_PARSER_ERROR in answers that clients recorded (issues restforce#897, qore#3908, mautic#3048; checked 2026-11-24). That a
     number for a text is refused too is the harsher guess (unverified).
     """
+    if kind not in _NO_TEXTS:
+        return isinstance(value, str)
     if kind == "boolean":
         return isinstance(value, bool)
     if kind in _NUMBERS:
@@ -68,7 +74,7 @@ def _is_readable(kind: str, value: Any) -> bool:
     if not isinstance(value, str):
         return False
     text = value.strip()
-    if kind not in _SHAPES or not text:
+    if not text:
         return True
     if not _SHAPES[kind].fullmatch(text):
         return False
@@ -99,13 +105,13 @@ def stored(one: Field, value: Any) -> Any:
         value = value.strip()
     if value is None or value == "":
         return None
+    if one.type not in _NO_TEXTS:
+        return _text(one, str(value))
     if one.type in _NUMBERS:
         return _number(one, value)
     if one.type == "datetime":
         return _instant(one, value)
-    if one.type == "date":
-        return _day(one, value)
-    return _text(one, str(value))
+    return _day(one, value)
 
 
 def _text(one: Field, value: str) -> str:

@@ -308,3 +308,21 @@ def test_ids_have_18_characters_with_a_prefix_and_both_forms_are_found(org: Sand
             assert found is not None
             assert found["Id"] == sf_id
     assert org.row("00Q") is None
+
+
+def test_a_unique_field_added_late_holds_from_then_on_and_until_it_is_no_longer_unique(api: Api, org: SandboxOrg) -> None:
+    org.add_field("Lead", Field("Badge__c"))
+    assert codes(api.upsert({"Syncd_Id__c": "1", "Badge__c": "A"}, {"Syncd_Id__c": "2", "Badge__c": "A"})) == ["ok", "ok"]
+    org.add_field("Lead", Field("Badge__c", unique=True))
+    assert codes(api.upsert({"Syncd_Id__c": "3", "Badge__c": "B"}, {"Syncd_Id__c": "4", "Badge__c": "b"})) == [
+        "ok",
+        "DUPLICATE_VALUE",
+    ]
+    org.add_field("Lead", Field("Badge__c"))
+    assert codes(api.upsert({"Syncd_Id__c": "5", "Badge__c": "C"}, {"Syncd_Id__c": "6", "Badge__c": "C"})) == ["ok", "ok"]
+
+
+def test_a_field_that_becomes_required_is_missed_in_the_next_call(api: Api, org: SandboxOrg) -> None:
+    assert codes(api.upsert({"Syncd_Id__c": "1"})) == ["ok"]
+    org.objects["Lead"].fields["Title"].nillable = False
+    assert codes(api.upsert({"Syncd_Id__c": "2"}, {"Syncd_Id__c": "3", "Title": "Head"})) == ["REQUIRED_FIELD_MISSING", "ok"]
