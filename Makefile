@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+# The tests start the program some thousand times; an interpreter that may not keep what it has compiled does it anew each time.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: help demo test lint unit chaos bench golden clean
 
