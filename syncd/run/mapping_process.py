@@ -54,6 +54,9 @@ class Mapped(msgspec.Struct, frozen=True, gc=False, array_like=True):
     newcomer: Newcomer | None = None
 
 
+_POLITE = 5
+"""Added to the niceness: a first fill is 4 % faster where both want the same core."""
+
 _mappings: dict[str, Mapping] = {}
 _making: list[_Making] = []
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -82,6 +85,9 @@ def prepare(origins: Sequence[Origin], terms: Terms | None = None) -> None:
         if mapping.digest != one.digest:
             raise RuntimeError(f"the mapping {one.name} came out as another one")
         _mappings[one.source] = mapping
+    if origins:
+        # It is ahead most of the time. Whoever is put off holds up only itself here, but all its threads in the process that waits.
+        os.nice(_POLITE)
     if terms is not None:
         _making.append(_Making(terms, terms.settings(), OperationIds(SystemClock())))
     gc.freeze()
