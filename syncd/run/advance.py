@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Self
 
 import msgspec
@@ -23,13 +23,14 @@ from syncd.run.mapper import Batch, Batches
 from syncd.run.planning import Planning
 from syncd.run.resolving import Resolving
 from syncd.run.send import Sender
+from syncd.run.storing import Storing
 
 _CONFLICT_ATTEMPTS = 8
 
 _NAP_SECONDS = 0.02
 """Who waits for the second process looks as often whether a hot lead waits."""
 
-_MOST_UNDER_WAY = 5
+_MOST_UNDER_WAY = 8
 """Batches on their way to the store: enough to keep the thread busy while pages are stored."""
 
 
@@ -63,7 +64,7 @@ class Advance:
         self._batches = batches
         self._planning = planning
         self._sender = sender
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="resolved")
+        self._store = Storing(self._write)
         self._storing: deque[tuple[_Advanced, Future[None]]] = deque()
         self._creates: list[Operation] = []
         self._met_again: set[str] = set()
@@ -78,7 +79,7 @@ class Advance:
             if kind is None:
                 self.finish()
         finally:
-            self._pool.shutdown(wait=True)
+            self._store.close()
 
     def round(self) -> int:
         """Move up to LEADS_PER_ROUND records one stage on; the new people who are stored leave for the org. Gives how many records.
@@ -98,7 +99,7 @@ class Advance:
             advanced = self._advance(taken)
             while self._storing and (len(self._storing) >= _MOST_UNDER_WAY or self._storing[0][1].done()):
                 self._settle_oldest()
-            self._storing.append((advanced, self._pool.submit(self._store, advanced)))
+            self._storing.append((advanced, self._store.submit(advanced)))
         self._send()
         if self._sender.is_crowded:
             # The org is waited for, and a hot lead need not wait as long.
@@ -163,11 +164,13 @@ class Advance:
         for _ in range(last):
             self._settle_oldest()
 
-    def _store(self, advanced: _Advanced) -> None:
-        """Write a batch with all its consequences, or nothing. Runs in the thread."""
+    def _write(self, batches: Sequence[_Advanced]) -> None:
+        """Write batches with all their consequences, or nothing. Runs in the thread."""
+        resolved = [row for one in batches for row in one.resolved]
+        plans = [plan for one in batches for plan in one.plans]
+        adopted = [record for one in batches for record in one.adopted]
         with self._ctx.watch.stage("store"):
-            now = self._ctx.clock.now()
-            self._ctx.store.commit_resolved(self._ctx.run_id, advanced.resolved, now, advanced.plans, advanced.adopted)
+            self._ctx.store.commit_resolved(self._ctx.run_id, resolved, self._ctx.clock.now(), plans, adopted)
 
     def _redo(self, advanced: _Advanced) -> _Advanced:
         """Resolve and store a batch, now with what others have taken meanwhile."""
@@ -177,7 +180,7 @@ class Advance:
                 self._ctx.count_note("held_by_guard", -advanced.held)
             advanced = self._advance(advanced.taken)
             try:
-                self._store(advanced)
+                self._write([advanced])
                 break
             except ClaimConflictError:
                 if attempt == _CONFLICT_ATTEMPTS:

@@ -17,11 +17,13 @@ COUNT = 3 * LEADS_PER_COMMIT
 
 
 class Store:
-    """Stands before the store: holds up each batch until the next one was looked up, or for a while; may refuse one."""
+    """Stands before the store: holds up each commit until the next batch was looked up, or for a while; may refuse one."""
 
     def __init__(self, *, refuse: int = 0, error: Exception | None = None) -> None:
-        """The `refuse`-th batch ends with `error`, once."""
-        self.batches = 0
+        """The `refuse`-th commit ends with `error`, once."""
+        self.commits = 0
+        self.given = self.refused = 0
+        """Records that were to be stored so far, and those of them that were refused."""
         self._refuse, self._error = refuse, error
         self._looked_up = threading.Event()
         self._port: Any = None
@@ -42,14 +44,16 @@ class Store:
         self._looked_up.set()
         return found
 
-    def commit_resolved(self, *arguments: Any) -> None:
-        """Store a batch, late."""
-        self.batches += 1
+    def commit_resolved(self, run_id: str, rows: Any, at: Any, plans: Any, adopted: Any) -> None:
+        """Store some batches, late."""
+        self.commits += 1
+        self.given += len(rows) + len(adopted)
         self._looked_up.clear()
         self._looked_up.wait(0.2)
-        if self.batches == self._refuse and self._error is not None:
+        if self.commits == self._refuse and self._error is not None:
+            self.refused = len(rows) + len(adopted)
             raise self._error
-        self._port.commit_resolved(*arguments)
+        self._port.commit_resolved(run_id, rows, at, plans, adopted)
 
 
 def rows() -> list[dict[str, str]]:
@@ -92,19 +96,39 @@ def test_a_batch_whose_claims_were_taken_is_resolved_anew_and_counted_once(make_
     store = Store(refuse=1, error=ClaimConflictError("Another worker took the same person first."))
     summary = world.run(wrap=store.wrap)
     assert summary.status is RunStatus.OK
-    assert store.batches == COUNT / LEADS_PER_COMMIT + 1
+    assert store.refused == LEADS_PER_COMMIT
+    assert store.given == COUNT + store.refused
     assert summary.operations["created"] == COUNT
     assert summary.sources["booth"].applied == COUNT
     assert emails(world) == sorted(one["email"] for one in rows())
 
 
-@pytest.mark.parametrize("batch", [1, 2, 3])
-def test_a_store_that_fails_in_the_middle_loses_and_doubles_nothing(make_world: Callable[..., World], batch: int) -> None:
+@pytest.mark.parametrize("commit", [1, 2, 3])
+def test_a_store_that_fails_in_the_middle_loses_and_doubles_nothing(make_world: Callable[..., World], commit: int) -> None:
+    """Of nine batches at most four share a commit, so there are three at least."""
+    count = 9 * LEADS_PER_COMMIT
     world = make_world()
-    world.drop(rows())
+    world.drop([row(n) for n in range(count)])
+    store = Store(refuse=commit, error=StoreError("The disk of the store is full."))
     with pytest.raises(StoreError, match="full"):
-        world.run(wrap=Store(refuse=batch, error=StoreError("The disk of the store is full.")).wrap)
-    assert len(world.leads()) <= COUNT - LEADS_PER_COMMIT
+        world.run(wrap=store.wrap)
+    assert store.refused >= LEADS_PER_COMMIT
+    assert len(world.leads()) <= count - store.refused
     summary = world.run()
     assert summary.status is RunStatus.OK
-    assert emails(world) == sorted(one["email"] for one in rows())
+    assert emails(world) == sorted(row(n)["email"] for n in range(count))
+
+
+def test_batches_that_share_a_commit_with_one_whose_claims_were_taken_are_stored(make_world: Callable[..., World]) -> None:
+    """Whichever commit it is, and however many batches it has: every record is stored and counted once."""
+    count = 9 * LEADS_PER_COMMIT
+    for commit in (2, 3):
+        world = make_world(extra_settings=f"guard: {{max_creates_per_pass: {count}}}\n")
+        world.drop([row(n) for n in range(count)])
+        store = Store(refuse=commit, error=ClaimConflictError("Another worker took the same person first."))
+        summary = world.run(wrap=store.wrap)
+        assert summary.status is RunStatus.OK
+        assert store.given == count + store.refused
+        assert summary.operations["created"] == count
+        assert summary.sources["booth"].applied == count
+        assert emails(world) == sorted(row(n)["email"] for n in range(count))

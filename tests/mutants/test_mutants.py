@@ -101,6 +101,13 @@ MUTANTS = [
         (BATCHES, "comes_in_two_batches"),
     ),
     Mutant(
+        "batches that share a commit fall together",
+        "syncd/run/storing.py",
+        "            if len(taken) == 1:\n",
+        "            if taken:\n",
+        ("tests/unit/run/test_storing.py", "costs_the_others_nothing"),
+    ),
+    Mutant(
         "what is resolved anew counts twice",
         "syncd/run/advance.py",
         "            self._ctx.creates_sent -= advanced.creates\n",
