@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from syncd.errors import SalesforceUnavailableError
 from syncd.model import RunStatus
 from syncd.run import mapper
 from syncd.run.context import LEADS_PER_COMMIT
@@ -145,15 +146,41 @@ def run_both(make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) 
     return run
 
 
+class Away:
+    """An org that does not answer."""
+
+    def wrap(self, port: Any, name: str) -> Any:
+        return self if name == "org" else port
+
+    @property
+    def api_calls(self) -> int:
+        return 0
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*_: Any, **__: Any) -> Any:
+            raise SalesforceUnavailableError("The org does not answer.")
+
+        return call
+
+
+def run(world: World, spy: Spy) -> Any:
+    """A pass over rows that wait already, so that its rounds are the same however fast files are read; gives its sums."""
+    assert not world.run(wrap=Away().wrap).operations["created"]
+    return counts(world.run(wrap=spy.wrap))
+
+
 def counts(summary: Any) -> Any:
-    return summary.status, summary.sources, summary.operations, summary.notes, sorted(summary.missed)
+    """Sums of records and writes. Not those of plans: how often somebody is planned is a matter of time."""
+    operations = {name: count for name, count in summary.operations.items() if name != "unchanged"}
+    notes = {name: count for name, count in summary.notes.items() if name.startswith("value:") or name in ("skip_when", "erased")}
+    return summary.status, summary.sources, operations, notes, sorted(summary.missed)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_crowd_comes_out_the_same(seed: int, run_both: Callable[..., tuple[World, World, Spy]]) -> None:
     def do(world: World, spy: Spy) -> Any:
         world.drop(crowd(seed))
-        return counts(world.run(wrap=spy.wrap))
+        return run(world, spy)
 
     *_, spy = run_both(do)
     assert len(spy.adopted) > COUNT / 2
@@ -175,7 +202,7 @@ def test_who_is_known_to_the_store_or_the_org_is_no_newcomer(run_both: Callable[
             [row(n, phone=f"+1 415 55{6 if n in known['store'] else 5} {n:04d}", title="Countess") for n in range(COUNT)],
             "late.csv",
         )
-        return first, counts(world.run(wrap=spy.wrap))
+        return first, run(world, spy)
 
     *_, spy = run_both(do)
     # The first batch is taken before there is a second process.
@@ -196,7 +223,7 @@ def test_a_lead_of_a_lost_store_is_found_again(run_both: Callable[..., tuple[Wor
         for rest in world.folder.glob("syncd.db-*"):
             rest.unlink()
         begin(world)
-        return counts(world.run(wrap=spy.wrap))
+        return run(world, spy)
 
     _, world, spy = run_both(do)
     assert len(world.leads()) == COUNT
@@ -206,7 +233,7 @@ def test_a_lead_of_a_lost_store_is_found_again(run_both: Callable[..., tuple[Wor
 def test_no_more_creates_than_the_guard_allows(run_both: Callable[..., tuple[World, World, Spy]]) -> None:
     def do(world: World, spy: Spy) -> Any:
         world.drop([row(n) for n in range(COUNT)])
-        return counts(world.run(wrap=spy.wrap))
+        return run(world, spy)
 
     _, world, spy = run_both(do, extra_settings="guard: {max_creates_per_pass: 850}\n")
     assert len(world.leads()) == 850
@@ -222,7 +249,7 @@ def test_whom_a_newcomer_is_assigned_to(run_both: Callable[..., tuple[World, Wor
 
     def do(world: World, spy: Spy) -> Any:
         world.drop([row(n) for n in range(COUNT)])
-        return counts(world.run(wrap=spy.wrap))
+        return run(world, spy)
 
     *_, spy = run_both(do, sources=BOOTH.replace("settle_seconds: 0", f"settle_seconds: 0, {how}"))
     assert spy.adopted
@@ -231,7 +258,7 @@ def test_whom_a_newcomer_is_assigned_to(run_both: Callable[..., tuple[World, Wor
 def test_a_lead_that_lacks_what_the_org_requires_is_set_aside(run_both: Callable[..., tuple[World, World, Spy]]) -> None:
     def do(world: World, spy: Spy) -> Any:
         world.drop([row(n, company="" if n % 50 == 0 else "Somewhere") for n in range(COUNT)])
-        return counts(world.run(wrap=spy.wrap))
+        return run(world, spy)
 
     mapping = MAPPING.replace(', default: "[not provided]"', "")
     _, world, spy = run_both(do, mapping=mapping)
@@ -252,7 +279,7 @@ def test_who_was_erased_does_not_come_back(run_both: Callable[..., tuple[World, 
         finally:
             house.close()
         world.drop([row(n) for n in range(COUNT)], "late.csv")
-        return first, counts(world.run(wrap=spy.wrap))
+        return first, run(world, spy)
 
     _, world, spy = run_both(do)
     assert spy.adopted
