@@ -35,7 +35,7 @@ _MOST_UNDER_WAY = 8
 
 
 class _Advanced(msgspec.Struct):
-    """A batch that is resolved and planned. `creates` and `held` is what planning has added to the sums of the pass."""
+    """A batch that is resolved and planned. `creates` is what planning has added to the sum of the pass."""
 
     taken: Batch
     resolving: Resolving
@@ -43,7 +43,6 @@ class _Advanced(msgspec.Struct):
     is_planned: bool
     plans: list[PersonPlan]
     creates: int
-    held: int
 
     @property
     def adopted(self) -> list[Adopted]:
@@ -145,15 +144,14 @@ class Advance:
         ctx = self._ctx
         resolving = Resolving(ctx, taken, self._meet)
         is_planned = not ctx.pushing_stopped
-        creates, held = ctx.creates_sent, ctx.notes.get("held_by_guard", 0)
+        creates = ctx.creates_sent
         resolved = resolving.resolve(may_adopt=is_planned and self._planning.has_room_for(len(taken.rows)))
         ctx.creates_sent += sum(one.operation is not None for one in resolving.adopted)
         plans: list[PersonPlan] = []
         if is_planned:
             with ctx.watch.stage("plan"):
                 plans = resolving.plan_new(self._planning, resolved)
-        creates, held = ctx.creates_sent - creates, ctx.notes.get("held_by_guard", 0) - held
-        return _Advanced(taken, resolving, resolved, is_planned, plans, creates, held)
+        return _Advanced(taken, resolving, resolved, is_planned, plans, ctx.creates_sent - creates)
 
     def _meet(self, refs: AbstractSet[RecordRef], keys: AbstractSet[Key]) -> None:
         """Have batches stored that are about the same records or keys, before anything of these is looked up."""
@@ -176,8 +174,7 @@ class Advance:
         """Resolve and store a batch, now with what others have taken meanwhile."""
         for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
             self._ctx.creates_sent -= advanced.creates
-            if advanced.held:
-                self._ctx.count_note("held_by_guard", -advanced.held)
+            self._planning.let_go(plan.person_id for plan in advanced.plans)
             advanced = self._advance(advanced.taken)
             try:
                 self._write([advanced])

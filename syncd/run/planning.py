@@ -47,6 +47,7 @@ class Planning:
         self.opt_outs = OptOuts(ctx, session)
         """Who must be looked at (`look`) before they are planned."""
         self.unchanged = 0
+        self._held: set[str] = set()
 
     def plan(self, view: PersonView, stored: StoredFacts | None = None) -> PersonPlan:
         """The plan of one person, ready to be stored: guarded operations held, assignment off where it must not run.
@@ -114,7 +115,7 @@ class Planning:
         return limit is None or ctx.settings.force or ctx.creates_sent + creates <= limit
 
     def within_limits(self, plan: PersonPlan) -> PersonPlan:
-        """Refuse creates beyond `max_creates_per_pass`; the person stays dirty.
+        """Refuse creates beyond `max_creates_per_pass`; the person stays dirty, and is counted once, however often they are planned.
 
         Raises nothing here: the stop is raised when the pass is counted, so that updates still go out.
         """
@@ -123,11 +124,21 @@ class Planning:
         if not creates:
             return plan
         if self.has_room_for(creates):
+            self.let_go([plan.person_id])
             ctx.creates_sent += creates
             return plan
-        ctx.count_note("held_by_guard", creates)
+        if plan.person_id not in self._held:
+            self._held.add(plan.person_id)
+            ctx.count_note("held_by_guard")
         kept = tuple(operation for operation in plan.operations if operation.kind is not OperationKind.CREATE)
         return msgspec.structs.replace(plan, operations=kept, stays_dirty=True)
+
+    def let_go(self, person_ids: Iterable[str]) -> None:
+        """These people are held back no longer."""
+        found = self._held.intersection(person_ids)
+        if found:
+            self._held -= found
+            self._ctx.count_note("held_by_guard", -len(found))
 
     def note(self, plans: Iterable[PersonPlan], views: Sequence[PersonView] = ()) -> None:
         """Add plans to the sums of the pass. A field that is rewritten against us again and again is reported once (DESIGN 5.1)."""
