@@ -53,6 +53,10 @@ class Terms(msgspec.Struct, frozen=True):
     starts: Mapping[str, datetime | None] = {}
     takers: frozenset[str] = frozenset()
 
+    def __repr__(self) -> str:
+        """Without the key that ids of people are made with."""
+        return f"Terms(run_id={self.run_id!r})"
+
     def settings(self) -> PlanSettings:
         """As the planner takes them."""
         tasks = TaskSettings(self.external_id_field, self.own_user_id, lambda ref: task_id(ref, self.secret), self.starts)

@@ -114,3 +114,7 @@ def test_most_people_can_be_made_ready() -> None:
     create = create_of(ready, "run", NOW)
     assert create is not None
     assert create.fields == {"LastName": "Byron", "Company": "Analytical", "Email": "ada@example.com", "Status": "Open"}
+
+
+def test_the_key_of_ids_is_in_no_repr() -> None:
+    assert SECRET.decode() not in repr(TERMS)
