@@ -123,9 +123,9 @@ MUTANTS = [
     ),
     Mutant(
         "assignment on a repeated create",
-        "syncd/run/planning.py",
-        "if is_old or view.was_create_sent:",
-        "if is_old:",
+        "syncd/run/newcomers.py",
+        "if by_rule and (view.was_create_sent or is_old(view, starts)):",
+        "if by_rule and is_old(view, starts):",
         (RACES, "repeated_create"),
     ),
     Mutant(
