@@ -5,11 +5,15 @@ Reads alone; nothing is asked of the org. Everybody is shared out among processe
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date, datetime
+from multiprocessing.process import BaseProcess
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,7 +30,6 @@ from syncd.policy.compiled import ready
 from syncd.policy.evaluate import evaluate_ready
 from syncd.policy.reads import reads_of
 from syncd.ports import Store
-from syncd.run.mapping_process import prepare
 
 _WORKERS = 2
 _PARTS_PER_WORKER = 16
@@ -134,8 +137,18 @@ _bench: list[_Bench] = []
 
 def _start(job: Job) -> None:
     """Set a process up; it ends with the one that started it."""
-    prepare(())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
     _bench.append(_Bench(job))
+
+
+def _follow(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(0)
 
 
 def _judge(after: str, limit: int) -> Tally:

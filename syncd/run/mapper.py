@@ -7,9 +7,8 @@ business, and when it is gone the work is done here.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, wait
 from datetime import datetime
 from typing import NamedTuple, Self
 
@@ -18,8 +17,9 @@ import msgspec
 from syncd import events
 from syncd.ports import InboxRow
 from syncd.run.context import LEADS_PER_COMMIT, PassContext
-from syncd.run.mapping_process import Mapped, Origin, map_payloads, prepare
+from syncd.run.mapping_process import Mapped, Origin, serve
 from syncd.run.newcomers import Terms, Told
+from syncd.run.second_process import LostProcessError, SecondProcess
 
 WORTH_A_PROCESS = 2_000
 """Records of one pass after which the second process is started: before, its start costs more than it saves."""
@@ -55,7 +55,7 @@ class Batches:
         self._names = sorted(ctx.sources)
         self._taken = 0
         self._is_usable = all(source.mapping.text for source in ctx.sources.values())
-        self._pool: ProcessPoolExecutor | None = None
+        self._second: SecondProcess | None = None
         self._next: _Ahead | None = None
         self._clock = ctx.clock
         self._terms = terms
@@ -66,8 +66,8 @@ class Batches:
 
     def __exit__(self, *_: object) -> None:
         """End the second process."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._second is not None:
+            self._second.close()
 
     def wait(self, seconds: float) -> bool:
         """Whether `take` would give at once, after waiting so long for the second process at most."""
@@ -104,21 +104,20 @@ class Batches:
         told = [Told(*row.ref, row.source_at or row.received_at, row.position, row.locator, int(row.lane)) for row in rows]
         at = self._clock.now()
         try:
-            if self._pool is None:
-                self._pool = self._start()
-            task = self._pool.submit(map_payloads, told, [row.payload for row in rows], at)
-        except (OSError, RuntimeError) as error:  # a broken pool is a RuntimeError
+            if self._second is None:
+                self._second = self._start()
+        except OSError as error:
             self._give_up(error)
             return
+        task = self._second.ask(told, [row.payload for row in rows], at)
         self._next = _Ahead(rows, task, at, self._clock.monotonic())
 
-    def _start(self) -> ProcessPoolExecutor:
+    def _start(self) -> SecondProcess:
         mappings = [self._ctx.sources[name].mapping for name in self._names]
         origins = [
             Origin(name, one.name, one.file, one.text, one.digest) for name, one in zip(self._names, mappings, strict=True)
         ]
-        context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(1, mp_context=context, initializer=prepare, initargs=(origins, self._terms))
+        return SecondProcess(serve, origins, self._terms)
 
     def _mapped(self, ahead: _Ahead) -> Sequence[Mapped]:
         """What the second process made of a batch; empty if it is lost."""
@@ -134,4 +133,5 @@ class Batches:
         if not self._is_usable:
             return  # the batch that was begun meanwhile
         self._is_usable = False
-        self._ctx.log.warning(events.MAPPER_LOST, stage="map", error_type=type(error).__name__)
+        met = str(error) if isinstance(error, LostProcessError) else type(error).__name__
+        self._ctx.log.warning(events.MAPPER_LOST, stage="map", error_type=met)

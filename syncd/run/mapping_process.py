@@ -6,13 +6,11 @@ Imports what is pure and no more, so that it stays small.
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 import msgspec
@@ -26,6 +24,7 @@ from syncd.plan import PlanSettings
 from syncd.ports import Key, Newcomer
 from syncd.run.ids import OperationIds
 from syncd.run.newcomers import Terms, Told, newcomer
+from syncd.run.second_process import answer_all
 
 
 class Origin(NamedTuple):
@@ -57,8 +56,6 @@ class Mapped(msgspec.Struct, frozen=True, gc=False, array_like=True):
 _POLITE = 5
 """Added to the niceness: a first fill is 4 % faster where both want the same core."""
 
-_mappings: dict[str, Mapping] = {}
-_making: list[_Making] = []
 _ENCODE = msgspec.msgpack.Encoder().encode
 
 
@@ -70,48 +67,49 @@ class _Making(NamedTuple):
     make_id: Callable[[], str]
 
 
-def prepare(origins: Sequence[Origin], terms: Terms | None = None) -> None:
-    """Set this process up; it ends with the one that started it, however that one ends. With `terms` it makes newcomers ready.
+def serve(line: Connection) -> None:
+    """Be the second process."""
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.SIG_IGN)  # it ends with the one that started it
+    # It is ahead most of the time. Whoever is put off holds up only itself here, but all its threads in the process that waits.
+    os.nice(_POLITE)
+    answer_all(line, _set_up)
 
-    Raises:
-        RuntimeError: A mapping came out as another one than there.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-    for one in origins:
-        mapping = load_mapping(one.text, one.file, name=one.name)
-        if mapping.digest != one.digest:
-            raise RuntimeError(f"the mapping {one.name} came out as another one")
-        _mappings[one.source] = mapping
-    if origins:
-        # It is ahead most of the time. Whoever is put off holds up only itself here, but all its threads in the process that waits.
-        os.nice(_POLITE)
-    if terms is not None:
-        _making.append(_Making(terms, terms.settings(), OperationIds(SystemClock())))
+
+def _set_up(origins: Sequence[Origin], terms: Terms | None) -> Callable[[Sequence[Told], Sequence[bytes], datetime], bytes]:
+    """What maps batches; with `terms` it makes newcomers ready."""
+    desk = _Desk(origins, terms)
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
+    return desk.map_payloads
 
 
-def _follow(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(0)
+class _Desk:
+    """The mappings of every source, and what newcomers are made ready with."""
 
+    def __init__(self, origins: Sequence[Origin], terms: Terms | None) -> None:
+        """Raises RuntimeError if a mapping came out as another one than there."""
+        self._mappings: dict[str, Mapping] = {}
+        for one in origins:
+            mapping = load_mapping(one.text, one.file, name=one.name)
+            if mapping.digest != one.digest:
+                raise RuntimeError(f"the mapping {one.name} came out as another one")
+            self._mappings[one.source] = mapping
+        self._making: _Making | None = None
+        if terms is not None:
+            self._making = _Making(terms, terms.settings(), OperationIds(SystemClock()))
 
-def map_payloads(records: Sequence[Told], payloads: Sequence[bytes], at: datetime) -> bytes:
-    """The records of one batch as `Mapped`, in order, as MessagePack; `at` is when they are planned."""
-    making = _making[0] if _making else None
-    return _ENCODE([_mapped(making, told, payload, at) for told, payload in zip(records, payloads, strict=True)])
+    def map_payloads(self, records: Sequence[Told], payloads: Sequence[bytes], at: datetime) -> bytes:
+        """The records of one batch as `Mapped`, in order, as MessagePack; `at` is when they are planned."""
+        return _ENCODE([self._mapped(told, payload, at) for told, payload in zip(records, payloads, strict=True)])
 
-
-def _mapped(making: _Making | None, told: Told, payload: bytes, at: datetime) -> Mapped:
-    mapping = _mappings[told.source]
-    lead: Lead = mapping.map(payload, source=told.source)
-    keys: LeadKeys = lead_keys(told.ref, lead)
-    if making is not None:
-        found = newcomer(making.terms, making.settings, told, mapping.name, lead, keys, making.make_id, at)
-        if found is not None:
-            digests = tuple([tombstone_digest(making.terms.secret, key) for key in keys.claims])
-            return Mapped("", keys.claims, keys.evidence, digests, found)
-    return Mapped(dumps(lead), keys.claims, keys.evidence)
+    def _mapped(self, told: Told, payload: bytes, at: datetime) -> Mapped:
+        mapping, making = self._mappings[told.source], self._making
+        lead: Lead = mapping.map(payload, source=told.source)
+        keys: LeadKeys = lead_keys(told.ref, lead)
+        if making is not None:
+            found = newcomer(making.terms, making.settings, told, mapping.name, lead, keys, making.make_id, at)
+            if found is not None:
+                digests = tuple([tombstone_digest(making.terms.secret, key) for key in keys.claims])
+                return Mapped("", keys.claims, keys.evidence, digests, found)
+        return Mapped(dumps(lead), keys.claims, keys.evidence)

@@ -17,13 +17,13 @@ from tests.world import MAPPING, World, row
 
 
 def processes_of_this_one() -> set[int]:
-    """Children of the test process that run Python's spawn."""
+    """Second processes of the test process."""
     found = set()
     for place in Path("/proc").iterdir():
         if place.name.isdecimal():
             try:
                 parent = int((place / "stat").read_text().rpartition(") ")[2].split()[1])
-                if parent == os.getpid() and "spawn_main" in (place / "cmdline").read_text():
+                if parent == os.getpid() and "mapping_process" in (place / "cmdline").read_text():
                     found.add(int(place.name))
             except OSError:
                 continue
