@@ -170,8 +170,8 @@ class Walk:
         """Ask for what follows the first page, in its own window, if that is more than one page."""
         if self._at_once > 1 and first.total > 2 * self._page_size:
             size, overlap = self._page_size, self._page_size // _OVERLAP_AHEAD
-            # As many again as are under way: a page that came early is no reason to leave the vendor alone.
-            self._ahead = Ahead(partial(self._ask, self._begin, before), size=size, overlap=overlap, at_most=2 * self._at_once)
+            # No more than are under way: with pages waiting as well, 4 % more would be read a second, for 15 MB.
+            self._ahead = Ahead(partial(self._ask, self._begin, before), size=size, overlap=overlap, at_most=self._at_once)
             self._ahead.fill(first.total)
             self._note_run(first, 0)
 
