@@ -11,6 +11,7 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from publicsuffixlist import PublicSuffixList
 
+from syncd.normalise.remembered import remembered
 from syncd.normalise.text import clean
 
 _PLAIN_EMAIL = re.compile(r"[a-z0-9][a-z0-9_+-]*(?:\.[a-z0-9_+-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}")
@@ -31,7 +32,7 @@ class PhoneNumber(NamedTuple):
     extension: str
 
 
-@lru_cache(maxsize=10_000)
+@remembered
 def email_of(text: str) -> tuple[str, str]:
     """(address in lower case, `""`) or (`""`, reason): `invalid_email`, `junk_email`. No DNS is asked."""
     lowered = text
@@ -52,12 +53,12 @@ def email_of(text: str) -> tuple[str, str]:
     return lowered, ""
 
 
-_MAX_MADE = 20_000
+_MAX_MADE = 8_000
 _made: set[str] = set()
 """E.164 numbers that came out of `phone_of`: reading one again gives itself, and parsing is most of a lead's cost."""
 
 
-@lru_cache(maxsize=10_000)
+@remembered
 def phone_of(text: str, region: str | None) -> PhoneNumber | None:
     """A phone number, None if the text is none (words, `1.2.3`, `4.9E+11`, all the same digit)."""
     if text in _made:
@@ -141,7 +142,7 @@ def _suffixes() -> PublicSuffixList:
     return PublicSuffixList(accept_unknown=True)
 
 
-@lru_cache(maxsize=10_000)
+@remembered
 def domain_of(text: str) -> str:
     """The registrable domain of an address, URL or host (`www.shop.example.co.uk` gives `example.co.uk`); `""` if there is none."""
     value = clean(text).lower()
@@ -157,7 +158,7 @@ def domain_of(text: str) -> str:
     return str(_suffixes().privatesuffix(host) or "")
 
 
-@lru_cache(maxsize=10_000)
+@remembered
 def url_of(text: str) -> str:
     """A web address with scheme and lower-case host; `""` if it is none."""
     value = clean(text)

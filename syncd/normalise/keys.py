@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
 
 from syncd.normalise.contact import phone_of
+from syncd.normalise.remembered import remembered
 from syncd.normalise.text import one_line
 
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
@@ -58,7 +58,7 @@ _DIGRAPHS = str.maketrans(
 _SIMPLE = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ß": "ss", "þ": "th", "ð": "d", "ł": "l", "đ": "d", "ı": "i"})
 
 
-@lru_cache(maxsize=10_000)
+@remembered
 def email_key(email: str) -> str:
     """A mailbox in comparison form: lower case, NFC, domain in punycode; dots and +tags ignored for Gmail only. `""` if it is none."""
     text = email.strip().casefold()
@@ -103,7 +103,7 @@ def domain_of(text: str) -> str:
     return host if _DOMAIN.fullmatch(host) else ""
 
 
-@lru_cache(maxsize=10_000)
+@remembered
 def company_key(text: str) -> frozenset[str]:
     """The foldings of a company's name: case, accents, spaces and punctuation do not count, every word and letter does."""
     plain = one_line(text).casefold()
@@ -120,7 +120,7 @@ def phone_key(text: str, region: str | None) -> str | None:
     return found.e164 if found is not None else None
 
 
-@lru_cache(maxsize=10_000)
+@remembered
 def name_key(text: str) -> frozenset[str]:
     """The foldings of one name word or several: Müller, Mueller and Muller share one; other scripts keep themselves."""
     plain = one_line(text).casefold()

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import pycountry
 
+from syncd.normalise.remembered import remembered
 from syncd.normalise.text import one_line
 
 _ALIASES = {
@@ -127,7 +128,7 @@ def _table() -> dict[str, str]:
     return table
 
 
-@lru_cache(maxsize=10_000)
+@remembered
 def country_code(text: str) -> str:
     """ISO 3166-1 alpha-2 of a country by code, English or native name; `""` if nobody would understand it."""
     return _table().get(_fold(text), "")
@@ -148,7 +149,7 @@ def country_code_3(code: str) -> str:
     return str(found.alpha_3) if found else ""
 
 
-@lru_cache(maxsize=10_000)
+@remembered
 def state_name(text: str, country: str) -> str:
     """The name of a state or province by code (`CA`, `US-CA`) or name; the cleaned text where the list does not know it."""
     value = one_line(text)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +15,7 @@ import msgspec
 from syncd.normalise.contact import domain_of, email_of, is_mangled_number, phone_of, url_of
 from syncd.normalise.moments import day_of, instant_of
 from syncd.normalise.places import country_code, country_code_3, country_name, state_name
+from syncd.normalise.remembered import remembered
 from syncd.normalise.text import is_formula, one_line, person_name, plain_text
 
 Value = str | int | float | bool | None
@@ -109,7 +109,7 @@ def _name(value: Value, _: Args) -> Value | Bad:
     return _person(_text(value))
 
 
-@lru_cache(maxsize=10_000)
+@remembered
 def _person(text: str) -> Value | Bad:
     """What is made of a name; the same ones come again and again."""
     text = one_line(text)
