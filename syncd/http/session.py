@@ -104,7 +104,7 @@ def make_session(
 def _tls_context(ca_file: str | None) -> ssl.SSLContext:
     """What to trust: the usual authorities, or those the environment names instead as it does for `requests`, and one more."""
     named = next((name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name)), "")
-    usual = _Authorities.at(os.environ[named] if named else DEFAULT_CA_BUNDLE_PATH, named)
+    usual = _Authorities.at(os.environ[named] if named else DEFAULT_CA_BUNDLE_PATH, named or "of certifi")
     return _context_of(usual, _Authorities.at(ca_file, "ca_file") if ca_file else None)
 
 
