@@ -28,7 +28,7 @@ from lib.processes import Service
 
 from syncd.clock import SystemClock
 
-_DEFAULT, _QUICK, _FLAT = 20_000, 2_000, 100_000
+_DEFAULT, _QUICK = 100_000, 2_000
 _CHANGED_ONE_IN = 100
 _MEGABYTE = 1024 * 1024
 _BUDGET = (
@@ -217,7 +217,7 @@ def main() -> int:
     parser.add_argument("--latency", type=float, default=0.05, help="seconds by which either server is late")
     parser.add_argument("--flat", action="store_true", help="only the peak memory, at two sizes")
     options = parser.parse_args()
-    members = options.known or options.members or (_QUICK if options.quick else _FLAT if options.flat else _DEFAULT)
+    members = options.known or options.members or (_QUICK if options.quick else _DEFAULT)
     print(
         f"{members:,} members, {options.latency * 1000:.0f} ms at both servers, {os.cpu_count()} cores, Python {platform.python_version()}"
     )
