@@ -261,8 +261,9 @@ def test_a_paused_source_loses_nothing(outside: Outside) -> None:
 def test_an_increment_overtakes_a_first_fill(outside: Outside) -> None:
     """A file that is dropped while thousands of members are filled in does not wait for the last of them."""
     outside.configure(BOOTH + outside.newsletter())
-    wanted = fill(outside.mailchimp, 4_000)
-    outside.org.faults.add_latency(0.05)
+    wanted = fill(outside.mailchimp, 12_000)
+    # 60 calls, four at once: however fast the machine, it takes 3 s, and a file is seen within one.
+    outside.org.faults.add_latency(0.2)
     with Daemon(outside):
         until(lambda: len(outside.emails()) > 100, "the fill has begun")
         outside.drop("one.csv", "ada@example.com")
