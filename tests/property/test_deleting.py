@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from syncd.policy import evaluate
@@ -98,6 +98,8 @@ def test_what_is_deleted_has_been_left_alone_for_long_enough(one):
 def test_the_date_that_is_kept_is_the_first_on_which_it_is_deleted(one):
     """If nothing happens until then: not a moment before, and it is looked at by then."""
     found, kind = one
+    # What a source with a fast clock has told already, and calls them back, happens until then.
+    assume(not any(seen.at > found.now and seen.channel in BACK.intent for seen in found.touches))
     made = policy(kind)
     verdict = evaluate(made, found)
     if "gone" not in verdict.keeps:
