@@ -9,11 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from syncd.run import mapping_process
 from syncd.run.second_process import LostProcessError, SecondProcess, answer_all
 
 SECONDS = 20.0
@@ -102,6 +105,19 @@ def test_to_close_it_ends_it_whatever_it_is_at(second: SecondProcess, stopped: b
     assert not is_there(pid)
     with pytest.raises(LostProcessError):
         asked.result(SECONDS)
+
+
+def test_the_one_that_maps_outlives_a_stop_of_the_service_until_who_asked_is_done() -> None:
+    """A service manager tells every process of a service to end."""
+    mapping = SecondProcess(mapping_process.serve, [], None)
+    nothing = ([], [], datetime(2026, 5, 20, tzinfo=UTC))
+    assert msgspec.msgpack.decode(mapping.ask(*nothing).result(SECONDS)) == []
+    pid = mapping._process.pid
+    for one in (signal.SIGTERM, signal.SIGINT):
+        os.kill(pid, one)
+    assert msgspec.msgpack.decode(mapping.ask(*nothing).result(SECONDS)) == []
+    mapping.close()
+    assert not is_there(pid)
 
 
 def test_it_ends_when_who_asked_is_killed_and_prints_nothing() -> None:
