@@ -43,7 +43,7 @@ class _Adapter(HTTPAdapter):
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002 - the signature of requests
         """Always. The context has the authorities: the library would read all of them again for each connection."""
-        super().cert_verify(conn, url, True, cert)  # type: ignore[no-untyped-call, unused-ignore]
+        conn.cert_reqs = "CERT_REQUIRED"
         conn.ca_certs = conn.ca_cert_dir = None
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:

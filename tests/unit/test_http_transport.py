@@ -133,6 +133,18 @@ def test_the_environment_names_the_authorities_as_for_any_program_with_requests(
     assert is_untrusted_certificate(caught.value)
 
 
+def test_authorities_are_not_read_again_for_each_connection(
+    authority: trustme.CA, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor looked for: an update of the library under a running daemon takes its file away for a moment."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", ca_file)
+    with make_session() as session:
+        Path(ca_file).unlink()
+        for _ in range(2):
+            with server(authority, answer) as url:
+                assert session.post(url, json={}).text == "ok"
+
+
 def test_a_file_of_authorities_that_is_replaced_is_read_again(authority: trustme.CA, ca_file: str) -> None:
     make_session(ca_file=ca_file).close()
     newer = trustme.CA(organization_name="Another one, with a longer name")
