@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, cached_property
@@ -22,6 +21,7 @@ from syncd.errors import ConfigError
 from syncd.model import Lane, Operation, OperationState, OptOuts, RunStatus
 from syncd.policy import Policy
 from syncd.ports import Org, Store
+from syncd.run.collector import calm_collector
 from syncd.run.context import Actor, Company, OrgSession, PassContext, PassSettings, Progress, Scope, Source, no_progress
 from syncd.run.fetch import Fetcher
 from syncd.run.hot import LANES, Arrived, HotRun
@@ -320,15 +320,9 @@ def _as_run(ctx: PassContext, work: Callable[[], object]) -> dict[str, int]:
 def _fit_memory() -> None:
     """Set the interpreter up for passes; once in a process.
 
-    The collector of cycles looks less often: a pass makes millions of small values and no cycles to speak of, and with Python's
-    default it looks through everything alive after every 700 new objects, a third of a pass's time. After a collection: garbage
-    that is frozen would stay for ever.
-
     glibc gives each thread a heap of its own, and what one thread has freed is of no use to another: with two for all of them a
     first fill of 60,000 takes 226 MB (PSS), without 245 to 263 (bench/mailchimp.py). Other C libraries have no such setting.
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
+    calm_collector()

@@ -5,7 +5,6 @@ Reads alone; nothing is asked of the org. Everybody is shared out among processe
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -30,6 +29,7 @@ from syncd.policy.compiled import ready
 from syncd.policy.evaluate import evaluate_ready
 from syncd.policy.reads import reads_of
 from syncd.ports import Store
+from syncd.run.collector import calm_collector
 
 _WORKERS = 2
 _PARTS_PER_WORKER = 16
@@ -141,8 +141,7 @@ def _start(job: Job) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
+    calm_collector()
     _bench.append(_Bench(job))
 
 

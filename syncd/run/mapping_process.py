@@ -5,7 +5,6 @@ Imports what is pure and no more, so that it stays small.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from syncd.mapping import Mapping, load_mapping
 from syncd.model import Lead
 from syncd.plan import PlanSettings
 from syncd.ports import Key, Newcomer
+from syncd.run.collector import calm_collector
 from syncd.run.ids import OperationIds
 from syncd.run.newcomers import Terms, Told, newcomer
 from syncd.run.second_process import answer_all
@@ -79,8 +79,7 @@ def serve(line: Connection) -> None:
 def _set_up(origins: Sequence[Origin], terms: Terms | None) -> Callable[[Sequence[Told], Sequence[bytes], datetime], bytes]:
     """What maps batches; with `terms` it makes newcomers ready."""
     desk = _Desk(origins, terms)
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
+    calm_collector()
     return desk.map_payloads
 
 
