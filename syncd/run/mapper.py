@@ -106,10 +106,10 @@ class Batches:
         try:
             if self._second is None:
                 self._second = self._start()
-        except OSError as error:
+            task = self._second.ask(told, [row.payload for row in rows], at)
+        except (OSError, RuntimeError) as error:  # a thread that cannot be started is a RuntimeError
             self._give_up(error)
             return
-        task = self._second.ask(told, [row.payload for row in rows], at)
         self._next = _Ahead(rows, task, at, self._clock.monotonic())
 
     def _start(self) -> SecondProcess:

@@ -32,6 +32,7 @@ class SecondProcess:
 
         Raises:
             OSError: No process can be started.
+            RuntimeError: No thread can be.
         """
         self._line, theirs = Pipe()
         code = _CODE.format(module=serve.__module__, name=serve.__qualname__)
