@@ -61,7 +61,7 @@ def test_a_process_killed_at_random_moments_loses_and_doubles_nothing(engine: st
         expected: set[str] = set()
         killed = 0
         # Most of a start is imports: half of the kills wait for the first call, so that they strike where it hurts. How long a pass
-        # takes is for the machine to say: the seconds within which it is struck follow, until four of five kills are in time.
+        # takes is for the machine to say: the seconds within which it is struck follow, until most kills are in time.
         seconds = [1.0, 0.2]
         for number in range(KILLS):
             if number % 5 == 0:
